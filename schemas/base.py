@@ -1,0 +1,58 @@
+"""What every message is made of: strict when written, tolerant when read; money and quantities are decimals."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+
+
+def _plain(value: Decimal) -> str:
+    """A decimal as plain digits: no exponent, so that equal numbers of equal scale have equal bytes."""
+    return format(value, "f")
+
+
+def _utc(value: datetime) -> datetime:
+    if value.tzinfo is None:
+        raise ValueError("needs an offset, for example 2017-11-05T18:04:11Z")
+    return value.astimezone(UTC)
+
+
+Text = Annotated[str, Field(min_length=1, max_length=200)]
+# Keys are joined with "/" into the record key, so a part may not hold one; control characters never help anyone.
+Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f\x7f]+$")]
+Reason = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
+Instant = Annotated[datetime, AfterValidator(_utc)]
+# 12 digits before the point hold any retailer's quantity or amount; 4 behind it hold kilograms and unit prices.
+Quantity = Annotated[Decimal, Field(max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")]
+PositiveQuantity = Annotated[
+    Decimal, Field(gt=0, max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+]
+NaturalQuantity = Annotated[
+    Decimal, Field(ge=0, max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+]
+Money = Annotated[
+    Decimal, Field(ge=0, max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+]
+SignedMoney = Annotated[Decimal, Field(max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")]
+Ratio = Annotated[
+    Decimal, Field(ge=0, le=1, max_digits=8, decimal_places=6, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+]
+Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+
+
+class Part(BaseModel):
+    """A piece of a message. Readers ignore fields they do not know; the gateway forbids them (`schemas.registry.strict`)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class Message(Part):
+    """One kind of event. `TYPE` is its name on the wire; the topic that carries it is in `schemas/topics.yaml`."""
+
+    TYPE: ClassVar[str]
+    tenant: Code
+
+    def record_key(self) -> str:
+        """The Kafka record key: what must stay in order with this message."""
+        raise NotImplementedError(f"{type(self).__name__} does not say its record key")

@@ -1,0 +1,76 @@
+"""What the forecaster publishes: the distribution of cumulative demand per item, and which model speaks."""
+
+from datetime import date
+from typing import Annotated, ClassVar
+
+from pydantic import Field, model_validator
+
+from schemas.base import Code, Instant, Message, Part, Quantity, Ratio, Reason, Text
+from schemas.demand import ItemMessage
+
+# Node horizons in days and probability levels of every forecast v1. They are part of the contract, so that an event
+# carries only numbers (under 1 kB); between nodes `kernel.distribution` interpolates, the same way for everyone.
+HORIZONS_DAYS = (1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 56)
+LEVELS = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+DAYS = HORIZONS_DAYS[-1]
+
+
+class DemandDistribution(Part):
+    """Demand from the day after `origin` on.
+
+    `mean_e4`: expected demand of each of the next 56 days, in ten-thousandths of a stocking unit.
+    `quantiles_e2`: for each node horizon, quantiles of the demand *cumulated* from day 1 to that horizon at each level,
+    in hundredths of a unit. Non-decreasing along levels and along horizons. Integers, because quantities are never floats.
+    """
+
+    mean_e4: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=DAYS, max_length=DAYS)]
+    quantiles_e2: Annotated[tuple[tuple[int, ...], ...], Field(min_length=len(HORIZONS_DAYS), max_length=len(HORIZONS_DAYS))]
+
+    @model_validator(mode="after")
+    def _is_monotone(self) -> "DemandDistribution":
+        below: tuple[int, ...] = (0,) * len(LEVELS)
+        for days, row in zip(HORIZONS_DAYS, self.quantiles_e2, strict=True):
+            if len(row) != len(LEVELS):
+                raise ValueError(f"quantiles_e2 at {days} days has {len(row)} levels, needs {len(LEVELS)}")
+            if row[0] < 0 or any(a > b for a, b in zip(row, row[1:], strict=False)):
+                raise ValueError(f"quantiles_e2 at {days} days are negative or not in order")
+            if any(a > b for a, b in zip(below, row, strict=True)):
+                raise ValueError(f"quantiles_e2 at {days} days are below those of a shorter horizon")
+            below = row
+        return self
+
+
+class ForecastIssued(ItemMessage):
+    """The forecast for one item at one origin (the last closed business day it knows)."""
+
+    TYPE: ClassVar[str] = "forecast.issued.v1"
+    forecast_id: Code
+    origin: date
+    strategy: Code
+    model_id: Code
+    window_from: date | None = None
+    window_to: date | None = None
+    demand: DemandDistribution
+    confidence: Ratio
+    flags: tuple[Reason, ...] = ()
+    revision: Annotated[int, Field(ge=0)] = 0
+    # Demand of the last 28 known days, for readers that show a trend without asking for the history.
+    recent_demand: Quantity | None = None
+
+
+class ModelPromoted(Message):
+    """A model became the champion of its segment."""
+
+    TYPE: ClassVar[str] = "model.promoted.v1"
+    model_id: Code
+    segment: Code
+    strategy: Code
+    promoted_at: Instant
+    window_from: date
+    window_to: date
+    artefact_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    metrics: dict[str, float]
+    reason: Text
+
+    def record_key(self) -> str:
+        return f"{self.tenant}/model/{self.segment}"
