@@ -1,0 +1,1 @@
+"""The command line: one front door to the local platform, the services and their tools."""

@@ -1,0 +1,121 @@
+"""Which processes are ours: a pid alone is reused by the system, so a pid counts only with its start time."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+import psutil
+
+# Two readings of one process' start time differ by less than a clock tick; a reused pid is seconds away.
+_SAME_START_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A process that we started, so that another terminal can find it and nobody ends a stranger's."""
+
+    name: str
+    pid: int
+    created_at: float
+    port: int | None = None
+
+    @classmethod
+    def of(cls, name: str, pid: int, port: int | None = None) -> Self:
+        """Remember the process that has `pid` now. Raises psutil.NoSuchProcess when it has ended already."""
+        return cls(name=name, pid=pid, created_at=psutil.Process(pid).create_time(), port=port)
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Self:
+        """Read back what `as_dict` wrote."""
+        return cls(fields["name"], fields["pid"], fields["created_at"], fields.get("port"))
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the state file."""
+        return asdict(self)
+
+    def process(self) -> psutil.Process | None:
+        """The living process, or None when it has ended or its pid now belongs to somebody else."""
+        try:
+            process = psutil.Process(self.pid)
+            if abs(process.create_time() - self.created_at) > _SAME_START_SECONDS:
+                return None
+            return None if process.status() == psutil.STATUS_ZOMBIE else process
+        except psutil.NoSuchProcess:
+            return None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the very process we started still runs."""
+        return self.process() is not None
+
+    def stop(self, *, grace_seconds: float, on_kill: Callable[[str], None] = lambda _: None) -> bool:
+        """TERM, wait up to `grace_seconds`, then KILL the process and its children. False when nothing ran."""
+        process = self.process()
+        if process is None:
+            return False
+        with contextlib.suppress(psutil.NoSuchProcess):
+            children = process.children(recursive=True)
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(grace_seconds)
+            except psutil.TimeoutExpired:
+                on_kill(f"{self.name} (pid {self.pid}) did not stop in {grace_seconds:.0f} s and is killed")
+                process.kill()
+                process.wait(10)
+            for child in children:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    child.kill()
+        return True
+
+
+class Ledger:
+    """A directory of `<name>.pid.json` files: what this data directory has started."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def record(self, owned: Owned) -> None:
+        """Write it down, whole or not at all."""
+        import json
+
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / f"{owned.name}.pid.json"
+        partial = path.with_suffix(".partial")
+        partial.write_text(json.dumps(owned.as_dict()))
+        os.replace(partial, path)
+
+    def find(self, name: str) -> Owned | None:
+        """What was started under `name`, alive or not; None when nothing was."""
+        import json
+
+        path = self._folder / f"{name}.pid.json"
+        try:
+            return Owned.from_dict(json.loads(path.read_text()))
+        except (FileNotFoundError, ValueError, KeyError):
+            return None
+
+    def names(self) -> list[str]:
+        """Every recorded name, in alphabetical order."""
+        return sorted(path.name.removesuffix(".pid.json") for path in self._folder.glob("*.pid.json"))
+
+    def forget(self, name: str) -> None:
+        """Drop the record; fine when there is none."""
+        (self._folder / f"{name}.pid.json").unlink(missing_ok=True)
+
+
+def open_log(path: Path) -> IO[bytes]:
+    """Open a log file for appending, its folder made when missing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("ab")
+
+
+def tail(path: Path, lines: int = 12) -> str:
+    """The last lines of a log, for an error message; empty when there is no log."""
+    try:
+        return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
+    except FileNotFoundError:
+        return ""
