@@ -1,0 +1,233 @@
+"""Cumulative demand as every service understands it: from published nodes to quantiles, probabilities, shortages, paths.
+
+A forecast gives quantiles of the demand *cumulated* over node horizons. Everything else is read off one piecewise-linear
+quantile function: linear in probability between levels, linear in days between node horizons. Arrays hold one row per
+item; a scalar argument counts for all rows. Only additions, subtractions, products, quotients and comparisons are used,
+element by element, so that a number computed again elsewhere, or for one item instead of a thousand, is the same bit
+for bit (which `numpy.sum`, `exp` or a matrix product would not promise).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Floats = NDArray[np.float64]
+
+HORIZONS_DAYS: tuple[int, ...] = (1, 2, 3, 5, 7, 10, 14, 21, 28, 42, 56)
+LEVELS: tuple[float, ...] = (0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
+DAYS = HORIZONS_DAYS[-1]
+# The quantile function is drawn through these probabilities: the published levels and both ends of the support.
+GRID: tuple[float, ...] = (0.0, *LEVELS, 1.0)
+# 60 halvings bring any bracket below the distance of two neighbouring doubles.
+HALVINGS = 60
+
+
+class HorizonExceeded(ValueError):
+    """Asked for demand beyond the forecast horizon."""
+
+
+@dataclass(frozen=True, slots=True)
+class DemandTable:
+    """Distributions of n items. `mean_cumulative`: (n, 57), units until the end of day 0..56 after the origin.
+    `nodes`: (n, 12, 13), units; axis 1 = horizon 0 and the node horizons, axis 2 = probabilities of `GRID`."""
+
+    mean_cumulative: Floats
+    nodes: Floats
+
+    @staticmethod
+    def from_units(mean_by_day: ArrayLike, quantiles: ArrayLike) -> "DemandTable":
+        """From expected units by day (n, 56) and cumulative quantiles in units (n, 11, 11).
+
+        The support starts at 0. It ends above the last level by as much as the last level lies above the one before
+        it: one more step of the same length, as a bounded stand-in for the tail beyond 99.9 %.
+        """
+        means = np.atleast_2d(np.asarray(mean_by_day, dtype=np.float64))
+        inner = np.asarray(quantiles, dtype=np.float64)
+        inner = inner[np.newaxis] if inner.ndim == 2 else inner
+        count = means.shape[0]
+        if means.shape[1] != DAYS or inner.shape != (count, len(HORIZONS_DAYS), len(LEVELS)):
+            raise ValueError(f"needs means (n, {DAYS}) and quantiles (n, 11, 11), got {means.shape} and {inner.shape}")
+        if not (np.isfinite(means).all() and np.isfinite(inner).all()):
+            raise ValueError("means and quantiles must be finite")
+        cumulative = np.zeros((count, DAYS + 1))
+        for day in range(DAYS):  # a running sum in a fixed order; numpy's own may regroup its terms
+            cumulative[:, day + 1] = cumulative[:, day] + means[:, day]
+        nodes = np.zeros((count, len(HORIZONS_DAYS) + 1, len(GRID)))
+        nodes[:, 1:, 1:-1] = inner
+        nodes[:, 1:, -1] = inner[:, :, -1] + (inner[:, :, -1] - inner[:, :, -2])
+        return DemandTable(cumulative, nodes)
+
+    @staticmethod
+    def from_event(mean_e4: Sequence[Sequence[int]], quantiles_e2: Sequence[Sequence[Sequence[int]]]) -> "DemandTable":
+        """From the integers of `schemas.forecasts.DemandDistribution`, one entry per item."""
+        means = np.asarray(mean_e4, dtype=np.float64) / 10_000.0
+        return DemandTable.from_units(means, np.asarray(quantiles_e2, dtype=np.float64) / 100.0)
+
+    def __len__(self) -> int:
+        return int(self.mean_cumulative.shape[0])
+
+    def rows(self, index: ArrayLike) -> "DemandTable":
+        """The table of some of its items (indices or a mask)."""
+        chosen = np.asarray(index)
+        return DemandTable(self.mean_cumulative[chosen], self.nodes[chosen])
+
+    def mean(self, days: ArrayLike) -> Floats:
+        """Expected cumulative demand, units, over `days` (fractions allowed)."""
+        span = self._days(days)
+        below = np.minimum(span.astype(np.int64), DAYS - 1)
+        rows = np.arange(len(self))
+        low, high = self.mean_cumulative[rows, below], self.mean_cumulative[rows, below + 1]
+        return low + (high - low) * (span - below)
+
+    def curve(self, days: ArrayLike) -> Floats:
+        """The quantile function over `days`: (n, 13) units at the probabilities of `GRID`."""
+        span = self._days(days)
+        marks = np.asarray((0, *HORIZONS_DAYS), dtype=np.float64)
+        upper = np.clip(np.searchsorted(marks, span, side="left"), 1, len(marks) - 1)
+        rows = np.arange(len(self))
+        left, right = marks[upper - 1], marks[upper]
+        share = ((span - left) / (right - left))[:, np.newaxis]
+        low, high = self.nodes[rows, upper - 1], self.nodes[rows, upper]
+        return low + (high - low) * share
+
+    def quantile(self, days: ArrayLike, level: ArrayLike) -> Floats:
+        """Smallest level of stock, units, that covers the demand over `days` with probability `level`."""
+        return curve_quantile(self.curve(days), level)
+
+    def probability_at_most(self, days: ArrayLike, units: ArrayLike) -> Floats:
+        """P(demand over `days` ≤ `units`)."""
+        return curve_probability(self.curve(days), units)
+
+    def expected_shortage(self, days: ArrayLike, units: ArrayLike) -> Floats:
+        """E[(D − units)+] over `days`, units: what cannot be served from `units` of stock."""
+        return curve_shortage(self.curve(days), units)
+
+    def _days(self, days: ArrayLike) -> Floats:
+        span = np.broadcast_to(np.asarray(days, dtype=np.float64), (len(self),))
+        if not bool(np.all((span >= 0) & (span <= DAYS))):
+            raise HorizonExceeded(f"forecasts reach {DAYS} days; asked for {float(np.min(span))} to {float(np.max(span))}")
+        return span
+
+
+def _spread(values: ArrayLike, count: int) -> Floats:
+    return np.broadcast_to(np.asarray(values, dtype=np.float64), (count,))
+
+
+def curve_quantile(curve: Floats, level: ArrayLike) -> Floats:
+    """Read quantile curves (n, 13) at `level` in [0, 1]."""
+    wanted = _spread(level, len(curve))
+    if not bool(np.all((wanted >= 0) & (wanted <= 1))):
+        raise ValueError("a probability lies between 0 and 1")
+    grid = np.asarray(GRID)
+    upper = np.clip(np.searchsorted(grid, wanted, side="left"), 1, len(grid) - 1)
+    rows = np.arange(len(curve))
+    low, high = curve[rows, upper - 1], curve[rows, upper]
+    return low + (high - low) * ((wanted - grid[upper - 1]) / (grid[upper] - grid[upper - 1]))
+
+
+def curve_probability(curve: Floats, units: ArrayLike) -> Floats:
+    """P(D ≤ units) under quantile curves (n, 13); at a flat stretch (a mass point) the upper probability."""
+    level = _spread(units, len(curve))
+    result = np.where(level >= 0, 0.0, -1.0)
+    for right in range(1, len(GRID)):
+        low, high = curve[:, right - 1], curve[:, right]
+        width = high - low
+        share = np.where(width > 0, (level - low) / np.where(width > 0, width, 1.0), 1.0)
+        inside = GRID[right - 1] + (GRID[right] - GRID[right - 1]) * np.minimum(share, 1.0)
+        result = np.where(level >= low, inside, result)
+    return np.maximum(result, 0.0)
+
+
+def curve_shortage(curve: Floats, units: ArrayLike) -> Floats:
+    """E[(D − units)+] under quantile curves: the area between the curve and `units`, exact for straight pieces."""
+    level = _spread(units, len(curve))
+    total = np.zeros(len(curve))
+    for right in range(1, len(GRID)):
+        low, high = curve[:, right - 1] - level, curve[:, right] - level
+        mass = GRID[right] - GRID[right - 1]
+        width = high - low
+        whole = (low + high) * 0.5 * mass
+        part = np.maximum(high, 0.0) * np.maximum(high, 0.0) * 0.5 * mass / np.where(width > 0, width, 1.0)
+        total = total + np.where(low >= 0, whole, np.where(high > 0, part, 0.0))
+    return total
+
+
+def expected_units(curve: Floats) -> Floats:
+    """E[D] under quantile curves, units: the shortage of an empty shelf."""
+    return curve_shortage(curve, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """A mixture of quantile curves, as when lead time or a scenario is uncertain: `weights` (n, k) sum to 1 per row."""
+
+    curves: tuple[Floats, ...]
+    weights: Floats
+
+    def probability_at_most(self, units: ArrayLike) -> Floats:
+        """P(D ≤ units) over all cases."""
+        total = np.zeros(len(self.weights))
+        for case, curve in enumerate(self.curves):
+            total = total + self.weights[:, case] * curve_probability(curve, units)
+        return total
+
+    def expected_shortage(self, units: ArrayLike) -> Floats:
+        """E[(D − units)+] over all cases, units."""
+        total = np.zeros(len(self.weights))
+        for case, curve in enumerate(self.curves):
+            total = total + self.weights[:, case] * curve_shortage(curve, units)
+        return total
+
+    def quantile(self, level: ArrayLike) -> Floats:
+        """Smallest units with P(D ≤ units) ≥ level, by halving between the cases' own quantiles."""
+        wanted = _spread(level, len(self.weights))
+        each = [curve_quantile(curve, wanted) for curve in self.curves]
+        low, high = each[0], each[0]
+        for one in each[1:]:
+            low, high = np.minimum(low, one), np.maximum(high, one)
+        for _ in range(HALVINGS):
+            middle = (low + high) * 0.5
+            enough = self.probability_at_most(middle) >= wanted
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        return high
+
+    def level_for_shortage(self, allowed: ArrayLike) -> Floats:
+        """Smallest units whose expected shortage is at most `allowed` units: the order-up-to level for a fill rate."""
+        most = _spread(allowed, len(self.weights))
+        low, high = np.zeros(len(self.weights)), self.curves[0][:, -1]
+        for curve in self.curves[1:]:
+            high = np.maximum(high, curve[:, -1])
+        enough_at_zero = self.expected_shortage(low) <= most
+        for _ in range(HALVINGS):
+            middle = (low + high) * 0.5
+            enough = self.expected_shortage(middle) <= most
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        return np.where(enough_at_zero, 0.0, high)
+
+
+def sample_paths(table: DemandTable, row: int, uniforms: Floats) -> Floats:
+    """Demand paths of one item: (paths, 56) units by day, from uniforms (paths, 1 + 11) the caller drew.
+
+    A path keeps one common rank (column 0) through all node horizons, disturbed a little at each node (columns 1..11),
+    so that every cumulative total keeps its published distribution in the middle and never runs backwards. Within
+    a node interval the path follows the expected shape of days.
+    """
+    common = uniforms[:, :1]
+    ranks = np.clip(0.8 * common + 0.2 * uniforms[:, 1:], 0.0, 1.0)
+    ranks = np.argsort(np.argsort(ranks, axis=0), axis=0) + 0.5
+    ranks = ranks / len(uniforms)
+    totals = np.zeros((len(uniforms), len(HORIZONS_DAYS) + 1))
+    for node in range(len(HORIZONS_DAYS)):
+        curve = np.broadcast_to(table.nodes[row, node + 1], (len(uniforms), len(GRID)))
+        totals[:, node + 1] = np.maximum(curve_quantile(curve, ranks[:, node]), totals[:, node])
+    paths = np.zeros((len(uniforms), DAYS))
+    marks = (0, *HORIZONS_DAYS)
+    for node in range(1, len(marks)):
+        first, last = marks[node - 1], marks[node]
+        shape = table.mean_cumulative[row, first + 1 : last + 1] - table.mean_cumulative[row, first:last]
+        total = float(np.sum(shape))
+        shares = shape / total if total > 0 else np.full(last - first, 1.0 / (last - first))
+        paths[:, first:last] = (totals[:, node] - totals[:, node - 1])[:, np.newaxis] * shares
+    return paths

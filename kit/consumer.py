@@ -1,0 +1,302 @@
+"""Exactly-once effects: micro-batches from Kafka, one Postgres transaction each.
+
+In that one transaction: the next offset of every partition in the batch under a row lock, the inbox, what the handlers
+do, and the outbox rows of what they want to say. All of it happens, or none. On assignment reading starts at the stored
+offsets; what Kafka believes about this group is only a hint. A handler never commits and never publishes.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
+
+from kit import deadletters, inbox, kafka, outbox, telemetry
+from kit.database import Database, Transaction, scope
+from kit.errors import TRANSIENT, Rejected
+from kit.events import Outgoing, Received, decode
+from kit.settings import ServiceSettings
+from schemas.topics import Topic
+
+log = telemetry.get_logger()
+HANDLED = telemetry.counter("messages_handled_total", "Messages by what became of them", ("topic", "outcome"))
+DURATION = telemetry.histogram("handling_duration_seconds", "One micro-batch, from poll to commit")
+LAG_RECORDS = telemetry.gauge("consumer_lag_records", "Records on the broker that are not handled yet", ("topic", "partition"))
+LAG_SECONDS = telemetry.gauge("consumer_lag_seconds", "Age of the newest handled record while others wait, else 0", ("topic", "partition"))
+
+# (transaction, tenant, fresh events in order) -> what to publish
+Handler = Callable[[Transaction, str, Sequence[Received[Any]]], Awaitable[Sequence[Outgoing]]]
+# (transaction, (partition, records in offset order)) -> nothing; for readers of bytes such as the audit log
+RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.2, 5.0
+# A lone event whose handler fails for a reason we do not know is tried this often before it becomes a dead letter.
+ATTEMPTS_UNKNOWN_ERROR = 3
+HINT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Topics that share a handler. `dedupe` false: the handler's own unique keys drop what was seen (a ledger)."""
+
+    topics: tuple[Topic, ...]
+    handler: Handler
+    dedupe: bool
+    first: bool
+
+
+class BatchConsumer:
+    """`on(...)` for each handler, then `run(stop)`. `committed` is called after every commit."""
+
+    def __init__(self, settings: ServiceSettings, database: Database, committed: Callable[[], None] = lambda: None) -> None:
+        self._settings = settings
+        self._database = database
+        self._committed = committed
+        self._routes: list[Route] = []
+        self._topics: dict[str, Topic] = {}
+        self._positions: dict[TopicPartition, int] = {}
+        self._seen_tenants: set[str] = set()
+        self._holding = False
+        self._consumer: AIOKafkaConsumer | None = None
+        self.polled_at = time.monotonic()
+        self.assigned = False
+
+    def on(self, topics: Sequence[Topic], handler: Handler, *, dedupe: bool = True, first: bool = False) -> None:
+        """Send these topics' events to `handler`. `first`: after a start, other topics wait until these are caught up."""
+        for topic in topics:
+            kafka.check_consumes(self._database.service, topic)
+            if topic.on(self._settings.namespace) in self._topics:
+                raise ValueError(f"{topic.name} has a handler already; one handler per topic keeps the order clear")
+            self._topics[topic.on(self._settings.namespace)] = topic
+        self._routes.append(Route(tuple(topics), handler, dedupe, first))
+
+    def lag(self) -> int | None:
+        """Records not handled yet over all assigned partitions; None while that is not known."""
+        if self._consumer is None or not self.assigned:
+            return None
+        total = 0
+        for place, position in self._positions.items():
+            end = self._consumer.last_stable_offset(place)
+            if end is None or end < 0:
+                return None
+            total += max(0, end - position)
+        return total
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Consume until told to stop; faults of Kafka and Postgres are waited out, never skipped."""
+        consumer = kafka.group_consumer(self._settings, self._database.service)
+        while not stop.is_set():
+            try:
+                await consumer.start()
+                break
+            except (*TRANSIENT, KafkaError) as error:
+                log.warning("kafka_unreachable", bootstrap=self._settings.kafka_bootstrap, error=str(error))
+                await asyncio.sleep(RETRY_SECONDS_FIRST)
+        self._consumer = consumer
+        consumer.subscribe(list(self._topics), listener=_Assignment(self))
+        hinted_at = time.monotonic()
+        try:
+            while not stop.is_set():
+                self.polled_at = time.monotonic()
+                polled = await consumer.getmany(timeout_ms=self._settings.consumer_wait_milliseconds, max_records=self._settings.consumer_batch_records)
+                records = [record for place in sorted(polled, key=self._order) for record in polled[place]]
+                if records:
+                    await self._carry(records, stop)
+                await self._release_others()
+                if time.monotonic() - hinted_at > HINT_SECONDS:
+                    hinted_at = time.monotonic()
+                    await self._hint()
+        finally:
+            await self._hint()
+            await consumer.stop()
+            self.assigned = False
+
+    def _order(self, place: TopicPartition) -> tuple[int, int]:
+        names = list(self._topics)
+        return names.index(place.topic), place.partition
+
+    async def assign(self, places: Sequence[TopicPartition]) -> None:
+        """Start each partition where Postgres says."""
+        assert self._consumer is not None
+        rows = await self._database.pool.fetch("select topic, partition, next_offset from consumed_positions")
+        stored = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+        beginnings = await self._consumer.beginning_offsets(list(places)) if places else {}
+        self._positions = {}
+        for place in places:
+            offset = stored.get(place, beginnings.get(place, 0))
+            self._consumer.seek(place, offset)
+            self._positions[place] = offset
+        leaders = {topic.on(self._settings.namespace) for route in self._routes if route.first for topic in route.topics}
+        others = [place for place in places if place.topic not in leaders]
+        self._holding = bool(leaders) and bool(others)
+        if self._holding:
+            self._consumer.pause(*others)
+        self.assigned = True
+        log.info("partitions_assigned", partitions=len(places), holding=self._holding)
+
+    async def _release_others(self) -> None:
+        """Let the other topics flow once the leading ones are caught up."""
+        if not self._holding or self._consumer is None:
+            return
+        leaders = {topic.on(self._settings.namespace) for route in self._routes if route.first for topic in route.topics}
+        mine = [place for place in self._positions if place.topic in leaders]
+        ends = await self._consumer.end_offsets(mine) if mine else {}
+        waiting = 0
+        for place in mine:
+            # Transaction markers use up offsets without being records, so compare with where the reader stands.
+            waiting += max(0, ends[place] - await self._consumer.position(place))
+        if waiting == 0:
+            self._consumer.resume(*[place for place in self._positions if place.topic not in leaders])
+            self._holding = False
+
+    async def _hint(self) -> None:
+        """Tell Kafka where we are, for dashboards; nothing depends on it."""
+        if self._consumer is None or not self._positions:
+            return
+        try:
+            mine = self._consumer.assignment()
+            await self._consumer.commit({place: offset for place, offset in self._positions.items() if place in mine})
+        except (KafkaError, ValueError, AssertionError) as error:
+            log.debug("offset_hint_failed", error=str(error))
+        for place, offset in self._positions.items():
+            end = self._consumer.last_stable_offset(place)
+            if end is not None and end >= 0:
+                topic = place.topic.removeprefix(f"{self._settings.namespace}.")
+                LAG_RECORDS.labels(topic, place.partition).set(max(0, end - offset))
+
+    async def _carry(self, records: Sequence[ConsumerRecord], stop: asyncio.Event) -> None:
+        """Handle records: whole, or halved until the ones that cannot be handled are found."""
+        delay, unknown_errors = RETRY_SECONDS_FIRST, 0
+        while True:
+            try:
+                started = time.perf_counter()
+                await self._commit(records, None)
+                DURATION.observe(time.perf_counter() - started)
+                return
+            except TRANSIENT as error:
+                log.warning("batch_retried", error=f"{type(error).__name__}: {error}", records=len(records))
+                self.polled_at = time.monotonic()
+                if stop.is_set():
+                    return
+                await _pause(stop, delay)
+                delay = min(delay * 2, RETRY_SECONDS_MAX)
+            except Exception as error:  # the destination of an unknown failure is a dead letter, see below
+                if len(records) > 1:
+                    middle = len(records) // 2
+                    await self._carry(records[:middle], stop)
+                    await self._carry(records[middle:], stop)
+                    return
+                unknown_errors += 1
+                if isinstance(error, Rejected) or unknown_errors >= ATTEMPTS_UNKNOWN_ERROR:
+                    log.error("event_rejected", error=str(error), topic=records[0].topic, exc_info=not isinstance(error, Rejected))
+                    await self._commit(records, error)
+                    return
+
+    async def _commit(self, records: Sequence[ConsumerRecord], refused: BaseException | None) -> None:
+        """One transaction for these records. With `refused`, the only record becomes a dead letter instead."""
+        ends: dict[TopicPartition, int] = {}
+        for record in records:
+            ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        async with self._database.transaction() as tx:
+            start = await self._lock(tx, list(ends))
+            batch = [record for record in records if record.offset >= start[TopicPartition(record.topic, record.partition)]]
+            decoded: list[Received[Any]] = []
+            says: list[Outgoing] = []
+            for record in batch:
+                topic = self._topics[record.topic]
+                try:
+                    if refused is not None:
+                        raise refused if isinstance(refused, Rejected) else Rejected("handler_failed", f"{type(refused).__name__}: {refused}")
+                    decoded.append(decode(topic, record.partition, record.offset, record.key, record.value, record.headers, record.timestamp))
+                except Rejected as error:
+                    says.append(deadletters.of(record, topic, self._database.service, error))
+                    HANDLED.labels(topic.name, "dead").inc()
+            with telemetry.span("process batch", kind="consumer", parents=[one.envelope.traceparent for one in decoded[: telemetry.LINKS_MAX]], records=len(batch)):
+                says += await self._handle(tx, decoded)
+            if says:
+                await outbox.enqueue(tx, says)
+            await self._advance(tx, {place: max(end, start[place]) for place, end in ends.items()})
+        for place, end in ends.items():
+            self._positions[place] = max(end, start[place])
+        newest = {TopicPartition(record.topic, record.partition): record.timestamp for record in records}
+        self._observe_age(newest)
+        self._committed()
+
+    async def _handle(self, tx: Transaction, decoded: Sequence[Received[Any]]) -> list[Outgoing]:
+        says: list[Outgoing] = []
+        tenants = list(dict.fromkeys(one.envelope.tenant for one in decoded))
+        for tenant in tenants:
+            await scope(tx, tenant)
+            if tenant not in self._seen_tenants:
+                await tx.execute("insert into tenants (tenant) values ($1) on conflict do nothing", tenant)
+            mine = defaultdict(list)
+            for one in decoded:
+                if one.envelope.tenant == tenant:
+                    mine[one.topic.name].append(one)
+            for route in self._routes:
+                events = [one for topic in route.topics for one in mine.get(topic.name, ())]
+                if not events:
+                    continue
+                if route.dedupe:
+                    events, conflicts = await inbox.fresh(tx, tenant, events)
+                    says += [deadletters.conflict(one, self._database.service) for one in conflicts]
+                if events:
+                    says += await route.handler(tx, tenant, events)
+                    for one in events:
+                        HANDLED.labels(one.topic.name, "handled").inc()
+        self._seen_tenants.update(tenants)
+        return says
+
+    async def _lock(self, tx: Transaction, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
+        """Lock the positions of these partitions, in a fixed order, and return them."""
+        ordered = sorted(places)
+        topics, partitions = [place.topic for place in ordered], [place.partition for place in ordered]
+        query = (
+            "select p.topic, p.partition, p.next_offset from consumed_positions p"
+            " join unnest($1::text[], $2::int[]) as t(topic, partition) using (topic, partition) order by 1, 2 for update of p"
+        )
+        rows = await tx.fetch(query, topics, partitions)
+        if len(rows) < len(ordered):
+            await tx.execute(
+                "insert into consumed_positions select *, 0 from unnest($1::text[], $2::int[]) as t(a, b) order by 1, 2 on conflict do nothing", topics, partitions
+            )
+            rows = await tx.fetch(query, topics, partitions)
+        return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
+
+    async def _advance(self, tx: Transaction, ends: dict[TopicPartition, int]) -> None:
+        ordered = sorted(ends)
+        await tx.execute(
+            "update consumed_positions p set next_offset = t.next_offset from unnest($1::text[], $2::int[], $3::bigint[]) as t(topic, partition, next_offset)"
+            " where p.topic = t.topic and p.partition = t.partition",
+            [place.topic for place in ordered],
+            [place.partition for place in ordered],
+            [ends[place] for place in ordered],
+        )
+
+    def _observe_age(self, newest: dict[TopicPartition, int]) -> None:
+        assert self._consumer is not None
+        for place, stamp in newest.items():
+            end = self._consumer.last_stable_offset(place)
+            behind = end is not None and end > self._positions[place]
+            topic = place.topic.removeprefix(f"{self._settings.namespace}.")
+            LAG_SECONDS.labels(topic, place.partition).set(max(0.0, time.time() - stamp / 1000) if behind else 0.0)
+
+
+class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types
+    def __init__(self, owner: BatchConsumer) -> None:
+        self._owner = owner
+
+    async def on_partitions_revoked(self, revoked: Sequence[TopicPartition]) -> None:
+        self._owner.assigned = False
+
+    async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
+        await self._owner.assign(list(assigned))
+
+
+async def _pause(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

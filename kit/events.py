@@ -1,0 +1,222 @@
+"""CloudEvents on Kafka: what comes in becomes a `Received`, what goes out is an `Outgoing` whose id follows from its cause.
+
+Written in binary mode (attributes as `ce_*` headers, the value is the data); both modes are read.
+"""
+
+import functools
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import blake2b
+from typing import Generic, TypeVar
+
+import orjson
+from pydantic import ValidationError
+
+from kit import telemetry
+from kit.errors import Rejected
+from schemas.base import Message
+from schemas.registry import MESSAGES
+from schemas.topics import TOPIC_OF, Topic
+
+M = TypeVar("M", bound=Message, covariant=True)
+Headers = Sequence[tuple[str, bytes]]
+# Every derived id lives in this namespace, so that it can be computed again by anyone.
+IDS = uuid.uuid5(uuid.NAMESPACE_URL, "countersign:ids")
+# Kafka's own default for one record; what is larger has no business on these topics.
+VALUE_BYTES_MAX = 1_048_576
+
+
+def derived_id(*parts: str) -> str:
+    """The id that follows from its causes: the same parts give the same id, so a replay repeats and never doubles."""
+    return str(uuid.uuid5(IDS, "\x1f".join(parts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The CloudEvents attributes we use. (source, id) identifies the event; `tenant` is an extension attribute."""
+
+    id: str
+    source: str
+    type: str
+    time: datetime
+    tenant: str
+    key: str
+    subject: str | None = None
+    correlation_id: str | None = None
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received(Generic[M]):
+    """A message as read from a topic, with where it was read."""
+
+    envelope: Envelope
+    body: M
+    topic: Topic
+    partition: int
+    offset: int
+    value: bytes
+    headers: Headers = field(repr=False)
+    stored_at_ms: int = 0
+
+    @property
+    def hash(self) -> uuid.UUID:
+        """16 bytes that stand for (source, id): the dedupe key."""
+        return event_hash(self.envelope.source, self.envelope.id)
+
+    @property
+    def digest(self) -> int:
+        """8 bytes of the content, as a signed integer: the same id with another content is a conflict, not a repeat."""
+        return int.from_bytes(blake2b(self.value, digest_size=8).digest(), "big", signed=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A message to be published through the outbox. `topic` is the name without namespace (a dead letter's ends in .dead)."""
+
+    topic: str
+    envelope: Envelope
+    value: bytes
+    extra_headers: tuple[tuple[str, str], ...] = ()
+
+
+def event_hash(source: str, event_id: str) -> uuid.UUID:
+    return uuid.UUID(bytes=blake2b(f"{source}\x00{event_id}".encode(), digest_size=16).digest())
+
+
+def outgoing(
+    body: Message,
+    *,
+    service: str,
+    cause: Envelope | str,
+    time: datetime,
+    name: str = "",
+    subject: str | None = None,
+) -> Outgoing:
+    """A message of ours, on the topic that carries its type, under its own record key.
+
+    `cause` is the event (or the id of the run, decision, …) it follows from; with `name` it makes the id, so the same
+    cause publishes the same id again. `time` is when it became true, in event time where planning is concerned.
+    """
+    key = body.record_key()
+    cause_id = cause.id if isinstance(cause, Envelope) else cause
+    origin = cause.traceparent if isinstance(cause, Envelope) else None
+    return Outgoing(
+        topic=TOPIC_OF[body.TYPE].name,
+        envelope=Envelope(
+            id=derived_id(service, cause_id, body.TYPE, key, name),
+            source=f"countersign/{service}",
+            type=body.TYPE,
+            time=time.astimezone(UTC),
+            tenant=body.tenant,
+            key=key,
+            subject=subject,
+            correlation_id=(cause.correlation_id or cause.id) if isinstance(cause, Envelope) else cause,
+            causation_id=cause_id,
+            traceparent=origin or telemetry.traceparent(),
+        ),
+        value=body.model_dump_json(exclude_none=True).encode(),
+    )
+
+
+def headers_of(message: Outgoing) -> list[tuple[str, bytes]]:
+    """The record headers of binary mode."""
+    envelope = message.envelope
+    pairs: list[tuple[str, str | None]] = [
+        ("ce_specversion", "1.0"),
+        ("ce_id", envelope.id),
+        ("ce_source", envelope.source),
+        ("ce_type", envelope.type),
+        ("ce_time", envelope.time.isoformat().replace("+00:00", "Z")),
+        ("ce_tenant", envelope.tenant),
+        ("ce_partitionkey", envelope.key),
+        ("ce_subject", envelope.subject),
+        ("ce_correlationid", envelope.correlation_id),
+        ("ce_causationid", envelope.causation_id),
+        ("traceparent", envelope.traceparent),
+        ("content-type", "application/json"),
+        *message.extra_headers,
+    ]
+    return [(name, value.encode()) for name, value in pairs if value is not None]
+
+
+def decode(topic: Topic, partition: int, offset: int, key: bytes | None, value: bytes | None, headers: Headers, stored_at_ms: int) -> Received[Message]:
+    """Read one record of either CloudEvents mode. Raises Rejected with the code its dead letter carries."""
+    if value is None:
+        raise Rejected("no_value", "the record has no value")
+    if len(value) > VALUE_BYTES_MAX:
+        raise Rejected("too_large", f"the value has {len(value)} bytes, at most {VALUE_BYTES_MAX} are read")
+    try:
+        attributes = {name: raw.decode() for name, raw in headers}
+        record_key = key.decode() if key is not None else ""
+    except UnicodeDecodeError as error:
+        raise Rejected("invalid_headers", f"a header or the key is not UTF-8: {error}") from error
+    data = value
+    if attributes.get("content-type", "").lower().startswith("application/cloudevents"):
+        attributes, data = _structured(value, attributes)
+        # From here on the event is as if it had come in binary mode, so that it can be parked and read again.
+        headers = [(name, text.encode()) for name, text in attributes.items()]
+    envelope = _envelope(attributes, record_key)
+    if envelope.type not in topic.messages:
+        known = "is not a message of this topic" if envelope.type in MESSAGES else "is unknown"
+        raise Rejected("unknown_type", f"type {envelope.type!r} {known} ({topic.name})", field="ce_type")
+    try:
+        body = MESSAGES[envelope.type].model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "data"
+        raise Rejected("invalid_body", f"{where}: {first['msg']}", field=where) from error
+    if body.tenant != envelope.tenant:
+        raise Rejected("tenant_mismatch", f"header says tenant {envelope.tenant!r}, body says {body.tenant!r}", field="tenant")
+    expected = body.record_key()
+    if record_key and record_key != expected:
+        raise Rejected("key_mismatch", f"record key is {record_key!r}, the body makes it {expected!r}", field="key")
+    return Received(envelope, body, topic, partition, offset, data, headers, stored_at_ms)
+
+
+def _structured(value: bytes, attributes: dict[str, str]) -> tuple[dict[str, str], bytes]:
+    """Structured mode: the envelope is in the value, the message in its `data`."""
+    try:
+        whole = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        raise Rejected("invalid_json", f"structured CloudEvent is not JSON: {error}") from error
+    if not isinstance(whole, dict) or not isinstance(whole.get("data"), dict):
+        raise Rejected("invalid_envelope", "structured CloudEvent needs an object `data`", field="data")
+    lifted = {f"ce_{name}": text for name, text in whole.items() if isinstance(text, str)} | {"content-type": "application/json"}
+    if "traceparent" in whole and isinstance(whole["traceparent"], str):
+        lifted.setdefault("traceparent", whole["traceparent"])
+    return attributes | lifted, orjson.dumps(whole["data"])
+
+
+@functools.lru_cache(maxsize=4096)
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def _envelope(attributes: dict[str, str], record_key: str) -> Envelope:
+    for name in ("ce_id", "ce_source", "ce_type", "ce_time", "ce_tenant"):
+        if not attributes.get(name):
+            raise Rejected("missing_attribute", f"CloudEvents attribute {name.removeprefix('ce_')} is missing", field=name)
+    if attributes.get("ce_specversion", "1.0") != "1.0":
+        raise Rejected("unknown_version", f"CloudEvents {attributes['ce_specversion']} is not 1.0", field="ce_specversion")
+    try:
+        time = _time(attributes["ce_time"])
+    except ValueError as error:
+        raise Rejected("invalid_time", f"time {attributes['ce_time']!r} is not RFC 3339", field="ce_time") from error
+    if time.tzinfo is None:
+        raise Rejected("invalid_time", f"time {attributes['ce_time']!r} has no offset", field="ce_time")
+    return Envelope(
+        id=attributes["ce_id"],
+        source=attributes["ce_source"],
+        type=attributes["ce_type"],
+        time=time,
+        tenant=attributes["ce_tenant"],
+        key=record_key or attributes.get("ce_partitionkey", ""),
+        subject=attributes.get("ce_subject"),
+        correlation_id=attributes.get("ce_correlationid"),
+        causation_id=attributes.get("ce_causationid"),
+        traceparent=attributes.get("traceparent"),
+    )

@@ -1,0 +1,46 @@
+"""The inbox: which events were handled before. Its rows are written in the transaction that handles them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kit import telemetry
+from kit.database import Transaction
+from kit.events import Received
+
+REPEATS = telemetry.counter("inbox_repeats_total", "Events that were delivered again and dropped", ("topic",))
+CONFLICTS = telemetry.counter("inbox_conflicts_total", "Events that came with the id of another event", ("topic",))
+
+
+async def fresh(tx: Transaction, tenant: str, received: Sequence[Received[Any]]) -> tuple[list[Received[Any]], list[Received[Any]]]:
+    """Split into events not handled before, in order, and conflicts: ids seen before with another content.
+
+    A repeat with equal content is dropped. All of it happens in one statement, sorted by key so that concurrent
+    consumers cannot deadlock.
+    """
+    if not received:
+        return [], []
+    first: dict[Any, Received[Any]] = {}
+    conflicts = []
+    for one in received:
+        earlier = first.setdefault(one.hash, one)
+        if earlier is not one:
+            (conflicts if earlier.digest != one.digest else []).append(one)
+            (CONFLICTS if earlier.digest != one.digest else REPEATS).labels(one.topic.name).inc()
+    hashes = sorted(first)
+    new = await tx.fetch(
+        "insert into inbox (tenant, event_hash, digest) select $1, * from unnest($2::uuid[], $3::bigint[]) as t(h, d) order by 1, 2"
+        " on conflict (tenant, event_hash) do nothing returning event_hash",
+        tenant,
+        hashes,
+        [first[one].digest for one in hashes],
+    )
+    taken = {row["event_hash"] for row in new}
+    if len(taken) < len(first):
+        known = [one for one in hashes if one not in taken]
+        rows = await tx.fetch("select event_hash, digest from inbox where tenant = $1 and event_hash = any($2::uuid[])", tenant, known)
+        for row in rows:
+            one = first[row["event_hash"]]
+            if one.digest != row["digest"]:
+                conflicts.append(one)
+            (CONFLICTS if one.digest != row["digest"] else REPEATS).labels(one.topic.name).inc()
+    return [one for key, one in first.items() if key in taken], conflicts

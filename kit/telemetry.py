@@ -1,0 +1,122 @@
+"""Logs, metrics and traces. The only place that knows structlog, prometheus_client and OpenTelemetry."""
+
+import logging
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, cast
+
+import structlog
+from opentelemetry import trace
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
+from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+
+PREFIX = "countersign_"
+LATENCY_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
+# A batch span links to this many of its inputs at most: enough to find an example, not enough to bloat the span.
+LINKS_MAX = 16
+
+
+def counter(name: str, help_text: str, labels: Sequence[str] = ()) -> Counter:
+    """A counter `countersign_<name>`; names end in `_total`, labels are bounded and never an id."""
+    return Counter(PREFIX + name, help_text, labels)
+
+
+def gauge(name: str, help_text: str, labels: Sequence[str] = ()) -> Gauge:
+    """A gauge `countersign_<name>` in base units."""
+    return Gauge(PREFIX + name, help_text, labels)
+
+
+def histogram(name: str, help_text: str, labels: Sequence[str] = (), buckets: Sequence[float] = LATENCY_BUCKETS_SECONDS) -> Histogram:
+    """A histogram `countersign_<name>` in base units."""
+    return Histogram(PREFIX + name, help_text, labels, buckets=buckets)
+
+
+def exposition() -> tuple[bytes, str]:
+    """What `/metrics` answers, and its content type."""
+    return generate_latest(), CONTENT_TYPE_LATEST
+
+
+def get_logger(**bound: Any) -> structlog.stdlib.BoundLogger:
+    """A logger that writes one JSON line per thing that happened."""
+    return cast(structlog.stdlib.BoundLogger, structlog.get_logger(**bound))
+
+
+def _with_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = format(context.trace_id, "032x")
+        event["span_id"] = format(context.span_id, "016x")
+    return event
+
+
+def configure(service: str, *, level: str, otlp_endpoint: str | None, namespace: str) -> None:
+    """Set up this process: JSON lines on standard output, and a tracer that sends when there is where to."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        _with_trace,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
+        structlog.processors.format_exc_info,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    render = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()]
+    formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    for chatty in ("aiokafka", "uvicorn.access", "uvicorn.error", "asyncio"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    structlog.contextvars.bind_contextvars(service=service)
+    provider = TracerProvider(resource=Resource.create({"service.name": f"{namespace}-{service}"}))
+    if otlp_endpoint:
+        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{otlp_endpoint.rstrip('/')}/v1/traces")))
+    trace.set_tracer_provider(provider)
+
+
+def flush() -> None:
+    """Send what spans are left; called once when the process ends."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.shutdown()
+
+
+def _context(traceparent: str | None) -> SpanContext | None:
+    match = _TRACEPARENT.match(traceparent or "")
+    if match is None:
+        return None
+    context = SpanContext(int(match[1], 16), int(match[2], 16), is_remote=True, trace_flags=TraceFlags(int(match[3], 16)))
+    return context if context.is_valid else None
+
+
+def traceparent() -> str | None:
+    """The current span as a W3C traceparent header, to travel with a message or request."""
+    context = trace.get_current_span().get_span_context()
+    if not context.is_valid:
+        return None
+    return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
+
+
+@contextmanager
+def span(
+    name: str, *, kind: str = "internal", parents: Sequence[str | None] = (), **attributes: str | int | float | bool
+) -> Iterator[trace.Span]:
+    """A span. One traceparent makes it a child; several (a batch) are linked, as the messaging conventions want."""
+    contexts = [context for context in map(_context, parents[: LINKS_MAX * 4]) if context is not None]
+    parent = trace.set_span_in_context(NonRecordingSpan(contexts[0])) if len(parents) == 1 and contexts else None
+    links = [Link(context) for context in contexts[:LINKS_MAX]] if len(parents) > 1 else []
+    tracer = trace.get_tracer("countersign")
+    kinds = {"internal": SpanKind.INTERNAL, "consumer": SpanKind.CONSUMER, "producer": SpanKind.PRODUCER, "server": SpanKind.SERVER, "client": SpanKind.CLIENT}
+    with tracer.start_as_current_span(name, context=parent, kind=kinds[kind], links=links, attributes=attributes) as current:
+        yield current
