@@ -75,17 +75,15 @@ async def ensure(bootstrap: str, namespace: str) -> Outcome:
     plan = wanted(namespace)
     outcome = Outcome()
     async with _admin(bootstrap) as admin:
-        existing = await _partitions(admin, [topic.name for topic in plan])
-        for topic in plan:
-            found = existing.get(topic.name)
-            if found is not None and found != topic.partitions:
-                raise _partitions_differ(topic, found)
-        missing = [topic for topic in plan if topic.name not in existing]
+        seen = await _partitions(admin, [topic.name for topic in plan])
+        missing = [topic for topic in plan if topic.name not in seen]
         if missing:
-            await _create(admin, missing)
-            outcome.created = [topic.name for topic in missing]
-            await _await_visible(admin, missing)
-        present = [topic for topic in plan if topic.name in existing]
+            outcome.created = await _create(admin, missing)
+            seen |= await _await_visible(admin, missing)
+        for topic in plan:
+            if seen[topic.name] != topic.partitions:
+                raise _partitions_differ(topic, seen[topic.name])
+        present = [topic for topic in plan if topic.name not in outcome.created]
         for topic in await _drifted(admin, present):
             await _correct(admin, topic)
             outcome.corrected.append(topic.name)
@@ -106,18 +104,23 @@ async def remove(bootstrap: str, namespace: str) -> list[str]:
         return names
 
 
-async def _create(admin: AIOKafkaAdminClient, topics: list[Wanted]) -> None:
+async def _create(admin: AIOKafkaAdminClient, topics: list[Wanted]) -> list[str]:
+    """Names that were made now; one that was there already, unseen until now, is not among them."""
     brokers = (await admin.describe_cluster())["brokers"]
     copies = min(COPIES_WANTED, len(brokers))
     new = [NewTopic(t.name, t.partitions, copies, topic_configs=t.settings) for t in topics]
     response = await admin.create_topics(new, timeout_ms=30_000)
+    made = []
     for name, code, *rest in response.topic_errors:
-        if code not in (0, TopicAlreadyExistsError.errno):
+        if code == 0:
+            made.append(name)
+        elif code != TopicAlreadyExistsError.errno:
             raise _refused(f"creating {name}: {for_code(code).__name__} {rest[0] if rest else ''}".strip())
+    return made
 
 
-async def _await_visible(admin: AIOKafkaAdminClient, topics: list[Wanted]) -> None:
-    """The controller has made them; wait until the broker that clients ask has heard of it."""
+async def _await_visible(admin: AIOKafkaAdminClient, topics: list[Wanted]) -> dict[str, int]:
+    """The controller has made them; wait until the broker that clients ask has heard of it. Their partition counts."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + VISIBLE_SECONDS_MAX
     names = [topic.name for topic in topics]
@@ -125,7 +128,7 @@ async def _await_visible(admin: AIOKafkaAdminClient, topics: list[Wanted]) -> No
         seen = await _partitions(admin, names)
         waiting = [name for name in names if name not in seen]
         if not waiting:
-            return
+            return seen
         if loop.time() > deadline:
             raise _refused(f"{waiting[0]} was made but is not visible after {VISIBLE_SECONDS_MAX:.0f} s")
         await asyncio.sleep(0.05)
