@@ -79,7 +79,8 @@ class DemandTable:
         below = np.minimum(span.astype(np.int64), DAYS - 1)
         rows = np.arange(len(self))
         low, high = self.mean_cumulative[rows, below], self.mean_cumulative[rows, below + 1]
-        return low + (high - low) * (span - below)
+        read: Floats = low + (high - low) * (span - below)
+        return read
 
     def curve(self, days: ArrayLike) -> Floats:
         """The quantile function over `days`: (n, 13) units at the probabilities of `GRID`."""
@@ -90,7 +91,8 @@ class DemandTable:
         left, right = marks[upper - 1], marks[upper]
         share = ((span - left) / (right - left))[:, np.newaxis]
         low, high = self.nodes[rows, upper - 1], self.nodes[rows, upper]
-        return low + (high - low) * share
+        read: Floats = low + (high - low) * share
+        return read
 
     def quantile(self, days: ArrayLike, level: ArrayLike) -> Floats:
         """Smallest level of stock, units, that covers the demand over `days` with probability `level`."""
@@ -124,7 +126,8 @@ def curve_quantile(curve: Floats, level: ArrayLike) -> Floats:
     upper = np.clip(np.searchsorted(grid, wanted, side="left"), 1, len(grid) - 1)
     rows = np.arange(len(curve))
     low, high = curve[rows, upper - 1], curve[rows, upper]
-    return low + (high - low) * ((wanted - grid[upper - 1]) / (grid[upper] - grid[upper - 1]))
+    read: Floats = low + (high - low) * ((wanted - grid[upper - 1]) / (grid[upper] - grid[upper - 1]))
+    return read
 
 
 def curve_probability(curve: Floats, units: ArrayLike) -> Floats:
@@ -215,9 +218,8 @@ def sample_paths(table: DemandTable, row: int, uniforms: Floats) -> Floats:
     a node interval the path follows the expected shape of days.
     """
     common = uniforms[:, :1]
-    ranks = np.clip(0.8 * common + 0.2 * uniforms[:, 1:], 0.0, 1.0)
-    ranks = np.argsort(np.argsort(ranks, axis=0), axis=0) + 0.5
-    ranks = ranks / len(uniforms)
+    mixed = np.clip(0.8 * common + 0.2 * uniforms[:, 1:], 0.0, 1.0)
+    ranks: Floats = (np.argsort(np.argsort(mixed, axis=0), axis=0) + 0.5) / len(uniforms)
     totals = np.zeros((len(uniforms), len(HORIZONS_DAYS) + 1))
     for node in range(len(HORIZONS_DAYS)):
         curve = np.broadcast_to(table.nodes[row, node + 1], (len(uniforms), len(GRID)))

@@ -57,6 +57,8 @@ class BatchConsumer:
         self._routes: list[Route] = []
         self._topics: dict[str, Topic] = {}
         self._positions: dict[TopicPartition, int] = {}
+        # Where the reader stands: transaction markers use up offsets without being records, so it may be further on.
+        self._reached: dict[TopicPartition, int] = {}
         self._seen_tenants: set[str] = set()
         self._holding = False
         self._consumer: AIOKafkaConsumer | None = None
@@ -81,7 +83,7 @@ class BatchConsumer:
             end = self._consumer.last_stable_offset(place)
             if end is None or end < 0:
                 return None
-            total += max(0, end - position)
+            total += max(0, end - max(position, self._reached.get(place, 0)))
         return total
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -104,6 +106,8 @@ class BatchConsumer:
                 records = [record for place in sorted(polled, key=self._order) for record in polled[place]]
                 if records:
                     await self._carry(records, stop)
+                else:
+                    self._reached = {place: await consumer.position(place) for place in consumer.assignment()}
                 await self._release_others()
                 if time.monotonic() - hinted_at > HINT_SECONDS:
                     hinted_at = time.monotonic()
@@ -123,7 +127,7 @@ class BatchConsumer:
         rows = await self._database.pool.fetch("select topic, partition, next_offset from consumed_positions")
         stored = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         beginnings = await self._consumer.beginning_offsets(list(places)) if places else {}
-        self._positions = {}
+        self._positions, self._reached = {}, {}
         for place in places:
             offset = stored.get(place, beginnings.get(place, 0))
             self._consumer.seek(place, offset)
@@ -164,7 +168,7 @@ class BatchConsumer:
             end = self._consumer.last_stable_offset(place)
             if end is not None and end >= 0:
                 topic = place.topic.removeprefix(f"{self._settings.namespace}.")
-                LAG_RECORDS.labels(topic, place.partition).set(max(0, end - offset))
+                LAG_RECORDS.labels(topic, place.partition).set(max(0, end - max(offset, self._reached.get(place, 0))))
 
     async def _carry(self, records: Sequence[ConsumerRecord], stop: asyncio.Event) -> None:
         """Handle records: whole, or halved until the ones that cannot be handled are found."""

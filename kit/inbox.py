@@ -20,7 +20,7 @@ async def fresh(tx: Transaction, tenant: str, received: Sequence[Received[Any]])
     if not received:
         return [], []
     first: dict[Any, Received[Any]] = {}
-    conflicts = []
+    conflicts: list[Received[Any]] = []
     for one in received:
         earlier = first.setdefault(one.hash, one)
         if earlier is not one:

@@ -10,7 +10,7 @@ from collections import defaultdict
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.errors import KafkaError
 
 from kit import kafka, telemetry
 from kit.database import Database, Transaction, role_of
@@ -31,6 +31,8 @@ RETRY_SECONDS = 1.0
 # Published rows stay this long, for a person to look at; ids derived from causes keep replays from doubling within it.
 KEEP_PUBLISHED = "7 days"
 LOCK_CLASS = 7_203_115
+# ProducerFenced is a KafkaError: another relay took over, and this one goes back to standing by.
+FAULTS: tuple[type[BaseException], ...] = (*TRANSIENT, KafkaError, asyncpg.PostgresError)
 
 
 class Relay:
@@ -52,7 +54,7 @@ class Relay:
         while not stop.is_set():
             try:
                 await self._lead(stop)
-            except (ProducerFenced, *TRANSIENT, KafkaError, asyncpg.PostgresError) as error:
+            except FAULTS as error:
                 log.warning("relay_interrupted", error=f"{type(error).__name__}: {error}")
             finally:
                 self.leading = False
@@ -176,10 +178,14 @@ async def _read_tail(
     ends = await consumer.end_offsets(partitions)
     for place in partitions:
         consumer.seek(place, known.get((place.topic, place.partition), 0))
-    while any(await consumer.position(place) < ends[place] for place in partitions):
+    waiting = set(partitions)
+    while waiting:
         for records in (await consumer.getmany(timeout_ms=500)).values():
             for record in records:
                 found.update(raw.decode() for name, raw in record.headers if name == "ce_id" and raw.decode() in wanted)
+        for place in list(waiting):
+            if await consumer.position(place) >= ends[place]:
+                waiting.discard(place)
     return found, {(place.topic, place.partition): end for place, end in ends.items()}
 
 

@@ -71,7 +71,7 @@ def configure(service: str, *, level: str, otlp_endpoint: str | None, namespace:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    render = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()]
+    render: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()]
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)

@@ -1,0 +1,128 @@
+"""The HTTP side every service shares: problem documents, probes, metrics, request ids, spans."""
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from kit import telemetry
+from kit.errors import TRANSIENT
+
+log = telemetry.get_logger()
+REQUESTS = telemetry.histogram("http_request_duration_seconds", "HTTP requests by route", ("method", "route", "status"))
+PROBLEM_TYPE = "application/problem+json"
+
+
+class Problem(Exception):
+    """An error as the caller will read it (RFC 9457). `code` is stable; `errors` name fields and reasons."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        title: str,
+        detail: str = "",
+        *,
+        errors: Sequence[Mapping[str, Any]] = (),
+        headers: Mapping[str, str] | None = None,
+        **more: Any,
+    ) -> None:
+        super().__init__(f"{code}: {detail or title}")
+        self.status = status
+        self.code = code
+        self.title = title
+        self.detail = detail
+        self.errors = list(errors)
+        self.headers = dict(headers or {})
+        self.more = more
+
+    def document(self, instance: str) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "type": f"/docs/problems#{self.code}",
+            "title": self.title,
+            "status": self.status,
+            "code": self.code,
+            "instance": instance,
+        }
+        if self.detail:
+            body["detail"] = self.detail
+        if self.errors:
+            body["errors"] = self.errors
+        return body | self.more
+
+
+def respond(problem: Problem, request: Request) -> JSONResponse:
+    request_id = getattr(request.state, "request_id", "")
+    return JSONResponse(problem.document(f"urn:request:{request_id}"), problem.status, problem.headers, PROBLEM_TYPE)
+
+
+def create_app(service: str, *, title: str, description: str = "") -> FastAPI:
+    """A FastAPI app in which every error is a problem document and every request is logged, measured and traced."""
+    app = FastAPI(title=title, description=description, version="1", docs_url=None, redoc_url=None)
+    app.state.service = service
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_unexpected)
+    app.middleware("http")(_around)
+    return app
+
+
+async def _around(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    request_id = request.headers.get("x-request-id", "")[:64] or uuid.uuid4().hex
+    request.state.request_id = request_id
+    structlog.contextvars.bind_contextvars(request_id=request_id)
+    started = time.perf_counter()
+    status = 500
+    try:
+        with telemetry.span(f"{request.method} {request.url.path}", kind="server", parents=[request.headers.get("traceparent")]) as span:
+            try:
+                response = await call_next(request)
+            except TRANSIENT as error:
+                log.warning("dependency_unavailable", error=f"{type(error).__name__}: {error}")
+                unavailable = Problem(503, "dependency_unavailable", "A system this service needs does not answer", "Try again in a moment.", headers={"Retry-After": "2"})
+                response = respond(unavailable, request)
+            except Exception as error:  # the caller gets a problem document without insides; the log gets all of it
+                log.exception("request_failed", error=f"{type(error).__name__}: {error}")
+                response = respond(Problem(500, "internal_error", "Something went wrong on our side", f"Report request id {request_id}."), request)
+            status = response.status_code
+            route = request.scope.get("route")
+            path = getattr(route, "path", "unmatched")
+            span.update_name(f"{request.method} {path}")
+        response.headers["x-request-id"] = request_id
+        elapsed = time.perf_counter() - started
+        REQUESTS.labels(request.method, path, status).observe(elapsed)
+        if path not in ("/livez", "/readyz", "/metrics"):
+            log.info("request", method=request.method, route=path, status=status, seconds=round(elapsed, 4))
+        return response
+    finally:
+        structlog.contextvars.unbind_contextvars("request_id")
+
+
+async def _on_problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)
+    return respond(error, request)
+
+
+async def _on_invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [{"field": ".".join(str(part) for part in one["loc"]), "reason": one["msg"]} for one in error.errors()]
+    return respond(Problem(422, "invalid_request", "The request does not fit", f"{len(errors)} field(s) are not valid.", errors=errors), request)
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    title = HTTPStatus(error.status_code).phrase
+    return respond(Problem(error.status_code, title.lower().replace(" ", "_"), title, str(error.detail), headers=error.headers), request)
+
+
+async def _on_unexpected(request: Request, error: Exception) -> Response:
+    log.error("request_failed", error=f"{type(error).__name__}: {error}")
+    return respond(Problem(500, "internal_error", "Something went wrong on our side"), request)
