@@ -25,12 +25,17 @@ from schemas.topics import Topic
 log = telemetry.get_logger()
 HANDLED = telemetry.counter("messages_handled_total", "Messages by what became of them", ("topic", "outcome"))
 DURATION = telemetry.histogram("handling_duration_seconds", "One micro-batch, from poll to commit")
-LAG_RECORDS = telemetry.gauge("consumer_lag_records", "Records on the broker that are not handled yet", ("topic", "partition"))
-LAG_SECONDS = telemetry.gauge("consumer_lag_seconds", "Age of the newest handled record while others wait, else 0", ("topic", "partition"))
+LAG_RECORDS = telemetry.gauge(
+    "consumer_lag_records", "Records on the broker that are not handled yet", ("topic", "partition")
+)
+LAG_SECONDS = telemetry.gauge(
+    "consumer_lag_seconds", "Age of the newest handled record while others wait, else 0", ("topic", "partition")
+)
 
 # (transaction, tenant, fresh events in order) -> what to publish
 Handler = Callable[[Transaction, str, Sequence[Received[Any]]], Awaitable[Sequence[Outgoing]]]
-# (transaction, (partition, records in offset order)) -> nothing; for readers of bytes such as the audit log
+# (transaction, records as they are, in order within each partition) -> what to publish; for readers of bytes such as the audit log
+RawHandler = Callable[[Transaction, Sequence[ConsumerRecord]], Awaitable[Sequence[Outgoing]]]
 RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.2, 5.0
 # A lone event whose handler fails for a reason we do not know is tried this often before it becomes a dead letter.
 ATTEMPTS_UNKNOWN_ERROR = 3
@@ -50,12 +55,15 @@ class Route:
 class BatchConsumer:
     """`on(...)` for each handler, then `run(stop)`. `committed` is called after every commit."""
 
-    def __init__(self, settings: ServiceSettings, database: Database, committed: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, settings: ServiceSettings, database: Database, committed: Callable[[], None] = lambda: None
+    ) -> None:
         self._settings = settings
         self._database = database
         self._committed = committed
         self._routes: list[Route] = []
         self._topics: dict[str, Topic] = {}
+        self._raw: dict[str, RawHandler] = {}
         self._positions: dict[TopicPartition, int] = {}
         # Where the reader stands: transaction markers use up offsets without being records, so it may be further on.
         self._reached: dict[TopicPartition, int] = {}
@@ -73,6 +81,15 @@ class BatchConsumer:
                 raise ValueError(f"{topic.name} has a handler already; one handler per topic keeps the order clear")
             self._topics[topic.on(self._settings.namespace)] = topic
         self._routes.append(Route(tuple(topics), handler, dedupe, first))
+
+    def on_raw(self, topics: Sequence[Topic], handler: RawHandler) -> None:
+        """Send these topics' records to `handler` undecoded, whatever they hold. It names tenants (`scope`) itself."""
+        for topic in topics:
+            kafka.check_consumes(self._database.service, topic)
+            if topic.on(self._settings.namespace) in self._topics:
+                raise ValueError(f"{topic.name} has a handler already; one handler per topic keeps the order clear")
+            self._topics[topic.on(self._settings.namespace)] = topic
+            self._raw[topic.on(self._settings.namespace)] = handler
 
     def lag(self) -> int | None:
         """Records not handled yet over all assigned partitions; None while that is not known."""
@@ -102,7 +119,10 @@ class BatchConsumer:
         try:
             while not stop.is_set():
                 self.polled_at = time.monotonic()
-                polled = await consumer.getmany(timeout_ms=self._settings.consumer_wait_milliseconds, max_records=self._settings.consumer_batch_records)
+                polled = await consumer.getmany(
+                    timeout_ms=self._settings.consumer_wait_milliseconds,
+                    max_records=self._settings.consumer_batch_records,
+                )
                 records = [record for place in sorted(polled, key=self._order) for record in polled[place]]
                 if records:
                     await self._carry(records, stop)
@@ -132,7 +152,9 @@ class BatchConsumer:
             offset = stored.get(place, beginnings.get(place, 0))
             self._consumer.seek(place, offset)
             self._positions[place] = offset
-        leaders = {topic.on(self._settings.namespace) for route in self._routes if route.first for topic in route.topics}
+        leaders = {
+            topic.on(self._settings.namespace) for route in self._routes if route.first for topic in route.topics
+        }
         others = [place for place in places if place.topic not in leaders]
         self._holding = bool(leaders) and bool(others)
         if self._holding:
@@ -144,7 +166,9 @@ class BatchConsumer:
         """Let the other topics flow once the leading ones are caught up."""
         if not self._holding or self._consumer is None:
             return
-        leaders = {topic.on(self._settings.namespace) for route in self._routes if route.first for topic in route.topics}
+        leaders = {
+            topic.on(self._settings.namespace) for route in self._routes if route.first for topic in route.topics
+        }
         mine = [place for place in self._positions if place.topic in leaders]
         ends = await self._consumer.end_offsets(mine) if mine else {}
         waiting = 0
@@ -194,7 +218,12 @@ class BatchConsumer:
                     return
                 unknown_errors += 1
                 if isinstance(error, Rejected) or unknown_errors >= ATTEMPTS_UNKNOWN_ERROR:
-                    log.error("event_rejected", error=str(error), topic=records[0].topic, exc_info=not isinstance(error, Rejected))
+                    log.error(
+                        "event_rejected",
+                        error=str(error),
+                        topic=records[0].topic,
+                        exc_info=not isinstance(error, Rejected),
+                    )
                     await self._commit(records, error)
                     return
 
@@ -205,20 +234,47 @@ class BatchConsumer:
             ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
         async with self._database.transaction() as tx:
             start = await self._lock(tx, list(ends))
-            batch = [record for record in records if record.offset >= start[TopicPartition(record.topic, record.partition)]]
+            batch = [
+                record for record in records if record.offset >= start[TopicPartition(record.topic, record.partition)]
+            ]
             decoded: list[Received[Any]] = []
+            raw: dict[RawHandler, list[ConsumerRecord]] = defaultdict(list)
             says: list[Outgoing] = []
             for record in batch:
                 topic = self._topics[record.topic]
+                if refused is None and record.topic in self._raw:
+                    raw[self._raw[record.topic]].append(record)
+                    continue
                 try:
                     if refused is not None:
-                        raise refused if isinstance(refused, Rejected) else Rejected("handler_failed", f"{type(refused).__name__}: {refused}")
-                    decoded.append(decode(topic, record.partition, record.offset, record.key, record.value, record.headers, record.timestamp))
+                        raise (
+                            refused
+                            if isinstance(refused, Rejected)
+                            else Rejected("handler_failed", f"{type(refused).__name__}: {refused}")
+                        )
+                    decoded.append(
+                        decode(
+                            topic,
+                            record.partition,
+                            record.offset,
+                            record.key,
+                            record.value,
+                            record.headers,
+                            record.timestamp,
+                        )
+                    )
                 except Rejected as error:
                     says.append(deadletters.of(record, topic, self._database.service, error))
                     HANDLED.labels(topic.name, "dead").inc()
-            with telemetry.span("process batch", kind="consumer", parents=[one.envelope.traceparent for one in decoded[: telemetry.LINKS_MAX]], records=len(batch)):
+            with telemetry.span(
+                "process batch",
+                kind="consumer",
+                parents=[one.envelope.traceparent for one in decoded[: telemetry.LINKS_MAX]],
+                records=len(batch),
+            ):
                 says += await self._handle(tx, decoded)
+                for handler, untouched in raw.items():
+                    says += await handler(tx, untouched)
             if says:
                 await outbox.enqueue(tx, says)
             await self._advance(tx, {place: max(end, start[place]) for place, end in ends.items()})
@@ -264,7 +320,9 @@ class BatchConsumer:
         rows = await tx.fetch(query, topics, partitions)
         if len(rows) < len(ordered):
             await tx.execute(
-                "insert into consumed_positions select *, 0 from unnest($1::text[], $2::int[]) as t(a, b) order by 1, 2 on conflict do nothing", topics, partitions
+                "insert into consumed_positions select *, 0 from unnest($1::text[], $2::int[]) as t(a, b) order by 1, 2 on conflict do nothing",
+                topics,
+                partitions,
             )
             rows = await tx.fetch(query, topics, partitions)
         return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
