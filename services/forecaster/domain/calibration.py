@@ -1,0 +1,168 @@
+"""From expected demand to a distribution that keeps its promises: pooled, level-binned conformal calibration.
+
+At earlier origins we compare what was expected with what came, for all items together. Items are binned by how much
+was expected (a slow seller errs differently from a fast one) and, inside, by how lumpy their demand is. The quantiles
+of realised / expected in a bin are, by construction, what covered the stated share of the past. Cumulative demand is
+calibrated as such, at every node horizon: daily quantiles do not add up, and are never added.
+
+Source: split conformal prediction with Mondrian bins (Vovk, Gammerman & Shafer, ch. 4), pooled over series.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernel.distribution import HORIZONS_DAYS, LEVELS
+from services.forecaster.domain.panel import DemandPanel, FloatArray
+from services.forecaster.domain.strategy import DistributionForecast, Expected, MeanForecaster
+
+LEVEL_BINS = 16
+LUMP_BINS = 3
+SAMPLES_PER_CELL_MIN = 60  # below this a cell's middle quantiles are noise; the bin answers instead
+TAIL_SAMPLES = 8  # a cell speaks about a tail level only where at least this many of its samples lie beyond it
+SAMPLES_MIN = 400  # below this nothing is pooled and the parametric fallback answers
+EXPECTED_FLOOR_UNITS = 1e-3
+DISPERSION_FALLBACK = 2.0  # variance over mean of daily retail demand where nothing has been measured yet
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Of one horizon: what was expected and what came, in units, and the lumpiness of the item."""
+
+    expected: FloatArray
+    realised: FloatArray
+    lumpiness: FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class HorizonCalibration:
+    """Of one horizon: bin centres in log units, lumpiness edges per bin, and ratio quantiles (bins, lumps, levels)."""
+
+    centres: FloatArray
+    lump_edges: FloatArray
+    ratios: FloatArray
+
+    def quantiles(self, expected: FloatArray, lumpiness: FloatArray) -> FloatArray:
+        """(items, levels) in units: ratios interpolated between the two nearest bins, times the expectation."""
+        floor = np.maximum(expected, EXPECTED_FLOOR_UNITS)
+        place = np.interp(np.log(floor), self.centres, np.arange(len(self.centres), dtype=np.float64))
+        low = np.minimum(place.astype(np.int64), max(0, len(self.centres) - 2))
+        high = np.minimum(low + 1, len(self.centres) - 1)
+        share = (place - low)[:, None]
+        ratio = self._ratio(low, lumpiness) * (1 - share) + self._ratio(high, lumpiness) * share
+        # Beyond the last bin the ratio stays; below the first, where only "any sale at all" matters, units stay.
+        anchor = np.maximum(floor, np.exp(self.centres[0]))
+        return np.maximum.accumulate(ratio * anchor[:, None], axis=1)
+
+    def _ratio(self, bins: "np.ndarray[tuple[int], np.dtype[np.int64]]", lumpiness: FloatArray) -> FloatArray:
+        lump = (lumpiness[:, None] > self.lump_edges[bins]).sum(axis=1)
+        return np.asarray(self.ratios[bins, lump], dtype=np.float64)
+
+
+def fit_horizon(samples: Samples, levels: tuple[float, ...] = LEVELS) -> HorizonCalibration | None:
+    """Bin and take quantiles; None where there are too few samples to say anything."""
+    count = len(samples.expected)
+    if count < SAMPLES_MIN:
+        return None
+    expected = np.maximum(samples.expected, EXPECTED_FLOOR_UNITS)
+    log_expected = np.log(expected)
+    bins = max(2, min(LEVEL_BINS, count // SAMPLES_MIN))
+    edges = np.unique(np.quantile(log_expected, np.linspace(0, 1, bins + 1)[1:-1]))
+    member = np.searchsorted(edges, log_expected, side="right")
+    ratio = samples.realised / expected
+    everyone = _tail_quantiles(ratio, levels, None)
+    centres, lump_edges, ratios = [], [], []
+    for index in range(len(edges) + 1):
+        inside = member == index
+        if not inside.any():
+            continue
+        pooled = _tail_quantiles(ratio[inside], levels, everyone)
+        cuts = np.quantile(samples.lumpiness[inside], np.linspace(0, 1, LUMP_BINS + 1)[1:-1])
+        lump = (samples.lumpiness[inside][:, None] > cuts).sum(axis=1)
+        cells = [ratio[inside][lump == part] for part in range(LUMP_BINS)]
+        ratios.append([_tail_quantiles(c, levels, pooled) if len(c) >= SAMPLES_PER_CELL_MIN else pooled for c in cells])
+        centres.append(float(np.mean(log_expected[inside])))
+        lump_edges.append(cuts)
+    return HorizonCalibration(np.array(centres), np.array(lump_edges), np.array(ratios))
+
+
+def _tail_quantiles(ratio: FloatArray, levels: tuple[float, ...], wider: FloatArray | None) -> FloatArray:
+    """Conformal quantiles (the ceil((n+1) q)-th smallest); a tail too thin to read is continued in the shape of the
+    wider pool's tail from the last level that could be read."""
+    ordered = np.sort(ratio)
+    count = len(ordered)
+    rank = np.clip(np.ceil((count + 1) * np.asarray(levels)).astype(np.int64), 1, count) - 1
+    out = ordered[rank]
+    if wider is None:
+        return out
+    for position, level in enumerate(levels):
+        if level > 0.5 and (1 - level) * count < TAIL_SAMPLES and wider[position - 1] > 0:
+            out[position] = max(out[position - 1] * wider[position] / wider[position - 1], out[position - 1])
+    return out
+
+
+def calibration_origins(days: int, step_days: int = 7, reach_days: int = HORIZONS_DAYS[-1]) -> list[int]:
+    """Origins inside the last `reach_days`: the oldest sees every horizon realised, later ones the shorter ones."""
+    oldest = days - 1 - reach_days
+    return [origin for origin in range(oldest, days - 1, step_days) if origin >= 0]
+
+
+def collect(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int]) -> list[Samples]:
+    """What `forecaster` expected at earlier origins against what came, per node horizon.
+
+    Windows with an unknown (censored) day are left out: their realised demand is not known.
+    """
+    parts: list[list[tuple[FloatArray, FloatArray, FloatArray]]] = [[] for _ in HORIZONS_DAYS]
+    for origin in origins:
+        ahead = min(HORIZONS_DAYS[-1], panel.days - 1 - origin)
+        expected = forecaster.expected(panel.until(origin), origin)
+        nodes = expected.cumulative()
+        realised = np.cumsum(panel.demand[:, origin + 1 : origin + 1 + ahead], axis=1)
+        alive = ~np.isnan(panel.demand[:, : origin + 1]).all(axis=1)
+        for node, horizon in enumerate(HORIZONS_DAYS):
+            if horizon <= ahead:
+                known = alive & ~np.isnan(realised[:, horizon - 1])
+                actual = np.maximum(realised[known, horizon - 1], 0.0)
+                parts[node].append((nodes[known, node], actual, expected.lumpiness[known]))
+    empty = np.zeros(0)
+    return [Samples(*(np.concatenate(c) for c in zip(*p, strict=True))) if p else Samples(empty, empty, empty) for p in parts]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """One per node horizon; where a horizon has too few samples, the nearest shorter one that has speaks for it."""
+
+    horizons: tuple[HorizonCalibration | None, ...]
+
+    @staticmethod
+    def fit(samples: list[Samples]) -> "Calibration":
+        return Calibration(tuple(fit_horizon(one) for one in samples))
+
+    @property
+    def is_measured(self) -> bool:
+        return any(one is not None for one in self.horizons)
+
+    def distribution(self, expected: Expected) -> DistributionForecast:
+        """Quantiles of cumulative demand, non-decreasing along levels and horizons."""
+        nodes = expected.cumulative()
+        quantiles = np.empty((*nodes.shape, len(LEVELS)))
+        nearest: HorizonCalibration | None = None
+        for node in range(nodes.shape[1]):
+            nearest = self.horizons[node] or nearest
+            if nearest is None:
+                quantiles[:, node] = negative_binomial_quantiles(nodes[:, node], expected.lumpiness)
+            else:
+                quantiles[:, node] = nearest.quantiles(nodes[:, node], expected.lumpiness)
+        quantiles = np.maximum.accumulate(np.maximum(quantiles, 0.0), axis=2)
+        return DistributionForecast(expected.by_day, np.maximum.accumulate(quantiles, axis=1))
+
+
+def negative_binomial_quantiles(mean: FloatArray, lumpiness: FloatArray) -> FloatArray:
+    """(items, levels) in units, for when nothing has been measured: variance = dispersion x lumpiness x mean."""
+    from scipy.stats import nbinom
+
+    safe = np.maximum(mean, EXPECTED_FLOOR_UNITS)
+    dispersion = DISPERSION_FALLBACK * np.maximum(lumpiness, 1.0)
+    success = 1.0 / dispersion
+    size = safe * success / (1.0 - success)
+    return np.asarray(nbinom.ppf(np.asarray(LEVELS)[None, :], size[:, None], success[:, None]), dtype=np.float64)

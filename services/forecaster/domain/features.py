@@ -1,0 +1,247 @@
+"""Features frozen at a forecast origin: what was known at the end of that day, and nothing later.
+
+Every feature is a column operation over all items at once. Lead-dependent features (weekday of the target day, the
+same weeks of last year) use only days at or before the origin too; the leak test in tests/unit/forecaster plants a
+future and finds every feature unchanged.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from services.forecaster.domain.panel import DemandPanel, FloatArray, IntArray
+
+WINDOW_DAYS = (7, 14, 28, 56, 91, 182, 364)
+EWMA_RATES = (0.02, 0.06, 0.2)
+EWMA_REACH_DAYS = 250  # at the slowest rate 99.4 % of the weight lies inside
+WEEKDAY_WEEKS = 13  # a quarter of same weekdays: shows the profile of a slow seller, still follows a change
+YEAR_DAYS = 364  # 52 whole weeks, so that weekdays line up
+LAST_YEAR_HALF_WIDTH_DAYS = 7
+LEVEL_PRIOR_DAYS = 14.0  # days of the group's level mixed into an item's own: what a new item starts from
+LEVEL_FLOOR_UNITS = 1e-3  # one unit in three years; keeps logarithms finite for items that never sold
+
+ITEM_FEATURES = (
+    *(f"ratio_{days}d" for days in WINDOW_DAYS),
+    *(f"ewma_ratio_{rate}" for rate in EWMA_RATES),
+    "log_level", "sold_share_28d", "sold_share_91d", "size_when_sold", "dispersion_91d", "largest_91d",
+    "days_since_sale", "age_days", "location_trend", "category_trend", "product_trend", "market_trend",
+    "location_level", "category_level", "product_level",
+)  # fmt: skip
+LEAD_FEATURES = (
+    "lead_days", "weekday", "weekday_ratio", "market_weekday_ratio", "last_year_ratio", "last_year_market_ratio",
+)  # fmt: skip
+FEATURES = ITEM_FEATURES + LEAD_FEATURES
+KNOWN_PARTS = ("at_target", "share_28d", "share_91d", "uplift")
+KNOWN_PRIOR_DAYS = 14.0
+
+
+def feature_names(panel: DemandPanel) -> tuple[str, ...]:
+    """Columns of `rows`, in order, for this frame with its known regressors."""
+    return FEATURES + tuple(f"{name}_{part}" for name in panel.known_names for part in KNOWN_PARTS)
+
+
+@dataclass(frozen=True, slots=True)
+class OriginFeatures:
+    """`item` is (items, ITEM_FEATURES); `lead` is (items, leads, LEAD_FEATURES); `level` the daily demand per item
+    the ratios are taken against, in units per day: the model learns corrections to it."""
+
+    item: FloatArray
+    lead: FloatArray
+    level: FloatArray
+
+
+def _window(panel: DemandPanel, end: int, days: int) -> tuple[FloatArray, FloatArray]:
+    """Sum of demand and number of observed days over the `days` columns that end at column `end`."""
+    part = panel.demand[:, max(0, end - days + 1) : max(0, end + 1)]
+    return np.nansum(part, axis=1), np.sum(~np.isnan(part), axis=1).astype(np.float64)
+
+
+def _mean_by_group(total: FloatArray, observed: FloatArray, codes: IntArray) -> FloatArray:
+    """Mean daily demand per item of each item's group, on every row."""
+    _, compact = np.unique(codes, return_inverse=True)
+    sums, counts = np.bincount(compact, weights=total), np.bincount(compact, weights=observed)
+    means = (sums + LEVEL_FLOOR_UNITS) / np.maximum(counts, 1.0)
+    return np.asarray(means[compact], dtype=np.float64)
+
+
+def _ratio(top: FloatArray, bottom: FloatArray) -> FloatArray:
+    return np.asarray((top + LEVEL_FLOOR_UNITS) / (bottom + LEVEL_FLOOR_UNITS), dtype=np.float64)
+
+
+def levels(panel: DemandPanel, origin: int) -> FloatArray:
+    """Daily demand per item at the origin: the last 91 and 28 days mixed, shrunk to the item's category.
+
+    A young item has few observed days and so starts from its like items; an old one is hardly moved.
+    """
+    slow_sum, slow_days = _window(panel, origin, 91)
+    fast_sum, fast_days = _window(panel, origin, 28)
+    group = _mean_by_group(slow_sum, slow_days, panel.category)
+    total, observed = slow_sum + fast_sum, slow_days + fast_days
+    level = (total + LEVEL_PRIOR_DAYS * group) / (observed + LEVEL_PRIOR_DAYS)
+    return np.maximum(np.nan_to_num(level), LEVEL_FLOOR_UNITS)
+
+
+def item_features(panel: DemandPanel, origin: int) -> tuple[FloatArray, FloatArray]:
+    """Features that do not depend on the lead, and the level they are relative to."""
+    level = levels(panel, origin)
+    means = {}
+    for days in WINDOW_DAYS:
+        total, observed = _window(panel, origin, days)
+        # Pull a short window towards the level: three days without a sale say little about a slow seller.
+        means[days] = (total + 7 * level) / (observed + 7)
+    columns = [_ratio(means[days], level) for days in WINDOW_DAYS]
+    columns += [_ratio(mean, level) for mean in _ewmas(panel, origin, level)]
+    columns.append(np.log(level))
+    columns += _shape_features(panel, origin, level)
+    columns += _group_features(panel, origin, level)
+    return np.column_stack(columns), level
+
+
+def _ewmas(panel: DemandPanel, origin: int, level: FloatArray) -> list[FloatArray]:
+    part = panel.demand[:, max(0, origin - EWMA_REACH_DAYS + 1) : origin + 1]
+    filled, observed = np.nan_to_num(part), (~np.isnan(part)).astype(np.float64)
+    age = np.arange(part.shape[1])[::-1]
+    out = []
+    for rate in EWMA_RATES:
+        weights = (1 - rate) ** age
+        out.append((filled @ weights + level) / (observed @ weights + 1.0))
+    return out
+
+
+def _shape_features(panel: DemandPanel, origin: int, level: FloatArray) -> list[FloatArray]:
+    """How demand comes: often or rarely, in ones or in tens, steadily or in bursts."""
+    quarter = panel.demand[:, max(0, origin - 90) : origin + 1]
+    filled, observed = np.nan_to_num(quarter), ~np.isnan(quarter)
+    sold = filled > 0
+    month_observed = observed[:, -28:].sum(axis=1)
+    sales = sold.sum(axis=1)
+    size = (filled.sum(axis=1) + 1.0) / (sales + 1.0)
+    days = np.maximum(observed.sum(axis=1), 1)
+    mean = filled.sum(axis=1) / days
+    variance = np.maximum((filled**2).sum(axis=1) / days - mean**2, 0.0)
+    dispersion = (variance + level) / (mean + level)
+    everything = panel.demand[:, : origin + 1]
+    seen = ~np.isnan(everything)
+    first = np.where(seen.any(axis=1), seen.argmax(axis=1), origin + 1)
+    positive = np.nan_to_num(everything) > 0
+    last = np.where(positive.any(axis=1), origin - positive[:, ::-1].argmax(axis=1), -1)
+    since = np.where(last >= 0, origin - last, YEAR_DAYS)
+    return [
+        (sold[:, -28:].sum(axis=1) + 1.0) / (month_observed + 2.0), (sales + 1.0) / (days + 2.0), size, dispersion,
+        filled.max(axis=1, initial=0.0) / level, np.minimum(since, YEAR_DAYS).astype(np.float64),
+        np.minimum(origin + 1 - first, 2 * YEAR_DAYS).astype(np.float64),
+    ]  # fmt: skip
+
+
+def _group_features(panel: DemandPanel, origin: int, level: FloatArray) -> list[FloatArray]:
+    """Is the location, the category, the whole market going up or down, and how big is the item in it?"""
+    month, month_days = _window(panel, origin, 28)
+    quarter, quarter_days = _window(panel, origin, 91)
+    everyone = np.zeros(len(panel.item_ids), dtype=np.int64)
+    columns = []
+    for codes in (panel.location, panel.category, panel.product, everyone):
+        recent, usual = _mean_by_group(month, month_days, codes), _mean_by_group(quarter, quarter_days, codes)
+        columns.append(_ratio(recent, usual))
+    for codes in (panel.location, panel.category, panel.product):
+        columns.append(_ratio(level, _mean_by_group(quarter, quarter_days, codes)))
+    return columns
+
+
+def lead_features(panel: DemandPanel, origin: int, leads: IntArray, level: FloatArray) -> FloatArray:
+    """Features that depend on the target day `origin + lead`, from days up to the origin: (items, leads, features)."""
+    items = len(panel.item_ids)
+    fixed = len(LEAD_FEATURES)
+    out = np.empty((items, len(leads), fixed + len(KNOWN_PARTS) * len(panel.known_names)))
+    profile, market_profile = _weekday_profile(panel, origin, level)
+    first_weekday = panel.first_day.weekday()
+    for position, lead in enumerate(leads.tolist()):
+        weekday = (first_weekday + origin + lead) % 7
+        own, market = _last_year(panel, origin, lead, level)
+        columns = (lead, weekday, profile[:, weekday], market_profile[weekday], own, market)
+        for feature, value in enumerate(columns):
+            out[:, position, feature] = value
+    for index in range(len(panel.known_names)):
+        start = fixed + index * len(KNOWN_PARTS)
+        out[:, :, start : start + len(KNOWN_PARTS)] = _known_features(panel, index, origin, leads, level)
+    return out
+
+
+def _known_features(panel: DemandPanel, index: int, origin: int, leads: IntArray, level: FloatArray) -> FloatArray:
+    """Of one known regressor: its value on the target day, how usual it was, and what it did to demand (shrunk)."""
+    values = panel.known[:, :, index]
+    out = np.full((len(panel.item_ids), len(leads), len(KNOWN_PARTS)), np.nan)
+    ahead = np.minimum(origin + leads, values.shape[1] - 1)
+    out[:, :, 0] = np.where(origin + leads < values.shape[1], values[:, ahead], np.nan)
+    on = np.nan_to_num(values[:, max(0, origin - 90) : origin + 1]) > 0
+    demand = panel.demand[:, max(0, origin - 90) : origin + 1]
+    out[:, :, 1] = on[:, -28:].mean(axis=1)[:, None]
+    out[:, :, 2] = on.mean(axis=1)[:, None]
+    with_it = np.nansum(np.where(on, demand, 0.0), axis=1) + KNOWN_PRIOR_DAYS * level
+    days = np.sum(on & ~np.isnan(demand), axis=1) + KNOWN_PRIOR_DAYS
+    out[:, :, 3] = (with_it / days / level)[:, None]
+    return out
+
+
+def _weekday_profile(panel: DemandPanel, origin: int, level: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Demand on each weekday over its level: per item (shrunk to the market's profile) and for the whole market."""
+    start = max(0, origin - 7 * WEEKDAY_WEEKS + 1)
+    part = panel.demand[:, start : origin + 1]
+    weekday = (panel.first_day.weekday() + np.arange(start, origin + 1)) % 7
+    total, days = np.zeros((part.shape[0], 7)), np.zeros((part.shape[0], 7))
+    for day in range(7):
+        total[:, day] = np.nansum(part[:, weekday == day], axis=1)
+        days[:, day] = np.sum(~np.isnan(part[:, weekday == day]), axis=1)
+    all_days = np.maximum(days.sum(), 1.0)
+    overall = (total.sum() + LEVEL_FLOOR_UNITS) / all_days
+    market = (total.sum(axis=0) + overall) / (days.sum(axis=0) + 1.0) / overall
+    expected = level[:, None] * market[None, :]
+    # 4 weeks and 4 units of prior: a weekday pattern needs that much evidence before it is the item's own.
+    prior = 4.0 + 4.0 / level[:, None]
+    own = (total + prior * expected) / (days + prior) / level[:, None]
+    return own, market
+
+
+def _last_year(panel: DemandPanel, origin: int, lead: int, level: FloatArray) -> tuple[FloatArray | float, float]:
+    """Demand around the target day a year ago, over the demand of the month before the origin's day a year ago."""
+    middle = origin + lead - YEAR_DAYS
+    reach = LAST_YEAR_HALF_WIDTH_DAYS
+    base_end = origin - YEAR_DAYS
+    if base_end < 27 or middle + reach > origin:
+        return np.nan, np.nan
+    near = panel.demand[:, middle - reach : middle + reach + 1]
+    before = panel.demand[:, base_end - 27 : base_end + 1]
+    near_sum, near_days = np.nansum(near, axis=1), np.sum(~np.isnan(near), axis=1)
+    base_sum, base_days = np.nansum(before, axis=1), np.sum(~np.isnan(before), axis=1)
+    own = ((near_sum + 14 * level) / (near_days + 14)) / ((base_sum + 14 * level) / (base_days + 14))
+    market = (near_sum.sum() / max(near_days.sum(), 1) + 1e-9) / (base_sum.sum() / max(base_days.sum(), 1) + 1e-9)
+    return np.where((near_days > 0) & (base_days > 0), own, np.nan), float(market)
+
+
+def sizes_when_sold(panel: DemandPanel, origin: int) -> FloatArray:
+    """Mean quantity on a day with a sale over the last half year, in units: 1 = always single units.
+
+    One sale of the mean size is mixed in, so that one big receipt does not make an item lumpy for ever.
+    """
+    part = np.nan_to_num(panel.demand[:, max(0, origin - 181) : origin + 1])
+    sales = (part > 0).sum(axis=1)
+    usual = (part.sum() + 1.0) / (sales.sum() + 1.0)
+    return np.asarray((part.sum(axis=1) + usual) / (sales + 1.0), dtype=np.float64)
+
+
+def origin_features(panel: DemandPanel, origin: int, leads: IntArray, chosen: IntArray | None = None) -> OriginFeatures:
+    """All features at the end of column `origin`, for each lead in days (1 = the next day), of all or `chosen` items.
+
+    Group and market features are always those of the whole frame.
+    """
+    item, level = item_features(panel, origin)
+    lead = lead_features(panel, origin, leads, level)
+    if chosen is None:
+        return OriginFeatures(item, lead, level)
+    return OriginFeatures(item[chosen], lead[chosen], level[chosen])
+
+
+def rows(features: OriginFeatures) -> FloatArray:
+    """One row per (item, lead) in item-major order, columns as in FEATURES; float32 because trees bin anyway."""
+    items, leads, _ = features.lead.shape
+    repeated = np.repeat(features.item[:, None, :], leads, axis=1)
+    return np.concatenate([repeated, features.lead], axis=2).reshape(items * leads, -1).astype(np.float32)

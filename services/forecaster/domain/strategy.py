@@ -1,0 +1,51 @@
+"""What every way of forecasting has in common: expected demand by day at an origin; a distribution around it is
+then calibrated the same way for all of them (`calibration`)."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from kernel.distribution import DAYS, HORIZONS_DAYS
+from services.forecaster.domain.panel import DemandPanel, FloatArray
+
+
+class MeanForecaster(Protocol):
+    """A fitted strategy. `expected` reads only columns up to `origin` of the frame it is given."""
+
+    @property
+    def strategy(self) -> str: ...
+
+    def expected(self, panel: DemandPanel, origin: int, days: int = DAYS) -> "Expected": ...
+
+
+class Strategy(Protocol):
+    """A way of forecasting that can learn from a frame."""
+
+    @property
+    def name(self) -> str: ...
+
+    def fit(self, panel: DemandPanel) -> MeanForecaster: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """`by_day` (items, days): expected demand in units per day; `lumpiness` (items): how burst-like demand comes,
+    the mean quantity on a day with a sale, in units (1 = always single units)."""
+
+    by_day: FloatArray
+    lumpiness: FloatArray
+
+    def cumulative(self) -> FloatArray:
+        """Expected demand cumulated to each node horizon that lies within the days: (items, nodes)."""
+        total = np.cumsum(self.by_day, axis=1)
+        nodes = [days - 1 for days in HORIZONS_DAYS if days <= self.by_day.shape[1]]
+        return total[:, nodes]
+
+
+@dataclass(frozen=True, slots=True)
+class DistributionForecast:
+    """Means by day (items, 56) and quantiles of cumulative demand (items, nodes, levels), in units."""
+
+    by_day: FloatArray
+    quantiles: FloatArray
