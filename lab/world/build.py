@@ -9,9 +9,11 @@ from datetime import date, timedelta
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lab.world import receipts
 from lab.world.chance import share
@@ -57,6 +59,11 @@ class World:
     def locations(self) -> list[str]:
         """Codes of all stores, in order."""
         return sorted(self.items["location"].unique().tolist())
+
+
+def rows_of(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The rows of a frame, each by column name."""
+    return cast(list[dict[str, Any]], frame.to_dict("records"))
 
 
 def world(shape: Shape, cache: Path | None = None) -> World:
@@ -126,35 +133,36 @@ def _master_data(
         price_e4=by_item["unit_price_e4"].median().reindex(range(len(chosen))).to_numpy(),
     ).join(product_frame, on="product_id")
     # One product has one price and one set of terms in all stores: those of its median store.
-    by_product = facts.groupby("product_id").agg(price_e4=("price_e4", "median"), units_per_day=("units_per_day", "mean"))
+    grouped = facts.groupby("product_id")
+    price_of, pace_of = cast(dict[int, float], grouped["price_e4"].median().to_dict()), cast(dict[int, float], grouped["units_per_day"].mean().to_dict())
     products_of = facts.groupby(["manufacturer_id"])["product_id"].nunique()
     classes = _abc(facts["product_id"], units * facts["price_e4"].to_numpy())
 
     suppliers: dict[str, Supplier] = {}
     rows = []
-    for fact in facts.itertuples(index=False):
-        price = (Decimal(int(by_product.at[fact.product_id, "price_e4"])) / 10_000).quantize(Decimal("0.01"))
-        habit = habit_of(fact.department, str(fact.product_category))
-        supplier = supplier_of(int(fact.manufacturer_id), habit, int(products_of[fact.manufacturer_id]))
+    for fact in rows_of(facts):
+        price = (Decimal(int(price_of[fact["product_id"]])) / 10_000).quantize(Decimal("0.01"))
+        habit = habit_of(fact["department"], str(fact["product_category"]))
+        supplier = supplier_of(int(fact["manufacturer_id"]), habit, int(products_of[fact["manufacturer_id"]]))
         suppliers[supplier.supplier] = supplier
-        terms = terms_of(int(fact.product_id), supplier, habit, price, float(by_product.at[fact.product_id, "units_per_day"]))
+        terms = terms_of(int(fact["product_id"]), supplier, habit, price, pace_of[fact["product_id"]])
         rows.append(
             {
-                "sku": str(fact.product_id),
-                "location": str(fact.store_id),
-                "name": _name(fact.product_type, fact.package_size, fact.brand),
-                "category": _words(fact.product_category),
+                "sku": str(fact["product_id"]),
+                "location": str(fact["store_id"]),
+                "name": _name(fact["product_type"], fact["package_size"], fact["brand"]),
+                "category": _words(fact["product_category"]),
                 "department": habit.title,
-                "brand": "Own brand" if fact.brand == "Private" else f"Maker {fact.manufacturer_id}",
+                "brand": "Own brand" if fact["brand"] == "Private" else f"Maker {fact['manufacturer_id']}",
                 "price": f"{max(price, Decimal('0.01')):.2f}",
-                "abc_class": classes[fact.product_id],
+                "abc_class": classes[fact["product_id"]],
                 "supplier": terms.supplier,
                 "lead_time_days": terms.lead_time_days,
                 "unit_cost": f"{terms.unit_cost:.2f}",
                 "pack": terms.pack,
                 "moq": terms.moq,
                 "shelf_life_days": terms.shelf_life_days or 0,
-                "units_per_day": fact.units_per_day,
+                "units_per_day": fact["units_per_day"],
             }
         )
     supplier_rows = [
@@ -170,11 +178,11 @@ def _master_data(
     return pd.DataFrame(rows), pd.DataFrame(supplier_rows)
 
 
-def _abc(product_ids: pd.Series, revenue: np.ndarray) -> dict[int, str]:
+def _abc(product_ids: "pd.Series[int]", revenue: NDArray[np.float64]) -> dict[int, str]:
     """A for the products that make the first 80 % of revenue, B for the next 15 %, C for the rest."""
     by_product = pd.Series(revenue, index=product_ids).groupby(level=0).sum().sort_values(ascending=False, kind="stable")
     before = (by_product.cumsum() - by_product) / by_product.sum()
-    return {product: "A" if passed < 0.80 else "B" if passed < 0.95 else "C" for product, passed in before.items()}
+    return {cast(int, product): "A" if passed < 0.80 else "B" if passed < 0.95 else "C" for product, passed in before.items()}
 
 
 def _words(text: object) -> str:
@@ -192,7 +200,7 @@ def _name(product_type: object, package_size: object, brand: object) -> str:
     return ", ".join(parts)
 
 
-def _daily_units(sales: pd.DataFrame, items: int, days: int) -> np.ndarray:
+def _daily_units(sales: pd.DataFrame, items: int, days: int) -> NDArray[np.int64]:
     """Units sold, items x days of the history."""
     past = sales[sales["day"] < days]
     daily = np.zeros((items, days), dtype=np.int64)
@@ -201,8 +209,8 @@ def _daily_units(sales: pd.DataFrame, items: int, days: int) -> np.ndarray:
 
 
 def _shelf(items: pd.DataFrame, suppliers: pd.DataFrame) -> Shelf:
-    weekdays = {row.supplier: [str(day) in row.order_weekdays for day in range(7)] for row in suppliers.itertuples(index=False)}
-    keys = [f"{row.sku}/{row.location}" for row in items.itertuples(index=False)]
+    weekdays = {row["supplier"]: [str(day) in row["order_weekdays"] for day in range(7)] for row in rows_of(suppliers)}
+    keys = [f"{row['sku']}/{row['location']}" for row in rows_of(items)]
     return Shelf(
         lead_days=items["lead_time_days"].to_numpy(np.int64),
         pack=items["pack"].to_numpy(np.int64),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
+import pyarrow.parquet as pq  # type: ignore[import-untyped]
 
 from lab.world.shape import FIRST_DAY, Shape
 
@@ -53,18 +53,18 @@ def data_directory() -> Path:
 
 def products() -> pd.DataFrame:
     """All products that are stock, by product_id."""
-    frame = pq.read_table(data_directory() / "products.parquet").to_pandas()
+    frame: pd.DataFrame = pq.read_table(data_directory() / "products.parquet").to_pandas()
     return frame[~frame["department"].isin(NOT_STOCK)].set_index("product_id")
 
 
-def lines(stock_products: pd.Index) -> pd.DataFrame:
+def lines(stock_products: "pd.Index[int]") -> pd.DataFrame:
     """Receipt lines of these products with a quantity and an amount, in the order in which they were sold.
 
     Columns: store_id, product_id, basket_id, quantity, sales_value, retail_disc, sold_at (UTC), day (days since
     FIRST_DAY on the stores' clock). Lines of nothing (quantity 0) and free lines (amount 0) are left out.
     """
     columns = ["store_id", "product_id", "basket_id", "quantity", "sales_value", "retail_disc", "transaction_timestamp"]
-    frame = pq.read_table(data_directory() / "transactions.parquet", columns=columns).to_pandas()
+    frame: pd.DataFrame = pq.read_table(data_directory() / "transactions.parquet", columns=columns).to_pandas()
     is_plausible = frame["quantity"].between(1, UNITS_PER_LINE_MAX) & (frame["sales_value"] > 0)
     frame = frame[is_plausible & frame["product_id"].isin(stock_products)]
     frame = frame.rename(columns={"transaction_timestamp": "sold_at"})

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 
 from kit.events import derived_id
-from lab.world.build import World
+from lab.world.build import World, rows_of
 from lab.world.receipts import TIME_ZONE
 
 STORES_CLOCK = ZoneInfo(TIME_ZONE)
@@ -61,42 +61,42 @@ def master_data(world: World) -> Iterator[Event]:
     yield defined("channel", "store", channel="store", name="Store")
     for location in world.locations:
         yield defined("location", location, location=location, name=f"Store {location}", time_zone=TIME_ZONE, role="store", country="US")
-    for row in world.suppliers.itertuples(index=False):
+    for row in rows_of(world.suppliers):
         yield defined(
             "supplier",
-            row.supplier,
-            supplier=row.supplier,
-            name=row.name,
-            order_weekdays=[int(day) for day in row.order_weekdays],
+            row["supplier"],
+            supplier=row["supplier"],
+            name=row["name"],
+            order_weekdays=[int(day) for day in row["order_weekdays"]],
             cut_off="12:00",
-            minimum_order_value=row.minimum_order_value or None,
+            minimum_order_value=row["minimum_order_value"] or None,
             currency=CURRENCY,
         )
-    for row in world.items.drop_duplicates("sku").itertuples(index=False):
+    for row in rows_of(world.items.drop_duplicates("sku")):
         yield defined(
             "item",
-            row.sku,
-            sku=row.sku,
-            name=row.name,
-            category=row.category,
-            department=row.department,
-            brand=row.brand,
-            price=row.price,
+            row["sku"],
+            sku=row["sku"],
+            name=row["name"],
+            category=row["category"],
+            department=row["department"],
+            brand=row["brand"],
+            price=row["price"],
             currency=CURRENCY,
-            shelf_life_days=row.shelf_life_days or None,
-            abc_class=row.abc_class,
+            shelf_life_days=row["shelf_life_days"] or None,
+            abc_class=row["abc_class"],
         )
         yield defined(
             "supplier-item",
-            f"{row.supplier}/{row.sku}",
-            supplier=row.supplier,
-            sku=row.sku,
-            lead_time_days=int(row.lead_time_days),
-            lead_time_sd_days=round(row.lead_time_days * 0.15, 2),
-            unit_cost=row.unit_cost,
+            f"{row['supplier']}/{row['sku']}",
+            supplier=row["supplier"],
+            sku=row["sku"],
+            lead_time_days=int(row["lead_time_days"]),
+            lead_time_sd_days=round(row["lead_time_days"] * 0.15, 2),
+            unit_cost=row["unit_cost"],
             currency=CURRENCY,
-            moq=str(row.moq),
-            pack=str(row.pack),
+            moq=str(row["moq"]),
+            pack=str(row["pack"]),
         )
 
 
@@ -112,11 +112,11 @@ def stock_of_day(world: World, number: int) -> Iterator[Event]:
     """Counts of the first morning and receipts of this one."""
     tenant, day, rows = world.shape.tenant, world.day(number), _of_day(world.movements, number)
     counted_at, moved_at = at(day, COUNT_AT), at(day, RECEIVE_AT)
-    for row in rows.itertuples(index=False):
-        sku, location = world.skus[row.item], world.places[row.item]
-        body = {"tenant": tenant, "sku": sku, "location": location, "business_date": day.isoformat(), "quantity": str(row.quantity)}
+    for row in rows_of(rows):
+        sku, location = world.skus[row["item"]], world.places[row["item"]]
+        body = {"tenant": tenant, "sku": sku, "location": location, "business_date": day.isoformat(), "quantity": str(row["quantity"])}
         cause = (tenant, sku, location, day.isoformat())
-        if row.kind == "count":
+        if row["kind"] == "count":
             yield event(WAREHOUSE, "stock.counted.v1", counted_at, {**body, "counted_at": counted_at}, *cause)
         else:
             yield event(WAREHOUSE, "stock.moved.v1", moved_at, {**body, "kind": "receipt", "moved_at": moved_at}, *cause)
@@ -125,30 +125,30 @@ def stock_of_day(world: World, number: int) -> Iterator[Event]:
 def sales_of_day(world: World, number: int, sellable: dict[int, int] | None = None) -> Iterator[Event]:
     """Receipt lines of a day. With `sellable` (units by item number, changed in place) a line cannot sell what is not there."""
     tenant, day, rows = world.shape.tenant, world.day(number), _of_day(world.sales, number)
-    for row in rows.itertuples(index=False):
-        quantity = int(row.quantity)
+    for row in rows_of(rows):
+        quantity = int(row["quantity"])
         if sellable is not None:
-            quantity = min(quantity, sellable[row.item])
-            sellable[row.item] -= quantity
+            quantity = min(quantity, sellable[row["item"]])
+            sellable[row["item"]] -= quantity
         if quantity == 0:
             continue
-        when = datetime.fromtimestamp(row.sold_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        line = f"{row.basket_id}-{world.skus[row.item]}"
+        when = datetime.fromtimestamp(row["sold_at"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        line = f"{row['basket_id']}-{world.skus[row['item']]}"
         yield event(
             TILL,
             "sale.recorded.v1",
             when,
             {
                 "tenant": tenant,
-                "sku": world.skus[row.item],
-                "location": world.places[row.item],
+                "sku": world.skus[row["item"]],
+                "location": world.places[row["item"]],
                 "quantity": str(quantity),
                 "business_date": day.isoformat(),
                 "sold_at": when,
                 "channel": "store",
-                "unit_price": f"{row.unit_price_e4 // 10_000}.{row.unit_price_e4 % 10_000:04d}",
+                "unit_price": f"{row['unit_price_e4'] // 10_000}.{row['unit_price_e4'] % 10_000:04d}",
                 "currency": CURRENCY,
-                "promotion": bool(row.promotion),
+                "promotion": bool(row["promotion"]),
                 "receipt_line": line,
             },
             tenant,
