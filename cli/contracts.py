@@ -34,7 +34,7 @@ def topics_module(topics: dict[str, dict[str, Any]]) -> str:
         "",
         "@dataclass(frozen=True, slots=True)",
         "class Topic:",
-        '    """A topic of the catalogue; `on(namespace)` is its name on the broker, `.dead` what could not be read from it."""',
+        '    """A topic of the catalogue; `on(namespace)` is its name on the broker, `.dead_on` its dead letters."""',
         "",
         "    name: str",
         "    partitions: int",
@@ -54,12 +54,18 @@ def topics_module(topics: dict[str, dict[str, Any]]) -> str:
     ]
     for name, topic in topics.items():
         lines += [f"{constant(name)} = Topic("]
-        lines += [f'    name="{name}",', f"    partitions={topic['partitions']},", f"    compacted={topic['compacted']},"]
+        lines += [
+            f'    name="{name}",',
+            f"    partitions={topic['partitions']},",
+            f"    compacted={topic['compacted']},",
+        ]
         lines += [f"    retention_days={topic['retention_days']},"]
         for field in ("producers", "consumers", "messages"):
             values = [f'"{value}"' for value in topic[field]]
             flat = f"    {field}=({', '.join(values)}{',' if len(values) == 1 else ''}),"
-            lines += [flat] if len(flat) <= 120 else [f"    {field}=(", *[f"        {value}," for value in values], "    ),"]
+            lines += (
+                [flat] if len(flat) <= 120 else [f"    {field}=(", *[f"        {value}," for value in values], "    ),"]
+            )
         lines += [")"]
     lines += ["", "ALL = ("] + [f"    {constant(name)}," for name in topics] + [")", ""]
     lines += ["TOPIC_OF = {message: topic for topic in ALL for message in topic.messages}", ""]
@@ -107,16 +113,27 @@ def asyncapi(topics: dict[str, dict[str, Any]]) -> str:
             "name": kind,
             "contentType": "application/json",
             "headers": {"$ref": "#/components/schemas/cloudEventHeaders"},
-            "payload": {"schemaFormat": "application/schema+json;version=draft-2020-12", "schema": {"$ref": f"./json/{kind}.schema.json"}},
+            "payload": {
+                "schemaFormat": "application/schema+json;version=draft-2020-12",
+                "schema": {"$ref": f"./json/{kind}.schema.json"},
+            },
         }
         for topic in topics.values()
         for kind in topic["messages"]
     }
     names = ("ce_id", "ce_source", "ce_specversion", "ce_type", "ce_time", "ce_tenant")
-    headers = {"type": "object", "required": list(names), "properties": {name: {"type": "string"} for name in (*names, "ce_partitionkey", "traceparent")}}
+    headers = {
+        "type": "object",
+        "required": list(names),
+        "properties": {name: {"type": "string"} for name in (*names, "ce_partitionkey", "traceparent")},
+    }
     document = {
         "asyncapi": "3.0.0",
-        "info": {"title": "Countersign events", "version": "1.0.0", "description": f"CloudEvents 1.0 on Kafka, binary mode. {HEADER}"},
+        "info": {
+            "title": "Countersign events",
+            "version": "1.0.0",
+            "description": f"CloudEvents 1.0 on Kafka, binary mode. {HEADER}",
+        },
         "channels": channels,
         "operations": operations,
         "components": {"messages": messages, "schemas": {"cloudEventHeaders": headers}},
@@ -154,7 +171,7 @@ def flows(topics: dict[str, dict[str, Any]]) -> str:
             "|---|---|---|---|---|---|---|---|",
             *rows,
             "",
-            "What a consumer cannot read goes to the topic's `.dead` twin with reason code, consumer and the original bytes.",
+            "What a consumer cannot read goes to the topic's `.dead` twin with reason code and the original bytes.",
             "",
         ]
     )

@@ -1,8 +1,8 @@
-"""Cumulative demand as every service understands it: from published nodes to quantiles, probabilities, shortages, paths.
+"""Cumulative demand as every service understands it: quantiles, probabilities, shortages and paths from nodes.
 
-A forecast gives quantiles of the demand *cumulated* over node horizons. Everything else is read off one piecewise-linear
-quantile function: linear in probability between levels, linear in days between node horizons. Arrays hold one row per
-item; a scalar argument counts for all rows. Only additions, subtractions, products, quotients and comparisons are used,
+A forecast gives quantiles of the demand *cumulated* over node horizons. Everything else is read off one
+piecewise-linear quantile function: linear in probability between levels, linear in days between node horizons.
+Arrays hold one row per item; a scalar argument counts for all rows. Only additions, subtractions, products, quotients and comparisons are used,
 element by element, so that a number computed again elsewhere, or for one item instead of a thousand, is the same bit
 for bit (which `numpy.sum`, `exp` or a matrix product would not promise).
 """
@@ -109,7 +109,9 @@ class DemandTable:
     def _days(self, days: ArrayLike) -> Floats:
         span = np.broadcast_to(np.asarray(days, dtype=np.float64), (len(self),))
         if not bool(np.all((span >= 0) & (span <= DAYS))):
-            raise HorizonExceeded(f"forecasts reach {DAYS} days; asked for {float(np.min(span))} to {float(np.max(span))}")
+            raise HorizonExceeded(
+                f"forecasts reach {DAYS} days; asked for {float(np.min(span))} to {float(np.max(span))}"
+            )
         return span
 
 

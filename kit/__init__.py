@@ -1,1 +1,4 @@
-"""The plumbing every service stands on: settings, Kafka, Postgres, exactly-once effects, HTTP, telemetry. Knows no business word."""
+"""The plumbing every service stands on: settings, Kafka, Postgres, exactly-once effects, HTTP, telemetry.
+
+Knows no business word.
+"""

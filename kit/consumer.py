@@ -15,7 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from kit import deadletters, inbox, kafka, outbox, telemetry
+from kit import deadletters, inbox, kafka, outbox, positions, telemetry
 from kit.database import Database, Transaction, scope
 from kit.errors import TRANSIENT, Rejected
 from kit.events import Outgoing, Received, decode
@@ -34,7 +34,8 @@ LAG_SECONDS = telemetry.gauge(
 
 # (transaction, tenant, fresh events in order) -> what to publish
 Handler = Callable[[Transaction, str, Sequence[Received[Any]]], Awaitable[Sequence[Outgoing]]]
-# (transaction, records as they are, in order within each partition) -> what to publish; for readers of bytes such as the audit log
+# (transaction, records as they are, in order within each partition) -> what to publish; for readers of bytes, such as
+# the audit log
 RawHandler = Callable[[Transaction, Sequence[ConsumerRecord]], Awaitable[Sequence[Outgoing]]]
 RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.2, 5.0
 # A lone event whose handler fails for a reason we do not know is tried this often before it becomes a dead letter.
@@ -74,7 +75,7 @@ class BatchConsumer:
         self.assigned = False
 
     def on(self, topics: Sequence[Topic], handler: Handler, *, dedupe: bool = True, first: bool = False) -> None:
-        """Send these topics' events to `handler`. `first`: after a start, other topics wait until these are caught up."""
+        """Send these topics' events to `handler`. `first`: after a start, other topics wait for these to be caught up."""
         for topic in topics:
             kafka.check_consumes(self._database.service, topic)
             if topic.on(self._settings.namespace) in self._topics:
@@ -233,39 +234,11 @@ class BatchConsumer:
         for record in records:
             ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
         async with self._database.transaction() as tx:
-            start = await self._lock(tx, list(ends))
+            start = await positions.lock(tx, list(ends))
             batch = [
                 record for record in records if record.offset >= start[TopicPartition(record.topic, record.partition)]
             ]
-            decoded: list[Received[Any]] = []
-            raw: dict[RawHandler, list[ConsumerRecord]] = defaultdict(list)
-            says: list[Outgoing] = []
-            for record in batch:
-                topic = self._topics[record.topic]
-                if refused is None and record.topic in self._raw:
-                    raw[self._raw[record.topic]].append(record)
-                    continue
-                try:
-                    if refused is not None:
-                        raise (
-                            refused
-                            if isinstance(refused, Rejected)
-                            else Rejected("handler_failed", f"{type(refused).__name__}: {refused}")
-                        )
-                    decoded.append(
-                        decode(
-                            topic,
-                            record.partition,
-                            record.offset,
-                            record.key,
-                            record.value,
-                            record.headers,
-                            record.timestamp,
-                        )
-                    )
-                except Rejected as error:
-                    says.append(deadletters.of(record, topic, self._database.service, error))
-                    HANDLED.labels(topic.name, "dead").inc()
+            decoded, raw, says = self._read(batch, refused)
             with telemetry.span(
                 "process batch",
                 kind="consumer",
@@ -277,12 +250,36 @@ class BatchConsumer:
                     says += await handler(tx, untouched)
             if says:
                 await outbox.enqueue(tx, says)
-            await self._advance(tx, {place: max(end, start[place]) for place, end in ends.items()})
+            await positions.advance(tx, {place: max(end, start[place]) for place, end in ends.items()})
         for place, end in ends.items():
-            self._positions[place] = max(end, start[place])
+            if place in self._positions:  # it may have gone to another member meanwhile
+                self._positions[place] = max(end, start[place])
         newest = {TopicPartition(record.topic, record.partition): record.timestamp for record in records}
         self._observe_age(newest)
         self._committed()
+
+    def _read(
+        self, batch: Sequence[ConsumerRecord], refused: BaseException | None
+    ) -> tuple[list[Received[Any]], dict[RawHandler, list[ConsumerRecord]], list[Outgoing]]:
+        """Events for the handlers, records for the raw handlers, and dead letters for what cannot be read."""
+        decoded: list[Received[Any]] = []
+        raw: dict[RawHandler, list[ConsumerRecord]] = defaultdict(list)
+        letters: list[Outgoing] = []
+        for record in batch:
+            topic = self._topics[record.topic]
+            try:
+                if refused is not None:
+                    unknown = Rejected("handler_failed", f"{type(refused).__name__}: {refused}")
+                    raise refused if isinstance(refused, Rejected) else unknown
+                if record.topic in self._raw:
+                    raw[self._raw[record.topic]].append(record)
+                    continue
+                place = (record.partition, record.offset)
+                decoded.append(decode(topic, *place, record.key, record.value, record.headers, record.timestamp))
+            except Rejected as error:
+                letters.append(deadletters.of(record, topic, self._database.service, error))
+                HANDLED.labels(topic.name, "dead").inc()
+        return decoded, raw, letters
 
     async def _handle(self, tx: Transaction, decoded: Sequence[Received[Any]]) -> list[Outgoing]:
         says: list[Outgoing] = []
@@ -309,39 +306,11 @@ class BatchConsumer:
         self._seen_tenants.update(tenants)
         return says
 
-    async def _lock(self, tx: Transaction, places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-        """Lock the positions of these partitions, in a fixed order, and return them."""
-        ordered = sorted(places)
-        topics, partitions = [place.topic for place in ordered], [place.partition for place in ordered]
-        query = (
-            "select p.topic, p.partition, p.next_offset from consumed_positions p"
-            " join unnest($1::text[], $2::int[]) as t(topic, partition) using (topic, partition) order by 1, 2 for update of p"
-        )
-        rows = await tx.fetch(query, topics, partitions)
-        if len(rows) < len(ordered):
-            await tx.execute(
-                "insert into consumed_positions select *, 0 from unnest($1::text[], $2::int[]) as t(a, b) order by 1, 2 on conflict do nothing",
-                topics,
-                partitions,
-            )
-            rows = await tx.fetch(query, topics, partitions)
-        return {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
-
-    async def _advance(self, tx: Transaction, ends: dict[TopicPartition, int]) -> None:
-        ordered = sorted(ends)
-        await tx.execute(
-            "update consumed_positions p set next_offset = t.next_offset from unnest($1::text[], $2::int[], $3::bigint[]) as t(topic, partition, next_offset)"
-            " where p.topic = t.topic and p.partition = t.partition",
-            [place.topic for place in ordered],
-            [place.partition for place in ordered],
-            [ends[place] for place in ordered],
-        )
-
     def _observe_age(self, newest: dict[TopicPartition, int]) -> None:
         assert self._consumer is not None
         for place, stamp in newest.items():
             end = self._consumer.last_stable_offset(place)
-            behind = end is not None and end > self._positions[place]
+            behind = end is not None and end > self._positions.get(place, end)
             topic = place.topic.removeprefix(f"{self._settings.namespace}.")
             LAG_SECONDS.labels(topic, place.partition).set(max(0.0, time.time() - stamp / 1000) if behind else 0.0)
 

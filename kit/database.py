@@ -90,7 +90,9 @@ class Database:
             name = f"{path.parent.parent.name}/{path.name}"
             if applied.get(name) != hashlib.sha256(path.read_bytes()).hexdigest():
                 state = "differs from what was applied" if name in applied else "is not applied"
-                raise SchemaMismatch(f"migration {name} {state}; run `./run migrate` (or, for a changed file, restore it)")
+                raise SchemaMismatch(
+                    f"migration {name} {state}; run `./run migrate` (or, for a changed file, restore it)"
+                )
 
 
 def migration_files(service: str) -> list[Path]:
@@ -146,10 +148,15 @@ async def _apply(connection: Transaction, service: str) -> list[str]:
     names = {"app": app, "relay": f"{app}_relay", "schema": service}
     await connection.execute(f"set role {OWNER}")
     await connection.execute(f"set search_path to {service}")
-    for what, rights in (("tables", "select, insert, update, delete"), ("sequences", "usage, select"), ("functions", "execute")):
+    for what, rights in (
+        ("tables", "select, insert, update, delete"),
+        ("sequences", "usage, select"),
+        ("functions", "execute"),
+    ):
         await connection.execute(f"alter default privileges in schema {service} grant {rights} on {what} to {app}")
     await connection.execute(
-        "create table if not exists migrations (name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
+        "create table if not exists migrations"
+        " (name text primary key, sha256 text not null, applied_at timestamptz not null default now())"
     )
     applied = {row["name"]: row["sha256"] for row in await connection.fetch("select name, sha256 from migrations")}
     done = []
@@ -158,7 +165,9 @@ async def _apply(connection: Transaction, service: str) -> list[str]:
         digest = hashlib.sha256(text.encode()).hexdigest()
         if name in applied:
             if applied[name] != digest:
-                raise SchemaMismatch(f"migration {name} was changed after it was applied; restore it and add a new file instead")
+                raise SchemaMismatch(
+                    f"migration {name} was changed after it was applied; restore it and add a new file instead"
+                )
             continue
         async with connection.transaction():
             for placeholder, value in names.items():

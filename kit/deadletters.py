@@ -34,7 +34,11 @@ def of(record: ConsumerRecord, topic: Topic, service: str, error: Rejected) -> O
 def conflict(received: Received[Any], service: str) -> Outgoing:
     """The dead letter of an event that came with an id already used for another content."""
     place = f"{received.topic.name}/{received.partition}/{received.offset}"
-    error = Rejected("id_reused", f"event id {received.envelope.id!r} of {received.envelope.source!r} was used before for another content", field="id")
+    error = Rejected(
+        "id_reused",
+        f"event id {received.envelope.id!r} of {received.envelope.source!r} was used before for another content",
+        field="id",
+    )
     return _letter(
         topic=received.topic,
         service=service,
@@ -43,11 +47,22 @@ def conflict(received: Received[Any], service: str) -> Outgoing:
         key=received.envelope.key,
         value=received.value,
         error=error,
-        extra=tuple((f"original_{name}", raw.decode(errors="replace")) for name, raw in received.headers) + (("dead_place", place),),
+        extra=tuple((f"original_{name}", raw.decode(errors="replace")) for name, raw in received.headers)
+        + (("dead_place", place),),
     )
 
 
-def _letter(*, topic: Topic, service: str, cause: str, tenant: str, key: str, value: bytes, error: Rejected, extra: tuple[tuple[str, str], ...]) -> Outgoing:
+def _letter(
+    *,
+    topic: Topic,
+    service: str,
+    cause: str,
+    tenant: str,
+    key: str,
+    value: bytes,
+    error: Rejected,
+    extra: tuple[tuple[str, str], ...],
+) -> Outgoing:
     envelope = Envelope(
         id=derived_id("dead", service, cause),
         source=f"countersign/{service}",
@@ -57,5 +72,10 @@ def _letter(*, topic: Topic, service: str, cause: str, tenant: str, key: str, va
         key=key,
         causation_id=cause,
     )
-    reason = (("dead_code", error.code), ("dead_detail", error.message[:DETAIL_MAX]), ("dead_field", error.field or ""), ("dead_consumer", service))
+    reason = (
+        ("dead_code", error.code),
+        ("dead_detail", error.message[:DETAIL_MAX]),
+        ("dead_field", error.field or ""),
+        ("dead_consumer", service),
+    )
     return Outgoing(topic=f"{topic.name}.dead", envelope=envelope, value=value, extra_headers=reason + extra)

@@ -1,4 +1,4 @@
-"""CloudEvents on Kafka: what comes in becomes a `Received`, what goes out is an `Outgoing` whose id follows from its cause.
+"""CloudEvents on Kafka: what comes in becomes a `Received`, what goes out an `Outgoing` whose id follows its cause.
 
 Written in binary mode (attributes as `ce_*` headers, the value is the data); both modes are read.
 """
@@ -75,7 +75,7 @@ class Received(Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message to be published through the outbox. `topic` is the name without namespace (a dead letter's ends in .dead)."""
+    """A message for the outbox. `topic` is the name without namespace (a dead letter's ends in .dead)."""
 
     topic: str
     envelope: Envelope
@@ -143,7 +143,15 @@ def headers_of(message: Outgoing) -> list[tuple[str, bytes]]:
     return [(name, value.encode()) for name, value in pairs if value is not None]
 
 
-def decode(topic: Topic, partition: int, offset: int, key: bytes | None, value: bytes | None, headers: Headers, stored_at_ms: int) -> Received[Message]:
+def decode(
+    topic: Topic,
+    partition: int,
+    offset: int,
+    key: bytes | None,
+    value: bytes | None,
+    headers: Headers,
+    stored_at_ms: int,
+) -> Received[Message]:
     """Read one record of either CloudEvents mode. Raises Rejected with the code its dead letter carries."""
     if value is None:
         raise Rejected("no_value", "the record has no value")
@@ -170,7 +178,9 @@ def decode(topic: Topic, partition: int, offset: int, key: bytes | None, value: 
         where = ".".join(str(part) for part in first["loc"]) or "data"
         raise Rejected("invalid_body", f"{where}: {first['msg']}", field=where) from error
     if body.tenant != envelope.tenant:
-        raise Rejected("tenant_mismatch", f"header says tenant {envelope.tenant!r}, body says {body.tenant!r}", field="tenant")
+        raise Rejected(
+            "tenant_mismatch", f"header says tenant {envelope.tenant!r}, body says {body.tenant!r}", field="tenant"
+        )
     expected = body.record_key()
     if record_key and record_key != expected:
         raise Rejected("key_mismatch", f"record key is {record_key!r}, the body makes it {expected!r}", field="key")
@@ -185,7 +195,9 @@ def _structured(value: bytes, attributes: dict[str, str]) -> tuple[dict[str, str
         raise Rejected("invalid_json", f"structured CloudEvent is not JSON: {error}") from error
     if not isinstance(whole, dict) or not isinstance(whole.get("data"), dict):
         raise Rejected("invalid_envelope", "structured CloudEvent needs an object `data`", field="data")
-    lifted = {f"ce_{name}": text for name, text in whole.items() if isinstance(text, str)} | {"content-type": "application/json"}
+    lifted = {f"ce_{name}": text for name, text in whole.items() if isinstance(text, str)} | {
+        "content-type": "application/json"
+    }
     if "traceparent" in whole and isinstance(whole["traceparent"], str):
         lifted.setdefault("traceparent", whole["traceparent"])
     return attributes | lifted, orjson.dumps(whole["data"])
@@ -199,9 +211,13 @@ def _time(text: str) -> datetime:
 def _envelope(attributes: dict[str, str], record_key: str) -> Envelope:
     for name in ("ce_id", "ce_source", "ce_type", "ce_time", "ce_tenant"):
         if not attributes.get(name):
-            raise Rejected("missing_attribute", f"CloudEvents attribute {name.removeprefix('ce_')} is missing", field=name)
+            raise Rejected(
+                "missing_attribute", f"CloudEvents attribute {name.removeprefix('ce_')} is missing", field=name
+            )
     if attributes.get("ce_specversion", "1.0") != "1.0":
-        raise Rejected("unknown_version", f"CloudEvents {attributes['ce_specversion']} is not 1.0", field="ce_specversion")
+        raise Rejected(
+            "unknown_version", f"CloudEvents {attributes['ce_specversion']} is not 1.0", field="ce_specversion"
+        )
     try:
         time = _time(attributes["ce_time"])
     except ValueError as error:

@@ -82,16 +82,29 @@ async def _around(request: Request, call_next: Callable[[Request], Awaitable[Res
     started = time.perf_counter()
     status = 500
     try:
-        with telemetry.span(f"{request.method} {request.url.path}", kind="server", parents=[request.headers.get("traceparent")]) as span:
+        with telemetry.span(
+            f"{request.method} {request.url.path}", kind="server", parents=[request.headers.get("traceparent")]
+        ) as span:
             try:
                 response = await call_next(request)
             except TRANSIENT as error:
                 log.warning("dependency_unavailable", error=f"{type(error).__name__}: {error}")
-                unavailable = Problem(503, "dependency_unavailable", "A system this service needs does not answer", "Try again in a moment.", headers={"Retry-After": "2"})
+                unavailable = Problem(
+                    503,
+                    "dependency_unavailable",
+                    "A system this service needs does not answer",
+                    "Try again in a moment.",
+                    headers={"Retry-After": "2"},
+                )
                 response = respond(unavailable, request)
             except Exception as error:  # the caller gets a problem document without insides; the log gets all of it
                 log.exception("request_failed", error=f"{type(error).__name__}: {error}")
-                response = respond(Problem(500, "internal_error", "Something went wrong on our side", f"Report request id {request_id}."), request)
+                response = respond(
+                    Problem(
+                        500, "internal_error", "Something went wrong on our side", f"Report request id {request_id}."
+                    ),
+                    request,
+                )
             status = response.status_code
             route = request.scope.get("route")
             path = getattr(route, "path", "unmatched")
@@ -114,13 +127,21 @@ async def _on_problem(request: Request, error: Exception) -> Response:
 async def _on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = [{"field": ".".join(str(part) for part in one["loc"]), "reason": one["msg"]} for one in error.errors()]
-    return respond(Problem(422, "invalid_request", "The request does not fit", f"{len(errors)} field(s) are not valid.", errors=errors), request)
+    return respond(
+        Problem(
+            422, "invalid_request", "The request does not fit", f"{len(errors)} field(s) are not valid.", errors=errors
+        ),
+        request,
+    )
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     title = HTTPStatus(error.status_code).phrase
-    return respond(Problem(error.status_code, title.lower().replace(" ", "_"), title, str(error.detail), headers=error.headers), request)
+    return respond(
+        Problem(error.status_code, title.lower().replace(" ", "_"), title, str(error.detail), headers=error.headers),
+        request,
+    )
 
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:

@@ -1,4 +1,4 @@
-"""Who is asking: people and machines at the gateway, and the short-lived token the gateway hands to the owner services."""
+"""Who is asking: people and machines at the gateway, and the short-lived token it hands to the owner services."""
 
 import os
 import time
@@ -97,9 +97,13 @@ class Verifier:
                 raise ValueError("typ is not at+jwt")
             self._claims.validate(decoded.claims)
         except (JoseError, ValueError) as error:
-            raise Problem(401, "invalid_token", "The internal token is not valid", f"{type(error).__name__}: {error}") from error
+            raise Problem(
+                401, "invalid_token", "The internal token is not valid", f"{type(error).__name__}: {error}"
+            ) from error
         claims = decoded.claims
-        return Principal(claims["tenant"], claims["sub"], frozenset(claims.get("roles", ())), claims.get("kind", "user"))
+        return Principal(
+            claims["tenant"], claims["sub"], frozenset(claims.get("roles", ())), claims.get("kind", "user")
+        )
 
 
 def require(*roles: str) -> Callable[[Request], Principal]:
@@ -112,7 +116,9 @@ def require(*roles: str) -> Callable[[Request], Principal]:
         verifier: Verifier = request.app.state.verifier
         principal = verifier.principal(token)
         if roles and not principal.has(*roles):
-            raise Problem(403, "role_missing", "Your role does not allow this", f"Needs one of: {', '.join(sorted(roles))}.")
+            raise Problem(
+                403, "role_missing", "Your role does not allow this", f"Needs one of: {', '.join(sorted(roles))}."
+            )
         return principal
 
     return dependency

@@ -11,7 +11,9 @@ REPEATS = telemetry.counter("inbox_repeats_total", "Events that were delivered a
 CONFLICTS = telemetry.counter("inbox_conflicts_total", "Events that came with the id of another event", ("topic",))
 
 
-async def fresh(tx: Transaction, tenant: str, received: Sequence[Received[Any]]) -> tuple[list[Received[Any]], list[Received[Any]]]:
+async def fresh(
+    tx: Transaction, tenant: str, received: Sequence[Received[Any]]
+) -> tuple[list[Received[Any]], list[Received[Any]]]:
     """Split into events not handled before, in order, and conflicts: ids seen before with another content.
 
     A repeat with equal content is dropped. All of it happens in one statement, sorted by key so that concurrent
@@ -28,7 +30,8 @@ async def fresh(tx: Transaction, tenant: str, received: Sequence[Received[Any]])
             (CONFLICTS if earlier.digest != one.digest else REPEATS).labels(one.topic.name).inc()
     hashes = sorted(first)
     new = await tx.fetch(
-        "insert into inbox (tenant, event_hash, digest) select $1, * from unnest($2::uuid[], $3::bigint[]) as t(h, d) order by 1, 2"
+        "insert into inbox (tenant, event_hash, digest)"
+        " select $1, * from unnest($2::uuid[], $3::bigint[]) as t(h, d) order by 1, 2"
         " on conflict (tenant, event_hash) do nothing returning event_hash",
         tenant,
         hashes,
@@ -37,7 +40,9 @@ async def fresh(tx: Transaction, tenant: str, received: Sequence[Received[Any]])
     taken = {row["event_hash"] for row in new}
     if len(taken) < len(first):
         known = [one for one in hashes if one not in taken]
-        rows = await tx.fetch("select event_hash, digest from inbox where tenant = $1 and event_hash = any($2::uuid[])", tenant, known)
+        rows = await tx.fetch(
+            "select event_hash, digest from inbox where tenant = $1 and event_hash = any($2::uuid[])", tenant, known
+        )
         for row in rows:
             one = first[row["event_hash"]]
             if one.digest != row["digest"]:

@@ -19,26 +19,37 @@ class NotInCatalogue(RuntimeError):
 
 
 def check_consumes(service: str, topic: Topic) -> None:
-    """Raise NotInCatalogue unless `schemas/topics.yaml` lists `service` as a consumer, so that the picture cannot lie."""
+    """Raise NotInCatalogue unless the catalogue lists `service` as a consumer, so that the picture cannot lie."""
     if service not in topic.consumers:
-        raise NotInCatalogue(f"{service} is not a consumer of {topic.name}; add it to schemas/topics.yaml and run ./run schemas")
+        raise NotInCatalogue(
+            f"{service} is not a consumer of {topic.name}; add it to schemas/topics.yaml and run ./run schemas"
+        )
 
 
 def check_produces(service: str, topic: Topic) -> None:
     """Raise NotInCatalogue unless `schemas/topics.yaml` lists `service` as a producer."""
     if service not in topic.producers:
-        raise NotInCatalogue(f"{service} is not a producer of {topic.name}; add it to schemas/topics.yaml and run ./run schemas")
+        raise NotInCatalogue(
+            f"{service} is not a producer of {topic.name}; add it to schemas/topics.yaml and run ./run schemas"
+        )
 
 
 def connection(settings: ServiceSettings) -> dict[str, Any]:
     """How to reach the brokers, for any aiokafka client."""
-    options: dict[str, Any] = {"bootstrap_servers": settings.kafka_bootstrap, "security_protocol": settings.kafka_security_protocol}
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.kafka_bootstrap,
+        "security_protocol": settings.kafka_security_protocol,
+    }
     if settings.kafka_security_protocol.endswith("SSL"):
         ca_file = str(settings.kafka_ca_file) if settings.kafka_ca_file else None
         options["ssl_context"] = ssl.create_default_context(cafile=ca_file)
     if settings.kafka_security_protocol.startswith("SASL"):
         password = settings.kafka_password.get_secret_value() if settings.kafka_password else ""
-        options |= {"sasl_mechanism": settings.kafka_sasl_mechanism, "sasl_plain_username": settings.kafka_username, "sasl_plain_password": password}
+        options |= {
+            "sasl_mechanism": settings.kafka_sasl_mechanism,
+            "sasl_plain_username": settings.kafka_username,
+            "sasl_plain_password": password,
+        }
     return options
 
 

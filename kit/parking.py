@@ -18,8 +18,10 @@ async def park(tx: Transaction, tenant: str, received: Sequence[Received[Any]], 
     if not received:
         return
     await tx.execute(
-        "insert into parked_events (tenant, record_key, event_hash, reason, topic, partition, record_offset, headers, value, stored_at_ms)"
-        " select $1, k, h, $2, t, p, o, hd, v, s from unnest($3::text[], $4::uuid[], $5::text[], $6::int[], $7::bigint[], $8::bytea[], $9::bytea[], $10::bigint[])"
+        "insert into parked_events"
+        " (tenant, record_key, event_hash, reason, topic, partition, record_offset, headers, value, stored_at_ms)"
+        " select $1, k, h, $2, t, p, o, hd, v, s from unnest("
+        "$3::text[], $4::uuid[], $5::text[], $6::int[], $7::bigint[], $8::bytea[], $9::bytea[], $10::bigint[])"
         " with ordinality as x(k, h, t, p, o, hd, v, s, n) order by n on conflict (tenant, event_hash) do nothing",
         tenant,
         reason,
@@ -37,20 +39,29 @@ async def park(tx: Transaction, tenant: str, received: Sequence[Received[Any]], 
 
 async def parked_keys(tx: Transaction, tenant: str, keys: Iterable[str]) -> set[str]:
     """Which of these keys have events waiting: later events of such a key must wait behind them."""
-    rows = await tx.fetch("select distinct record_key from parked_events where tenant = $1 and record_key = any($2::text[])", tenant, list(set(keys)))
+    rows = await tx.fetch(
+        "select distinct record_key from parked_events where tenant = $1 and record_key = any($2::text[])",
+        tenant,
+        list(set(keys)),
+    )
     return {row["record_key"] for row in rows}
 
 
 async def waiting_keys(tx: Transaction, tenant: str, *, like: str) -> list[str]:
     """Parked keys of the tenant that match a SQL LIKE pattern, for finding what a new master-data fact sets free."""
-    rows = await tx.fetch("select distinct record_key from parked_events where tenant = $1 and record_key like $2 order by 1", tenant, like)
+    rows = await tx.fetch(
+        "select distinct record_key from parked_events where tenant = $1 and record_key like $2 order by 1",
+        tenant,
+        like,
+    )
     return [row["record_key"] for row in rows]
 
 
 async def release(tx: Transaction, tenant: str, keys: Iterable[str]) -> list[Received[Any]]:
     """Take the events of these keys out of the park, in the order they were parked, to be handled now."""
     rows = await tx.fetch(
-        "with taken as (delete from parked_events where tenant = $1 and record_key = any($2::text[]) returning *) select * from taken order by seq",
+        "with taken as (delete from parked_events where tenant = $1 and record_key = any($2::text[]) returning *)"
+        " select * from taken order by seq",
         tenant,
         sorted(set(keys)),
     )
@@ -59,6 +70,14 @@ async def release(tx: Transaction, tenant: str, keys: Iterable[str]) -> list[Rec
         headers = unpack_headers(row["headers"])
         # A structured event was stored by its data; its attributes must come from the headers then.
         freed.append(
-            decode(_TOPICS[row["topic"]], row["partition"], row["record_offset"], row["record_key"].encode(), row["value"], headers, row["stored_at_ms"])
+            decode(
+                _TOPICS[row["topic"]],
+                row["partition"],
+                row["record_offset"],
+                row["record_key"].encode(),
+                row["value"],
+                headers,
+                row["stored_at_ms"],
+            )
         )
     return freed

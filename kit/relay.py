@@ -67,7 +67,9 @@ class Relay:
             await connection.execute(f"set role {role_of(self._service)}_relay")
             try:
                 # Keyed by database and service: schemas of one database share the lock space.
-                if not await connection.fetchval("select pg_try_advisory_lock($1, hashtext($2))", LOCK_CLASS, self._service):
+                if not await connection.fetchval(
+                    "select pg_try_advisory_lock($1, hashtext($2))", LOCK_CLASS, self._service
+                ):
                     return
                 producer = kafka.fenced_producer(self._settings, self._service)
                 await producer.start()
@@ -98,12 +100,18 @@ class Relay:
                 await connection.execute(f"delete from outbox where published_at < now() - interval '{KEEP_PUBLISHED}'")
             rounds += 1
             waiter = asyncio.ensure_future(stop.wait())
-            await asyncio.wait({asyncio.ensure_future(self._wake.wait()), waiter}, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {asyncio.ensure_future(self._wake.wait()), waiter},
+                timeout=IDLE_SECONDS,
+                return_when=asyncio.FIRST_COMPLETED,
+            )
             waiter.cancel()
 
     async def _publish_batch(self, connection: Transaction, producer: AIOKafkaProducer) -> int:
         rows = await connection.fetch(
-            "select seq, topic, record_key, headers, value from outbox where published_at is null order by seq limit $1", BATCH_RECORDS
+            "select seq, topic, record_key, headers, value from outbox"
+            " where published_at is null order by seq limit $1",
+            BATCH_RECORDS,
         )
         self.waiting = len(rows)
         if not rows:
@@ -114,7 +122,11 @@ class Relay:
                 futures = []
                 for row in rows:
                     name = f"{self._settings.namespace}.{row['topic']}"
-                    futures.append(await producer.send(name, row["value"], key=row["record_key"].encode(), headers=unpack_headers(row["headers"])))
+                    futures.append(
+                        await producer.send(
+                            name, row["value"], key=row["record_key"].encode(), headers=unpack_headers(row["headers"])
+                        )
+                    )
                 records = await asyncio.gather(*futures)
         positions: dict[tuple[str, int], int] = {}
         for record in records:
@@ -128,25 +140,33 @@ class Relay:
 
     async def _mark(self, connection: Transaction, numbers: list[int], positions: dict[tuple[str, int], int]) -> None:
         async with connection.transaction():
-            await connection.execute("update outbox set published_at = clock_timestamp() where seq = any($1::bigint[])", numbers)
+            await connection.execute(
+                "update outbox set published_at = clock_timestamp() where seq = any($1::bigint[])", numbers
+            )
             places = sorted(positions)
             await connection.execute(
                 "insert into relay_positions (topic, partition, next_offset)"
                 " select * from unnest($1::text[], $2::integer[], $3::bigint[])"
-                " on conflict (topic, partition) do update set next_offset = greatest(relay_positions.next_offset, excluded.next_offset)",
+                " on conflict (topic, partition) do update"
+                " set next_offset = greatest(relay_positions.next_offset, excluded.next_offset)",
                 [topic for topic, _ in places],
                 [partition for _, partition in places],
                 [positions[place] for place in places],
             )
 
     async def _mark_already_published(self, connection: Transaction, producer: AIOKafkaProducer) -> None:
-        """Mark what an earlier relay got onto the topics but did not live to mark. Our producer has fenced it by now."""
+        """Mark what an earlier relay published but did not live to mark. Our producer has fenced it by now."""
         waiting: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(list))
-        for row in await connection.fetch("select seq, topic, event_id::text as id from outbox where published_at is null"):
+        for row in await connection.fetch(
+            "select seq, topic, event_id::text as id from outbox where published_at is null"
+        ):
             waiting[f"{self._settings.namespace}.{row['topic']}"][row["id"]].append(row["seq"])
         if not waiting:
             return
-        known = {(row["topic"], row["partition"]): row["next_offset"] for row in await connection.fetch("select * from relay_positions")}
+        known = {
+            (row["topic"], row["partition"]): row["next_offset"]
+            for row in await connection.fetch("select * from relay_positions")
+        }
         consumer = kafka.plain_consumer(self._settings, f"{self._service}-relay-check")
         await consumer.start()
         try:
@@ -161,7 +181,8 @@ class Relay:
 
     async def _observe(self, connection: Transaction) -> None:
         row = await connection.fetchrow(
-            "select count(*) as waiting, coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float as age"
+            "select count(*) as waiting,"
+            " coalesce(extract(epoch from clock_timestamp() - min(created_at)), 0)::float as age"
             " from outbox where published_at is null"
         )
         if row is not None:

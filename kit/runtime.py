@@ -1,6 +1,7 @@
 """What a service's `main` stands on: builds the plumbing, runs consumer, relay, jobs and HTTP, ends them in order.
 
-On SIGTERM: stop fetching, finish the batch in flight, publish what is in the outbox, close. A second signal ends at once.
+On SIGTERM: stop fetching, finish the batch in flight, publish what is in the outbox, close. A second signal ends
+at once.
 """
 
 import asyncio
@@ -65,7 +66,9 @@ class Runtime:
     @asynccontextmanager
     async def start(service: str, settings: ServiceSettings) -> AsyncIterator["Runtime"]:
         """Telemetry, pool, migration check. Waits for Postgres; refuses a schema of another version at once."""
-        telemetry.configure(service, level=settings.log_level, otlp_endpoint=settings.otlp_endpoint, namespace=settings.namespace)
+        telemetry.configure(
+            service, level=settings.log_level, otlp_endpoint=settings.otlp_endpoint, namespace=settings.namespace
+        )
         database = await _open(settings, service)
         try:
             await database.check_version()
@@ -86,7 +89,9 @@ class Runtime:
     def api(self, *, title: str | None = None, description: str = "", internal: bool = True) -> FastAPI:
         """The one HTTP app of this service, with probes and metrics; `internal`: callers need the gateway's token."""
         if self._app is None:
-            self._app = http.create_app(self.service, title=title or f"Countersign {self.service}", description=description)
+            self._app = http.create_app(
+                self.service, title=title or f"Countersign {self.service}", description=description
+            )
             if internal:
                 public = self.settings.internal_public_key_file or self.settings.data_dir / "keys" / "internal.pub"
                 self._app.state.verifier = Verifier(public, self.service)
@@ -126,7 +131,9 @@ class Runtime:
         failure: BaseException | None = None
         while not self.stop.is_set() and failure is None:
             done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            failure = next((task.exception() for task in done if not task.cancelled() and task.exception() is not None), None)
+            failure = next(
+                (task.exception() for task in done if not task.cancelled() and task.exception() is not None), None
+            )
         if failure is not None:
             log.error("service_failed", error=f"{type(failure).__name__}: {failure}")
         self.stop.set()
@@ -184,7 +191,11 @@ class Runtime:
             """Alive: the event loop turns and the consumer polls. Says nothing about Kafka or Postgres."""
             age = 0.0 if self._consumer is None else time.monotonic() - self._consumer.polled_at
             alive = age < POLL_AGE_SECONDS_MAX
-            return Response("ok\n" if alive else f"consumer has not polled for {age:.0f} s\n", 200 if alive else 503, media_type="text/plain")
+            return Response(
+                "ok\n" if alive else f"consumer has not polled for {age:.0f} s\n",
+                200 if alive else 503,
+                media_type="text/plain",
+            )
 
         async def readyz() -> Any:
             """Ready: database answers, partitions are assigned. Shows lag and what waits in the outbox."""
@@ -219,13 +230,23 @@ class Runtime:
 async def _open(settings: ServiceSettings, service: str) -> Database:
     for attempt in range(1, CONNECT_ATTEMPTS + 1):
         try:
-            return await Database.open(settings.database_url.get_secret_value(), service, pool_max=settings.database_pool_max)
-        except (asyncpg.InvalidPasswordError, asyncpg.InvalidCatalogNameError, asyncpg.InvalidAuthorizationSpecificationError) as error:
-            raise SchemaMismatch(f"Postgres refuses {service}: {error}; run `./run migrate`, then check COUNTERSIGN_DATABASE_URL") from error
+            return await Database.open(
+                settings.database_url.get_secret_value(), service, pool_max=settings.database_pool_max
+            )
+        except (
+            asyncpg.InvalidPasswordError,
+            asyncpg.InvalidCatalogNameError,
+            asyncpg.InvalidAuthorizationSpecificationError,
+        ) as error:
+            raise SchemaMismatch(
+                f"Postgres refuses {service}: {error}; run `./run migrate`, then check COUNTERSIGN_DATABASE_URL"
+            ) from error
         except DATABASE_FAULTS as error:
             log.warning("database_unreachable", attempt=attempt, error=f"{type(error).__name__}: {error}")
             await asyncio.sleep(CONNECT_RETRY_SECONDS)
-    raise SchemaMismatch(f"Postgres did not answer in {CONNECT_ATTEMPTS} attempts; check COUNTERSIGN_DATABASE_URL and that it runs")
+    raise SchemaMismatch(
+        f"Postgres did not answer in {CONNECT_ATTEMPTS} attempts; check COUNTERSIGN_DATABASE_URL and that it runs"
+    )
 
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -29,25 +29,46 @@ class ServiceSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
 
-    namespace: str = Field("countersign", pattern=r"^[a-z0-9][a-z0-9-]{0,40}$", description="prefix of topics and consumer groups")
-    deployment: str = Field("local", pattern=r"^[a-z0-9][a-z0-9.-]{0,60}$", description="name of this installation, part of the audit log's origin")
+    namespace: str = Field(
+        "countersign", pattern=r"^[a-z0-9][a-z0-9-]{0,40}$", description="prefix of topics and consumer groups"
+    )
+    deployment: str = Field(
+        "local",
+        pattern=r"^[a-z0-9][a-z0-9.-]{0,60}$",
+        description="name of this installation, part of the audit log's origin",
+    )
     kafka_bootstrap: str = Field("127.0.0.1:19092", description="host:port of Kafka brokers, comma separated")
-    kafka_security_protocol: str = Field("PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$", description="how to talk to Kafka")
+    kafka_security_protocol: str = Field(
+        "PLAINTEXT", pattern="^(PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)$", description="how to talk to Kafka"
+    )
     kafka_sasl_mechanism: str = Field("SCRAM-SHA-512", description="only with SASL")
     kafka_username: str | None = Field(None, description="only with SASL")
     kafka_password: SecretStr | None = Field(None, description="only with SASL")
     kafka_ca_file: Path | None = Field(None, description="certificate authority of the brokers, only with SSL")
-    database_url: SecretStr = Field(SecretStr("postgresql://127.0.0.1:15432/countersign"), description="Postgres, as this service's own role")
+    database_url: SecretStr = Field(
+        SecretStr("postgresql://127.0.0.1:15432/countersign"), description="Postgres, as this service's own role"
+    )
     database_pool_max: int = Field(8, ge=2, le=100, description="connections this service opens at most")
     http_host: str = Field("127.0.0.1", description="address to listen on")
     http_port: int = Field(8080, ge=0, le=65535, description="port to listen on")
     data_dir: Path = Field(Path(".countersign"), description="where files live that are not in Postgres: models, keys")
-    internal_public_key_file: Path | None = Field(None, description="Ed25519 public key (PEM) of the gateway; default data_dir/keys/internal.pub")
+    internal_public_key_file: Path | None = Field(
+        None, description="Ed25519 public key (PEM) of the gateway; default data_dir/keys/internal.pub"
+    )
     log_level: str = Field("INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$", description="least severity that is logged")
-    otlp_endpoint: str | None = Field(None, description="OTLP/HTTP base address for traces; none: traces are made but not sent")
+    otlp_endpoint: str | None = Field(
+        None, description="OTLP/HTTP base address for traces; none: traces are made but not sent"
+    )
     consumer_batch_records: int = Field(2000, ge=1, le=20000, description="records of one Postgres transaction at most")
-    consumer_wait_milliseconds: int = Field(100, ge=1, le=5000, description="how long a poll waits for the first record")
-    consumer_session_milliseconds: int = Field(10_000, ge=6_000, le=300_000, description="silence after which Kafka gives this consumer's partitions to another")
+    consumer_wait_milliseconds: int = Field(
+        100, ge=1, le=5000, description="how long a poll waits for the first record"
+    )
+    consumer_session_milliseconds: int = Field(
+        10_000,
+        ge=6_000,
+        le=300_000,
+        description="silence after which Kafka gives this consumer's partitions to another",
+    )
     shutdown_grace_seconds: float = Field(10.0, ge=0, le=300, description="time for work in flight after SIGTERM")
 
     @classmethod

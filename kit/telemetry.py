@@ -33,7 +33,9 @@ def gauge(name: str, help_text: str, labels: Sequence[str] = ()) -> Gauge:
     return Gauge(PREFIX + name, help_text, labels)
 
 
-def histogram(name: str, help_text: str, labels: Sequence[str] = (), buckets: Sequence[float] = LATENCY_BUCKETS_SECONDS) -> Histogram:
+def histogram(
+    name: str, help_text: str, labels: Sequence[str] = (), buckets: Sequence[float] = LATENCY_BUCKETS_SECONDS
+) -> Histogram:
     """A histogram `countersign_<name>` in base units."""
     return Histogram(PREFIX + name, help_text, labels, buckets=buckets)
 
@@ -71,7 +73,10 @@ def configure(service: str, *, level: str, otlp_endpoint: str | None, namespace:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    render: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()]
+    render: list[structlog.typing.Processor] = [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.JSONRenderer(),
+    ]
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
@@ -81,7 +86,9 @@ def configure(service: str, *, level: str, otlp_endpoint: str | None, namespace:
     structlog.contextvars.bind_contextvars(service=service)
     provider = TracerProvider(resource=Resource.create({"service.name": f"{namespace}-{service}"}))
     if otlp_endpoint:
-        provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{otlp_endpoint.rstrip('/')}/v1/traces")))
+        provider.add_span_processor(
+            BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{otlp_endpoint.rstrip('/')}/v1/traces"))
+        )
     trace.set_tracer_provider(provider)
 
 
@@ -96,7 +103,9 @@ def _context(traceparent: str | None) -> SpanContext | None:
     match = _TRACEPARENT.match(traceparent or "")
     if match is None:
         return None
-    context = SpanContext(int(match[1], 16), int(match[2], 16), is_remote=True, trace_flags=TraceFlags(int(match[3], 16)))
+    context = SpanContext(
+        int(match[1], 16), int(match[2], 16), is_remote=True, trace_flags=TraceFlags(int(match[3], 16))
+    )
     return context if context.is_valid else None
 
 
@@ -117,6 +126,14 @@ def span(
     parent = trace.set_span_in_context(NonRecordingSpan(contexts[0])) if len(parents) == 1 and contexts else None
     links = [Link(context) for context in contexts[:LINKS_MAX]] if len(parents) > 1 else []
     tracer = trace.get_tracer("countersign")
-    kinds = {"internal": SpanKind.INTERNAL, "consumer": SpanKind.CONSUMER, "producer": SpanKind.PRODUCER, "server": SpanKind.SERVER, "client": SpanKind.CLIENT}
-    with tracer.start_as_current_span(name, context=parent, kind=kinds[kind], links=links, attributes=attributes) as current:
+    kinds = {
+        "internal": SpanKind.INTERNAL,
+        "consumer": SpanKind.CONSUMER,
+        "producer": SpanKind.PRODUCER,
+        "server": SpanKind.SERVER,
+        "client": SpanKind.CLIENT,
+    }
+    with tracer.start_as_current_span(
+        name, context=parent, kind=kinds[kind], links=links, attributes=attributes
+    ) as current:
         yield current

@@ -1,1 +1,1 @@
-"""The contracts: every topic, every message, and the envelope around them. Imports pydantic and the standard library only."""
+"""The contracts: every topic and every message. Imports pydantic and the standard library only."""

@@ -24,7 +24,9 @@ Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f
 Reason = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
 Instant = Annotated[datetime, AfterValidator(_utc)]
 # 12 digits before the point hold any retailer's quantity or amount; 4 behind it hold kilograms and unit prices.
-Quantity = Annotated[Decimal, Field(max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")]
+Quantity = Annotated[
+    Decimal, Field(max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+]
 PositiveQuantity = Annotated[
     Decimal, Field(gt=0, max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
 ]
@@ -34,15 +36,19 @@ NaturalQuantity = Annotated[
 Money = Annotated[
     Decimal, Field(ge=0, max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
 ]
-SignedMoney = Annotated[Decimal, Field(max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")]
+SignedMoney = Annotated[
+    Decimal, Field(max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+]
 Ratio = Annotated[
-    Decimal, Field(ge=0, le=1, max_digits=8, decimal_places=6, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+    Decimal,
+    Field(ge=0, le=1, max_digits=8, decimal_places=6, allow_inf_nan=False),
+    PlainSerializer(_plain, str, "json"),
 ]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
 
 
 class Part(BaseModel):
-    """A piece of a message. Readers ignore fields they do not know; the gateway forbids them (`schemas.registry.strict`)."""
+    """A piece of a message. Readers ignore unknown fields; the gateway forbids them (`schemas.registry.strict`)."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 

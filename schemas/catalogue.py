@@ -143,7 +143,7 @@ class IdentityAliasDefined(CatalogueMessage):
 
 
 class SupersessionDefined(CatalogueMessage):
-    """`successor` replaces `predecessor` from a day on; its demand history moves forward, times `ratio` units per unit."""
+    """`successor` replaces `predecessor` from a day on; demand history moves forward, times `ratio` units per unit."""
 
     TYPE: ClassVar[str] = "supersession.defined.v1"
     KIND: ClassVar[str] = "supersession"

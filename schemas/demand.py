@@ -88,7 +88,7 @@ class BusinessDayClosed(Message):
 
 
 class StockMoved(ItemMessage):
-    """One movement. Quantity is positive and the kind gives its direction; only adjustment and backorder may be negative."""
+    """One movement. The kind gives a positive quantity its direction; only adjustment and backorder may be negative."""
 
     TYPE: ClassVar[str] = "stock.moved.v1"
     kind: MovementKind

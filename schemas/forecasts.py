@@ -20,11 +20,13 @@ class DemandDistribution(Part):
 
     `mean_e4`: expected demand of each of the next 56 days, in ten-thousandths of a stocking unit.
     `quantiles_e2`: for each node horizon, quantiles of the demand *cumulated* from day 1 to that horizon at each level,
-    in hundredths of a unit. Non-decreasing along levels and along horizons. Integers, because quantities are never floats.
+    in hundredths of a unit. Non-decreasing along levels and along horizons. Integers: quantities are never floats.
     """
 
     mean_e4: Annotated[tuple[Annotated[int, Field(ge=0)], ...], Field(min_length=DAYS, max_length=DAYS)]
-    quantiles_e2: Annotated[tuple[tuple[int, ...], ...], Field(min_length=len(HORIZONS_DAYS), max_length=len(HORIZONS_DAYS))]
+    quantiles_e2: Annotated[
+        tuple[tuple[int, ...], ...], Field(min_length=len(HORIZONS_DAYS), max_length=len(HORIZONS_DAYS))
+    ]
 
     @model_validator(mode="after")
     def _is_monotone(self) -> "DemandDistribution":

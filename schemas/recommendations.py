@@ -5,7 +5,20 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.base import Code, Currency, Message, Money, NaturalQuantity, Part, PositiveQuantity, Quantity, Ratio, Reason, SignedMoney, Text
+from schemas.base import (
+    Code,
+    Currency,
+    Message,
+    Money,
+    NaturalQuantity,
+    Part,
+    PositiveQuantity,
+    Quantity,
+    Ratio,
+    Reason,
+    SignedMoney,
+    Text,
+)
 from schemas.demand import ItemMessage
 
 Action = Literal["buy", "transfer", "allocate", "expedite", "defer", "reduce", "cancel", "substitute"]
@@ -160,7 +173,7 @@ class ExceptionResolved(Message):
 
 
 class PolicyPublished(Message):
-    """A version of the policy parameters of a tenant's scope. Parameters are decimal strings, codes or lists of them."""
+    """A version of the policy parameters of a tenant's scope: decimal strings, codes or lists of them."""
 
     TYPE: ClassVar[str] = "policy.published.v1"
     scope: Code

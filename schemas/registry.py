@@ -1,6 +1,7 @@
 """From a wire type to its model, tolerant for readers and strict for what comes in from outside."""
 
 import functools
+
 from pydantic import ConfigDict, create_model
 
 from schemas import catalogue, decisions, demand, forecasts, recommendations, signals

@@ -1,4 +1,4 @@
-"""What may change demand or supply: promotions, price changes, viral events, disruptions, and what live sensing sees."""
+"""What may change demand or supply: promotions, price changes, viral events, disruptions, what live sensing sees."""
 
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -30,7 +30,12 @@ class Scope(Part):
     supplier: Code | None = None
 
     def as_key(self) -> str:
-        parts = (("sku", self.sku), ("location", self.location), ("category", self.category), ("supplier", self.supplier))
+        parts = (
+            ("sku", self.sku),
+            ("location", self.location),
+            ("category", self.category),
+            ("supplier", self.supplier),
+        )
         return ",".join(f"{name}={value.replace('/', '_')}" for name, value in parts if value) or "all"
 
 

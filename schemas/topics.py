@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """A topic of the catalogue; `on(namespace)` is its name on the broker, `.dead` what could not be read from it."""
+    """A topic of the catalogue; `on(namespace)` is its name on the broker, `.dead_on` its dead letters."""
 
     name: str
     partitions: int

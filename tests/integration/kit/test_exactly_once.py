@@ -29,8 +29,17 @@ WHEN = datetime(2017, 11, 5, 12, tzinfo=UTC)
 
 
 def sale(sku: str, quantity: str = "1", event_id: str | None = None) -> Outgoing:
-    body = SaleRecorded(tenant="acme", sku=sku, location="L1", quantity=Decimal(quantity), business_date=date(2017, 11, 5), sold_at=WHEN)
-    envelope = Envelope(id=event_id or str(uuid.uuid4()), source="pos/1", type=body.TYPE, time=WHEN, tenant="acme", key=body.record_key())
+    body = SaleRecorded(
+        tenant="acme", sku=sku, location="L1", quantity=Decimal(quantity), business_date=date(2017, 11, 5), sold_at=WHEN
+    )
+    envelope = Envelope(
+        id=event_id or str(uuid.uuid4()),
+        source="pos/1",
+        type=body.TYPE,
+        time=WHEN,
+        tenant="acme",
+        key=body.record_key(),
+    )
     return Outgoing(SALES.name, envelope, body.model_dump_json(exclude_none=True).encode())
 
 
@@ -45,7 +54,9 @@ class Bench:
     async def send(self, messages: Sequence[Outgoing]) -> None:
         for message in messages:
             name = f"{self.settings.namespace}.{message.topic}"
-            await self.producer.send(name, message.value, key=message.envelope.key.encode(), headers=headers_of(message))
+            await self.producer.send(
+                name, message.value, key=message.envelope.key.encode(), headers=headers_of(message)
+            )
         await self.producer.flush()
 
     async def count(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> list[Outgoing]:
@@ -56,10 +67,20 @@ class Bench:
             if event.body.sku == "bug":
                 raise ZeroDivisionError("a bug in a handler")
             await tx.execute(
-                "insert into counted values ($1, $2, $3) on conflict (tenant, sku) do update set units = counted.units + $3", tenant, event.body.sku, event.body.quantity
+                "insert into counted values ($1, $2, $3)"
+                " on conflict (tenant, sku) do update set units = counted.units + $3",
+                tenant,
+                event.body.sku,
+                event.body.quantity,
             )
             body = RecommendationWithheld(
-                tenant=tenant, sku=event.body.sku, location="L1", recommendation_id=event.envelope.id, origin=event.body.business_date, reason="enough_stock", says="Enough."
+                tenant=tenant,
+                sku=event.body.sku,
+                location="L1",
+                recommendation_id=event.envelope.id,
+                origin=event.body.business_date,
+                reason="enough_stock",
+                says="Enough.",
             )
             says.append(outgoing(body, service="policy", cause=event.envelope, time=event.envelope.time))
         return says
@@ -113,7 +134,11 @@ class Bench:
             await consumer.seek_to_beginning(*places)
             while [place for place in places if await consumer.position(place) < ends[place]]:
                 for records in (await consumer.getmany(timeout_ms=300)).values():
-                    found += [{name: raw.decode() for name, raw in record.headers} | {"value": record.value.decode(errors="replace")} for record in records]
+                    found += [
+                        {name: raw.decode() for name, raw in record.headers}
+                        | {"value": record.value.decode(errors="replace")}
+                        for record in records
+                    ]
             return found
         finally:
             await consumer.stop()
@@ -122,11 +147,17 @@ class Bench:
 @pytest.fixture
 async def bench(platform: Ground, namespace: str, database: FreshDatabase) -> AsyncIterator[Bench]:
     url = database.url("policy")
-    settings = ServiceSettings(namespace=namespace, kafka_bootstrap=platform.kafka_bootstrap, database_url=SecretStr(url), consumer_session_milliseconds=6000)
+    settings = ServiceSettings(
+        namespace=namespace,
+        kafka_bootstrap=platform.kafka_bootstrap,
+        database_url=SecretStr(url),
+        consumer_session_milliseconds=6000,
+    )
     admin = await asyncpg.connect(database.admin_url)
     await admin.execute(
         "set role countersign_owner; set search_path to policy;"
-        "create table counted (tenant text, sku text, units numeric not null, primary key (tenant, sku)); select protect('counted')"
+        "create table counted (tenant text, sku text, units numeric not null, primary key (tenant, sku));"
+        "select protect('counted')"
     )
     await admin.close()
     pool = await Database.open(url, "policy", pool_max=6)

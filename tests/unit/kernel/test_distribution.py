@@ -58,7 +58,9 @@ def test_probability_of_a_quantile_is_at_least_its_level(table: DemandTable, day
 
 
 @given(tables(), st.floats(0, DAYS), st.floats(0, 3000), st.floats(0, 500))
-def test_shortage_falls_as_stock_grows_and_never_faster_than_stock(table: DemandTable, days: float, stock: float, more: float) -> None:
+def test_shortage_falls_as_stock_grows_and_never_faster_than_stock(
+    table: DemandTable, days: float, stock: float, more: float
+) -> None:
     before, after = table.expected_shortage(days, stock), table.expected_shortage(days, stock + more)
     assert (after <= before + 1e-6).all()
     assert (before - after <= more + 1e-6).all()
