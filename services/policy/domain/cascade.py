@@ -1,0 +1,121 @@
+"""The cascade: evidence of many items in, one outcome for each, in the same order. Numbers first, words after."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from services.policy.domain.columns import Columns, columns_of
+from services.policy.domain.evidence import Evidence, canonical
+from services.policy.domain.levels import Levels, levels_of
+from services.policy.domain.lots import Lots, lots_of
+from services.policy.domain.numbers import decimal_of, plain
+from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
+from services.policy.domain.projection import projected
+from services.policy.domain.render import Numbers, render
+from services.policy.domain.screening import Fault, screen
+from services.policy.domain.supply_calendar import Opportunity
+
+# Items that are computed together: their arrays stay within the processor's cache, and the results do not depend on it.
+CHUNK_ITEMS = 2_048
+
+
+def plan(evidences: Sequence[Evidence]) -> list[Outcome]:
+    """A recommendation or a reason for each item: every item exactly once, at its own place.
+
+    The outcome of an item depends on its evidence alone, never on the items beside it.
+    """
+    outcomes: list[Outcome | None] = [None] * len(evidences)
+    ready: list[tuple[int, Opportunity]] = []
+    for index, evidence in enumerate(evidences):
+        found = screen(evidence)
+        if isinstance(found, Fault):
+            outcomes[index] = Withheld(found.reason, found.says, found.field, evidence.as_of)
+        else:
+            ready.append((index, found))
+    for start in range(0, len(ready), CHUNK_ITEMS):
+        chunk = ready[start : start + CHUNK_ITEMS]
+        results = _plan_ready([evidences[index] for index, _opportunity in chunk], [one for _index, one in chunk])
+        for (index, _opportunity), outcome in zip(chunk, results, strict=True):
+            outcomes[index] = outcome
+    return [one for one in outcomes if one is not None]
+
+
+def derive(evidence: Evidence) -> bytes:
+    """The canonical bytes of what this evidence leads to: a recommendation's document, or a reason's."""
+    (outcome,) = plan([evidence])
+    if isinstance(outcome, Recommendation):
+        return canonical(outcome.document)
+    return canonical({"withheld": outcome.reason, "says": outcome.says, "field": outcome.field})
+
+
+def _plan_ready(evidences: Sequence[Evidence], opportunities: Sequence[Opportunity]) -> list[Outcome]:
+    columns = columns_of(evidences, opportunities)
+    levels = levels_of(columns)
+    lots = lots_of(columns, levels)
+    ordered = np.flatnonzero(lots.quantity > 0).astype(np.int64)
+    without, with_order, first_empty = projected(columns, levels, ordered, lots.quantity)
+    place = {int(row): index for index, row in enumerate(ordered)}
+    outcomes: list[Outcome] = []
+    for row, (evidence, opportunity) in enumerate(zip(evidences, opportunities, strict=True)):
+        index = place.get(row)
+        if index is None:
+            outcomes.append(_withheld(evidence, columns, levels, lots, row))
+            continue
+        numbers = Numbers.of(columns, levels, lots, row, int(first_empty[index]))
+        identity, document, value, signature = render(
+            evidence, opportunity, numbers, without[index].tolist(), with_order[index].tolist()
+        )
+        outcomes.append(
+            Recommendation(
+                recommendation_id=identity,
+                document=document,
+                quantity=numbers.quantity,
+                value=value,
+                signature=signature,
+                reorder_point=numbers.reorder_point,
+                order_up_to=numbers.order_up_to,
+                thresholds=_thresholds(columns, levels, lots, row),
+            )
+        )
+    return outcomes
+
+
+def _thresholds(columns: Columns, levels: Levels, lots: Lots, row: int) -> Thresholds:
+    """Below the first, one more pack is needed; at or above the second, one less, or none (see `lots.lots_of`)."""
+    on_order, step = float(columns.on_order[row]), float(columns.step[row])
+    quantity, pack = float(lots.quantity[row]), float(columns.pack[row])
+    point, level = float(levels.reorder_point[row]), float(levels.order_up_to[row])
+    more = max(point - quantity, level - quantity - pack + step)
+    fewer = max(level - quantity + step, point - quantity + pack)
+    fewer = min(fewer, point) if quantity > float(lots.smallest[row]) else point
+    return Thresholds(decimal_of(more - on_order), decimal_of(fewer - on_order))
+
+
+def _withheld(evidence: Evidence, columns: Columns, levels: Levels, lots: Lots, row: int) -> Withheld:
+    position, reorder_point = decimal_of(float(levels.position[row])), decimal_of(float(levels.reorder_point[row]))
+    on_order = decimal_of(float(columns.on_order[row]))
+    thresholds = Thresholds(below=decimal_of(float(levels.reorder_point[row]) - float(columns.on_order[row])))
+    field = None
+    if lots.is_needed[row]:
+        smallest, cap = plain(decimal_of(float(lots.smallest[row]))), plain(decimal_of(float(lots.never_cap[row])))
+        field = "moq" if columns.moq[row] > columns.pack[row] else "pack"
+        reason, thresholds = "minimum_exceeds_shelf_life", Thresholds()
+        says = f"The smallest order is {smallest}, but only {cap} can be sold before it expires."
+    elif reorder_point <= 0:
+        reason = "demand_too_low"
+        says = "The expected demand is so low that the service goal is met without stock."
+    else:
+        reason = "enough_stock"
+        says = f"Inventory position {plain(position)} is not below the reorder point {plain(reorder_point)}."
+    return Withheld(
+        reason=reason,
+        says=says,
+        field=field,
+        as_of=evidence.as_of,
+        on_order=on_order,
+        position=position,
+        reorder_point=reorder_point,
+        order_up_to=decimal_of(float(levels.order_up_to[row])),
+        days_of_cover=float(levels.days_of_cover[row]),
+        thresholds=thresholds,
+    )

@@ -1,0 +1,161 @@
+"""From screened evidence to numeric columns: one row per item, so that a hundred thousand items are a few array operations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernel.distribution import DAYS, HORIZONS_DAYS, LEVELS, DemandTable
+from services.policy.domain.evidence import Evidence
+from services.policy.domain.formulas.lot_size import all_units_discount_lot, incremental_discount_lot
+from services.policy.domain.supply_calendar import Opportunity
+
+Floats = NDArray[np.float64]
+# Units counted in whole pieces; everything else can be ordered in thousandths (grams of a kilogram).
+WHOLE_UNITS = frozenset({"each", "piece", "pcs", "ea", "unit", "case", "pack"})
+FRACTION_STEP = 0.001
+NO_LIMIT = float("inf")
+DAYS_PER_YEAR = 365.0
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Inputs of the numeric cascade. Units, days and money as floats that came from exact decimals."""
+
+    demand: DemandTable
+    on_hand: Floats
+    reserved: Floats
+    backorders: Floats
+    arrivals: Floats  # (n, DAYS + 1): units that arrive by the opening of day 0..56 after as_of, cumulated
+    on_order: Floats  # what arrives before the receipt of the order after next
+    lead_days: Floats
+    protection_days: Floats
+    lead_sd_days: Floats
+    unit_cost: Floats
+    margin: Floats  # per unit: price - cost, never below 0; the cost where no price is known
+    step: Floats  # smallest quantity that exists: 1 for pieces
+    pack: Floats
+    moq: Floats
+    shelf_life_days: Floats  # infinite when the product does not expire
+    goal: Floats
+    by_fill_rate: NDArray[np.bool_]
+    holding_cost: Floats  # money per unit and year
+    setup_cost: Floats
+    lot_cover_max_days: Floats
+    presentation_minimum: Floats
+    expiry_risk_max: Floats
+    expiry_risk_never: Floats
+    discount_lot: Floats  # economic lot under price breaks; NaN where there are none
+
+
+def columns_of(evidences: Sequence[Evidence], opportunities: Sequence[Opportunity]) -> Columns:
+    """Columns of items that passed `screening.screen`, in the given order."""
+    count = len(evidences)
+    forecasts = [one.forecast for one in evidences]
+    means = np.frombuffer(b"".join(one.mean_e4 for one in forecasts if one), dtype="<i8").reshape(count, DAYS)
+    shape = (count, len(HORIZONS_DAYS), len(LEVELS))
+    nodes = np.frombuffer(b"".join(one.quantiles_e2 for one in forecasts if one), dtype="<i8").reshape(shape)
+    demand = DemandTable.from_units(means / 10_000.0, nodes / 100.0)
+    arrivals, on_order = _arrivals(evidences, opportunities)
+    rows = [_row(evidence, opportunity) for evidence, opportunity in zip(evidences, opportunities, strict=True)]
+    table = np.asarray(rows, dtype=np.float64).reshape(count, len(_NAMES))
+    plain = {name: np.ascontiguousarray(table[:, index]) for index, name in enumerate(_NAMES)}
+    fill = np.asarray([one.policy.parameters.service_kind == "fill_rate" for one in evidences], dtype=bool)
+    yearly = demand.mean_cumulative[:, DAYS] / DAYS * DAYS_PER_YEAR
+    lots = np.asarray([_discount_lot(one, float(units)) for one, units in zip(evidences, yearly, strict=True)])
+    return Columns(demand=demand, arrivals=arrivals, on_order=on_order, by_fill_rate=fill, discount_lot=lots, **plain)
+
+
+_NAMES = (
+    "on_hand",
+    "reserved",
+    "backorders",
+    "lead_days",
+    "protection_days",
+    "lead_sd_days",
+    "unit_cost",
+    "margin",
+    "step",
+    "pack",
+    "moq",
+    "shelf_life_days",
+    "goal",
+    "holding_cost",
+    "setup_cost",
+    "lot_cover_max_days",
+    "presentation_minimum",
+    "expiry_risk_max",
+    "expiry_risk_never",
+)
+
+
+def _row(evidence: Evidence, opportunity: Opportunity) -> tuple[float, ...]:
+    item, terms, stock, rules = evidence.item, evidence.terms, evidence.stock, evidence.policy.parameters
+    assert item is not None and terms is not None and terms.unit_cost is not None  # screening refused the others
+    cost = float(terms.unit_cost)
+    step = 1.0 if item.unit in WHOLE_UNITS else FRACTION_STEP
+    return (
+        float(stock.on_hand),
+        float(stock.reserved),
+        float(stock.backorders),
+        float(opportunity.lead_days),
+        float(opportunity.protection_days),
+        float(terms.lead_time_sd_days),
+        cost,
+        float(unit_margin(item.price, terms.unit_cost)),
+        step,
+        float(terms.pack) if terms.pack is not None else step,
+        float(terms.moq) if terms.moq is not None else 0.0,
+        float(item.shelf_life_days) if item.shelf_life_days is not None else NO_LIMIT,
+        float(rules.service_goal(item.abc_class)),
+        float(rules.carrying_rate) * cost,
+        float(rules.setup_cost),
+        float(rules.lot_cover_max_days),
+        float(rules.presentation_minimum_units),
+        float(rules.expiry_risk_max),
+        float(rules.expiry_risk_never),
+    )
+
+
+def unit_margin(price: Decimal | None, unit_cost: Decimal) -> Decimal:
+    """Money lost per unit not sold: the margin, never below 0; the cost stands in where no price is known."""
+    return unit_cost if price is None else max(price - unit_cost, Decimal(0))
+
+
+def _arrivals(evidences: Sequence[Evidence], opportunities: Sequence[Opportunity]) -> tuple[Floats, Floats]:
+    """Open orders by day, and what of them counts for this order. A late one is believed to come tomorrow."""
+    arriving = np.zeros((len(evidences), DAYS + 1))
+    inside = np.zeros(len(evidences))
+    for row, (evidence, opportunity) in enumerate(zip(evidences, opportunities, strict=True)):
+        as_of = evidence.as_of
+        if as_of is None or not evidence.open_orders:
+            continue
+        overdue_max = timedelta(days=int(evidence.policy.parameters.overdue_days_max))
+        for order in evidence.open_orders:
+            if order.status == "failed" or order.arrive_on + overdue_max < as_of:
+                continue
+            day = max((order.arrive_on - as_of).days, 1)
+            if day <= DAYS:
+                arriving[row, day] += float(order.quantity)
+            if order.arrive_on < opportunity.next_arrive_on:
+                inside[row] += float(order.quantity)
+    for day in range(DAYS):  # a running sum in a fixed order
+        arriving[:, day + 1] += arriving[:, day]
+    return arriving, inside
+
+
+def _discount_lot(evidence: Evidence, demand_per_year: float) -> float:
+    terms, rules = evidence.terms, evidence.policy.parameters
+    if terms is None or not terms.price_breaks or not demand_per_year > 0 or not rules.setup_cost > 0:
+        return float("nan")
+    solve = incremental_discount_lot if terms.discount == "incremental" else all_units_discount_lot
+    return solve(
+        setup_cost=float(rules.setup_cost),
+        carrying_rate=float(rules.carrying_rate),
+        demand_units=demand_per_year,
+        breakpoints_units=[float(quantity) for quantity, _cost in terms.price_breaks],
+        unit_costs=[float(cost) for _quantity, cost in terms.price_breaks],
+    ).quantity_units

@@ -1,0 +1,23 @@
+"""From floats to the decimals people and contracts see, and back, with the same digits on every machine."""
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+CENT = Decimal("0.01")
+
+
+def plain(value: Decimal) -> str:
+    """Digits without exponent and without idle zeros: equal numbers have equal text."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def decimal_of(value: float, places: int = 4) -> Decimal:
+    """The decimal nearest to a float at so many places, without idle zeros."""
+    return Decimal(plain(Decimal(f"{value:.{places}f}")))
+
+
+def money(amount: Decimal) -> Decimal:
+    """An amount rounded half-even to the cent."""
+    return amount.quantize(CENT, ROUND_HALF_EVEN)

@@ -1,0 +1,49 @@
+"""What a plan says about one item: do this, or nothing because; and when the item must be looked at again."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Available stock (on hand - reserved - backorders, units) at which this outcome may change; None: not by stock."""
+
+    below: Decimal | None = None
+    at_or_above: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """An order worth proposing. `document` is the message without what only the shell knows (line, run, predecessor);
+    `signature` is equal for recommendations between which a person would see no difference to decide on."""
+
+    recommendation_id: str
+    document: Mapping[str, Any]
+    quantity: Decimal
+    value: Decimal
+    signature: str
+    reorder_point: Decimal
+    order_up_to: Decimal
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """No order, and why; `field` names the input to mend. Numbers are None where the cascade did not get that far."""
+
+    reason: str
+    says: str
+    field: str | None = None
+    as_of: date | None = None
+    on_order: Decimal | None = None
+    position: Decimal | None = None
+    reorder_point: Decimal | None = None
+    order_up_to: Decimal | None = None
+    days_of_cover: float | None = None
+    thresholds: Thresholds = Thresholds()
+
+
+Outcome = Recommendation | Withheld

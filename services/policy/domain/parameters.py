@@ -1,0 +1,109 @@
+"""Policy parameters: what a tenant decides once and every recommendation follows. Versioned, validated, with defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from services.policy.domain.numbers import plain
+from services.policy.domain.refusal import PolicyRefusal
+
+SERVICE_KINDS = ("cycle_service", "fill_rate")
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """One version of the rules; money in the tenant's currency, shares between 0 and 1.
+
+    service_kind: what the goals mean: `cycle_service` = probability of no stock-out in the protection interval,
+    `fill_rate` = share of demand met from the shelf. service_goal_*: by ABC class; items without a class use `b`.
+    service_minimum: below this probability of no stock-out after the order, a person decides.
+    carrying_rate: cost of holding, share of unit cost per year. setup_cost: cost of one order line.
+    auto_approve_value_limit: an order worth more than this goes to a person. order_value_maximum: as policy exception.
+    gmroi_minimum: annual gross margin ÷ average inventory at cost. max_cover_days: cover after the order.
+    lot_cover_max_days: the economic lot never covers more days of demand than this.
+    confidence_minimum: of the forecast, after deductions for age. presentation_minimum_units: never plan to hold less.
+    expiry_risk_max: probability that the last unit bought expires unsold, up to which it is bought without asking;
+    expiry_risk_never: above it not even a minimum lot is proposed.
+    forecast_age_max_days, overdue_days_max: after how long a forecast, or an overdue receipt, no longer counts.
+    """
+
+    service_kind: str = "cycle_service"
+    service_goal_a: Decimal = Decimal("0.98")
+    service_goal_b: Decimal = Decimal("0.95")
+    service_goal_c: Decimal = Decimal("0.90")
+    service_minimum: Decimal = Decimal("0.80")
+    carrying_rate: Decimal = Decimal("0.25")
+    setup_cost: Decimal = Decimal("0.50")
+    auto_approve_value_limit: Decimal = Decimal("50.00")
+    order_value_maximum: Decimal = Decimal("5000.00")
+    gmroi_minimum: Decimal = Decimal("1.00")
+    max_cover_days: Decimal = Decimal(90)
+    lot_cover_max_days: Decimal = Decimal(28)
+    confidence_minimum: Decimal = Decimal("0.50")
+    presentation_minimum_units: Decimal = Decimal(0)
+    expiry_risk_max: Decimal = Decimal("0.35")
+    expiry_risk_never: Decimal = Decimal("0.95")
+    forecast_age_max_days: Decimal = Decimal(14)
+    overdue_days_max: Decimal = Decimal(14)
+
+    def service_goal(self, abc_class: str | None) -> Decimal:
+        """The goal of a class; without a class, that of B."""
+        return {"A": self.service_goal_a, "C": self.service_goal_c}.get(abc_class or "B", self.service_goal_b)
+
+    def as_text(self) -> dict[str, str]:
+        """All parameters as contract strings."""
+        pairs = ((one.name, getattr(self, one.name)) for one in fields(self))
+        return {name: plain(value) if isinstance(value, Decimal) else value for name, value in pairs}
+
+
+NAMES = tuple(one.name for one in fields(Parameters))
+_SHARES = ("service_goal_a", "service_goal_b", "service_goal_c", "service_minimum", "confidence_minimum")
+_RISKS = ("expiry_risk_max", "expiry_risk_never")
+_ABOVE_ZERO = ("carrying_rate", "max_cover_days", "lot_cover_max_days")
+
+
+def parse_parameters(given: Mapping[str, Any]) -> Parameters:
+    """Parameters from contract strings; what is absent has its default, unknown names are refused.
+
+    Raises PolicyRefusal(policy_contradictory), its explanation begins with the name of the parameter that is wrong.
+    """
+    values: dict[str, Any] = {}
+    for name, raw in given.items():
+        if name not in NAMES:
+            raise PolicyRefusal("policy_contradictory", f"{name}: no such parameter; known are {', '.join(NAMES)}")
+        if name == "service_kind":
+            values[name] = str(raw)
+            continue
+        try:
+            values[name] = Decimal(str(raw))
+        except InvalidOperation:
+            raise PolicyRefusal("policy_contradictory", f"{name}: {raw!r} is not a number") from None
+    parameters = Parameters(**values)
+    _check(parameters)
+    return parameters
+
+
+def _check(given: Parameters) -> None:
+    def refuse(name: str, why: str) -> PolicyRefusal:
+        return PolicyRefusal("policy_contradictory", f"{name}: {getattr(given, name)} {why}")
+
+    if given.service_kind not in SERVICE_KINDS:
+        raise refuse("service_kind", f"is not one of {', '.join(SERVICE_KINDS)}")
+    for name in NAMES:
+        value = getattr(given, name)
+        if isinstance(value, Decimal) and not (value.is_finite() and value >= 0):
+            raise refuse(name, "must be a finite number of at least 0")
+    for name in _SHARES + _RISKS:
+        if not getattr(given, name) < 1:
+            raise refuse(name, "must be below 1")
+    for name in _ABOVE_ZERO:
+        if not getattr(given, name) > 0:
+            raise refuse(name, "must be above 0")
+    for name in ("service_goal_a", "service_goal_b", "service_goal_c"):
+        if getattr(given, name) < given.service_minimum:
+            raise refuse(name, f"is below service_minimum {given.service_minimum}: every order would be an exception")
+    if given.expiry_risk_max > given.expiry_risk_never:
+        raise refuse("expiry_risk_max", f"is above expiry_risk_never {given.expiry_risk_never}")
+    if given.auto_approve_value_limit > given.order_value_maximum:
+        raise refuse("auto_approve_value_limit", f"is above order_value_maximum {given.order_value_maximum}")

@@ -1,0 +1,73 @@
+"""The derivation in words: each step carries its inputs and result, and its sentence is filled from them and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step; `inputs` and `result` are contract strings, `says` is rendered from them. `binding`: it changed the number."""
+
+    code: str
+    says: str
+    inputs: Mapping[str, str]
+    result: str
+    unit: str = ""
+    binding: bool = False
+
+    def document(self) -> dict[str, Any]:
+        """The step as JSON values."""
+        return {
+            "code": self.code,
+            "says": self.says,
+            "inputs": dict(self.inputs),
+            "result": self.result,
+            "unit": self.unit,
+            "binding": self.binding,
+        }
+
+
+# Only what is written in braces may be a number: the checker test removes inputs and results and finds no digit left.
+SENTENCES = {
+    "net": "Inventory position: {on_hand} on hand + {on_order} on order − {reserved} reserved − {backorders} backordered = {result}.",
+    "calendar": "Ordered on {order_on} it arrives on {arrive_on}; the order after that arrives on {result}, {protection_days} days to cover.",
+    "stock_out": "Without an order expected stock lasts {days_of_cover} days (first empty: {stockout_on}); the probability to run out"
+    " before the later receipt is {result}.",
+    "target_cycle_service": "Class {abc_class} is to be without stock-out with probability {goal}: expected demand {protection_demand}"
+    " plus safety stock {safety_stock} makes the reorder point {result}.",
+    "target_fill_rate": "Class {abc_class} is to have {goal} of demand met from stock: expected demand {protection_demand}"
+    " plus safety stock {safety_stock} makes the reorder point {result}.",
+    "economic_quantity": "Order line cost {setup_cost} against holding at {carrying_rate} of {unit_cost} a year, for {yearly_demand}"
+    " a year and at most {lot_cover_max_days} days: economic lot {result}.",
+    "order_up_to": "Reorder point {reorder_point} + economic lot {economic_lot} = order up to {order_up_to}; position {position}"
+    " leaves {result} wanted.",
+    "shelf_life": "With a shelf life of {shelf_life_days} days at most {cap} may stand in stock and on order: {result} can be bought.",
+    "minimum_and_pack": "Minimum {moq}, packs of {pack}: {wanted} wanted becomes {result} ordered; {excess} more than wanted, worth {excess_cost}.",
+    "value": "{quantity} at {unit_cost} cost {result}; rule limit {limit}.",
+    "service": "After the order the probability of no stock-out is {result}; minimum {minimum}.",
+    "cover": "After the order stock lasts {result} days; maximum {maximum}.",
+    "gmroi": "Yearly margin {yearly_margin} on average stock of {average_cost} at cost gives GMROI {result}; minimum {minimum}.",
+    "gmroi_unknown": "GMROI is {result}: no selling price is known; minimum {minimum}.",
+    "confidence": "Forecast confidence {forecast_confidence}, {age_days} days old, flags {flags}: confidence {result}; minimum {minimum}.",
+    "route": "Route: {result} ({reasons}).",
+}
+
+
+def step(
+    code: str,
+    inputs: Mapping[str, str],
+    result: str,
+    *,
+    unit: str = "",
+    binding: bool = False,
+    sentence: str | None = None,
+) -> Step:
+    """A step with its sentence filled in."""
+    return Step(code, SENTENCES[sentence or code].format(result=result, **inputs), inputs, result, unit, binding)
+
+
+def explanation(steps: tuple[Step, ...]) -> str:
+    """What a person reads first: position, risk, target, quantity, what bound it, and who decides."""
+    first = ("net", "stock_out", "target", "order_up_to", "route")
+    return " ".join(one.says for one in steps if one.code in first or one.binding)

@@ -1,0 +1,74 @@
+"""When an order can be placed and when it arrives: the supplier's weekdays and closed days, no constants."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from functools import lru_cache
+
+# Longer than any weekly pattern with a fortnight of holidays; a supplier closed for longer has no calendar to plan by.
+SEARCH_DAYS_MAX = 60
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Opportunity:
+    """The next order, its receipt, and the receipt of the order after it.
+
+    A receipt counts from the opening of its day, so demand before it is that of the days in between:
+    `lead_days` until the receipt of the next order, `protection_days` (L + R) until that of the one after.
+    """
+
+    order_on: date
+    arrive_on: date
+    next_order_on: date
+    next_arrive_on: date
+    lead_days: int
+    protection_days: int
+
+
+@lru_cache(maxsize=65_536)
+def next_opportunity(
+    as_of: date,
+    lead_time_days: int,
+    order_weekdays: tuple[int, ...],
+    receipt_weekdays: tuple[int, ...],
+    closed_on: tuple[date, ...],
+) -> Opportunity | None:
+    """The next order opportunity after the close of `as_of`; None when the supplier takes no order in the next 60 days.
+
+    Orders go out on `order_weekdays`, receipts come on `receipt_weekdays` (empty: any day), neither on `closed_on`.
+    """
+    order_on = _first(as_of + ONE_DAY, order_weekdays, closed_on)
+    if order_on is None:
+        return None
+    arrive_on = _first(order_on + timedelta(days=lead_time_days), receipt_weekdays, closed_on)
+    next_order_on = _first(order_on + ONE_DAY, order_weekdays, closed_on)
+    if arrive_on is None or next_order_on is None:
+        return None
+    next_arrive_on = _first(next_order_on + timedelta(days=lead_time_days), receipt_weekdays, closed_on)
+    if next_arrive_on is None:
+        return None
+    while next_arrive_on <= arrive_on:  # both orders reach the same receipt: the later one is no further opportunity
+        following = _first(next_order_on + ONE_DAY, order_weekdays, closed_on)
+        if following is None:
+            return None
+        next_order_on = following
+        later = _first(next_order_on + timedelta(days=lead_time_days), receipt_weekdays, closed_on)
+        if later is None:
+            return None
+        next_arrive_on = later
+    return Opportunity(
+        order_on,
+        arrive_on,
+        next_order_on,
+        next_arrive_on,
+        (arrive_on - as_of).days - 1,
+        (next_arrive_on - as_of).days - 1,
+    )
+
+
+def _first(day: date, weekdays: tuple[int, ...], closed_on: tuple[date, ...]) -> date | None:
+    for _ in range(SEARCH_DAYS_MAX):
+        if (not weekdays or day.weekday() in weekdays) and day not in closed_on:
+            return day
+        day += ONE_DAY
+    return None
