@@ -2,7 +2,8 @@
 
 A forecast gives quantiles of the demand *cumulated* over node horizons. Everything else is read off one
 piecewise-linear quantile function: linear in probability between levels, linear in days between node horizons.
-Arrays hold one row per item; a scalar argument counts for all rows. Only additions, subtractions, products, quotients and comparisons are used,
+Arrays hold one row per item; a scalar argument counts for all rows. Only additions, subtractions, products,
+quotients and comparisons are used,
 element by element, so that a number computed again elsewhere, or for one item instead of a thousand, is the same bit
 for bit (which `numpy.sum`, `exp` or a matrix product would not promise).
 """

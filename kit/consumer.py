@@ -75,7 +75,7 @@ class BatchConsumer:
         self.assigned = False
 
     def on(self, topics: Sequence[Topic], handler: Handler, *, dedupe: bool = True, first: bool = False) -> None:
-        """Send these topics' events to `handler`. `first`: after a start, other topics wait for these to be caught up."""
+        """Send these topics' events to `handler`. After a start, other topics wait for those that are `first`."""
         for topic in topics:
             kafka.check_consumes(self._database.service, topic)
             if topic.on(self._settings.namespace) in self._topics:

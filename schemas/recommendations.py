@@ -144,7 +144,7 @@ class ExceptionRaised(Message):
         "audit_conflict",
         "model_drift",
     ]
-    subject: Code
+    subject: Text
     sku: Code | None = None
     location: Code | None = None
     supplier: Code | None = None
@@ -164,7 +164,7 @@ class ExceptionResolved(Message):
 
     TYPE: ClassVar[str] = "exception.resolved.v1"
     exception_id: Code
-    subject: Code
+    subject: Text
     resolved_on: date
     says: Annotated[str, Field(min_length=1, max_length=400)]
 
