@@ -1,0 +1,15 @@
+"""Approvals over HTTP, for the gateway: the queue, decisions on it, and orders. Who asks comes from the internal token alone."""
+
+from fastapi import FastAPI
+
+from kit.clock import Clock
+from kit.database import Database
+from kit.relay import Relay
+from services.approvals.api import deciding, reading
+from services.approvals.settings import Settings
+
+
+def attach(app: FastAPI, *, database: Database, relay: Relay, settings: Settings, clock: Clock) -> None:
+    """Add every route of this service to its app."""
+    app.include_router(deciding.router(database, relay, settings, clock))
+    app.include_router(reading.router(database))

@@ -1,0 +1,93 @@
+"""Approved lines become orders: one per supplier, destination and dates, when their undo window is over."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+
+from services.approvals.domain import ids
+from services.approvals.domain.line import HELD, Line
+
+ORDER_KIND = {
+    "buy": "purchase_order",
+    "substitute": "purchase_order",
+    "transfer": "transfer",
+    "allocate": "allocation",
+    "expedite": "change",
+    "defer": "change",
+    "reduce": "change",
+    "cancel": "cancel",
+}
+# An order is one record on the topic; at about 300 bytes a line this stays well under Kafka's megabyte.
+LINES_MAX = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order to release. All its lines share supplier, both locations, order and arrival date, and currency."""
+
+    order_id: str
+    kind: str
+    supplier: str | None
+    from_location: str | None
+    location: str
+    order_on: date
+    arrive_on: date
+    currency: str
+    value: Decimal
+    lines: tuple[Line, ...]
+
+
+GroupKey = tuple[str, str, str, str, date, date, str]
+
+
+def group_key(line: Line) -> GroupKey:
+    """What lines of one order have in common. The arrival date is part of it: an order promises one date for all lines."""
+    p = line.proposal
+    return (ORDER_KIND[p.action], p.supplier or "", p.from_location or "", p.location, p.order_on, p.arrive_on, p.currency)
+
+
+def due(lines: Iterable[Line], *, now: datetime, wait_at_most: timedelta) -> list[list[Line]]:
+    """The groups that can leave now.
+
+    A group waits while the undo window of any of its lines runs, so that lines decided one after the other leave as one
+    order; but no line waits longer than `wait_at_most` beyond its own window, then those that are past theirs leave alone.
+    """
+    groups: defaultdict[GroupKey, list[Line]] = defaultdict(list)
+    for line in lines:
+        if line.state in HELD and line.undo_until is not None:
+            groups[group_key(line)].append(line)
+    leaving = []
+    for _, group in sorted(groups.items()):
+        over = [line for line in group if line.undo_until is not None and line.undo_until <= now]
+        overdue = any(line.undo_until is not None and line.undo_until + wait_at_most <= now for line in over)
+        if over and (len(over) == len(group) or overdue):
+            leaving.append(sorted(over, key=lambda line: (line.proposal.sku, line.line_id)))
+    return leaving
+
+
+def order_of(group: list[Line]) -> Order:
+    """The order of one group; its id follows from the decisions that allow its lines."""
+    kind, supplier, from_location, location, order_on, arrive_on, currency = group_key(group[0])
+    return Order(
+        order_id=ids.order_id(group[0].tenant, kind, (line.decision_id or "" for line in group)),
+        kind=kind,
+        supplier=supplier or None,
+        from_location=from_location or None,
+        location=location,
+        order_on=order_on,
+        arrive_on=arrive_on,
+        currency=currency,
+        value=sum((line.value for line in group), Decimal(0)),
+        lines=tuple(group),
+    )
+
+
+def orders_due(lines: Iterable[Line], *, now: datetime, wait_at_most: timedelta) -> list[Order]:
+    """Every order that can leave now, long groups cut into several orders."""
+    return [
+        order_of(group[start : start + LINES_MAX])
+        for group in due(lines, now=now, wait_at_most=wait_at_most)
+        for start in range(0, len(group), LINES_MAX)
+    ]

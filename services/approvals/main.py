@@ -1,0 +1,26 @@
+"""Starts approvals: topics in, decisions and orders out, commands over HTTP, the release by the clock."""
+
+from kit.clock import SystemClock
+from kit.runtime import Runtime, run
+from services.approvals import api, stream
+from services.approvals.release import ReleaseJob
+from services.approvals.settings import Settings
+
+FORGET_EVERY_SECONDS = 3600.0
+
+
+async def main() -> None:
+    """Build everything, then run until told to stop."""
+    settings = Settings()
+    clock = SystemClock()
+    async with Runtime.start("approvals", settings) as runtime:
+        stream.attach(runtime.consumer(), settings, clock)
+        api.attach(runtime.api(), database=runtime.database, relay=runtime.relay, settings=settings, clock=clock)
+        release = ReleaseJob(runtime.database, runtime.relay, settings, clock)
+        runtime.every(settings.release_every_seconds, release.run, "release")
+        runtime.every(FORGET_EVERY_SECONDS, release.forget_old_answers, "forget_old_answers")
+        await runtime.serve()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,112 @@
+"""Between the contracts and the rules: recommendations in, decisions and orders out."""
+
+from datetime import datetime
+from typing import Literal, cast
+
+from kit.events import Outgoing, outgoing
+from schemas.decisions import DecisionMade, OrderCancelled, OrderLine, OrderReleased, Verdict
+from schemas.recommendations import RecommendationIssued
+from services.approvals.domain.lifecycle import Decision
+from services.approvals.domain.line import Line, Proposal
+from services.approvals.domain.orders import Order
+
+SERVICE = "approvals"
+OrderKind = Literal["purchase_order", "transfer", "allocation", "change", "cancel"]
+
+
+def proposal_of(issued: RecommendationIssued) -> Proposal:
+    """What the rules need to know of a recommendation."""
+    return Proposal(
+        recommendation_id=issued.recommendation_id,
+        line_id=issued.line_id,
+        action=issued.action,
+        origin=issued.origin,
+        sku=issued.sku,
+        location=issued.location,
+        quantity=issued.quantity,
+        unit=issued.unit,
+        unit_cost=issued.unit_cost,
+        value=issued.value,
+        currency=issued.currency,
+        order_on=issued.order_on,
+        arrive_on=issued.arrive_on,
+        money_at_risk=issued.money_at_risk,
+        approved_by_rule=issued.approved_by_rule,
+        supersedes=issued.supersedes,
+        supplier=issued.supplier,
+        from_location=issued.from_location,
+        moq=issued.moq,
+        pack=issued.pack,
+        stockout_on=issued.stockout_on,
+        route_reasons=tuple(issued.route_reasons),
+    )
+
+
+def decision_made(line: Line, decision: Decision) -> Outgoing:
+    """The decision as the others read it. Its cause is itself: the id follows from line and version."""
+    body = DecisionMade(
+        tenant=line.tenant,
+        decision_id=decision.decision_id,
+        recommendation_id=decision.recommendation_id,
+        line_id=decision.line_id,
+        version=decision.version,
+        verdict=cast(Verdict, decision.verdict),
+        sku=line.proposal.sku,
+        location=line.proposal.location,
+        quantity_before=decision.quantity_before,
+        quantity=decision.quantity,
+        value=decision.value,
+        currency=line.proposal.currency,
+        decided_by=decision.by,
+        role=decision.role,
+        decided_at=decision.at,
+        reason_code=decision.reason,
+        note=decision.note,
+        snoozed_until=decision.snoozed_until,
+        limits=decision.limits.as_text(),
+    )
+    return outgoing(body, service=SERVICE, cause=decision.decision_id, time=decision.at, subject=decision.recommendation_id)
+
+
+def order_released(tenant: str, order: Order, released_at: datetime) -> Outgoing:
+    """The order as the ERP reads it."""
+    body = OrderReleased(
+        tenant=tenant,
+        order_id=order.order_id,
+        kind=cast(OrderKind, order.kind),
+        supplier=order.supplier,
+        from_location=order.from_location,
+        location=order.location,
+        order_on=order.order_on,
+        arrive_on=order.arrive_on,
+        currency=order.currency,
+        value=order.value,
+        released_at=released_at,
+        lines=tuple(
+            OrderLine(
+                line_no=number,
+                recommendation_id=line.proposal.recommendation_id,
+                decision_id=line.decision_id or "",
+                sku=line.proposal.sku,
+                quantity=line.quantity,
+                unit=line.proposal.unit,
+                unit_cost=line.proposal.unit_cost,
+                value=line.value,
+            )
+            for number, line in enumerate(order.lines, 1)
+        ),
+    )
+    return outgoing(body, service=SERVICE, cause=order.order_id, time=released_at, subject=order.order_id)
+
+
+def order_cancelled(tenant: str, order_id: str, decision: Decision) -> Outgoing:
+    """The order taken back, as the ERP reads it."""
+    body = OrderCancelled(
+        tenant=tenant,
+        order_id=order_id,
+        cancelled_by=decision.by,
+        cancelled_at=decision.at,
+        reason_code=decision.reason or "other",
+        note=decision.note,
+    )
+    return outgoing(body, service=SERVICE, cause=order_id, time=decision.at, subject=order_id, name="cancelled")

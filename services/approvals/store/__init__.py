@@ -1,0 +1,1 @@
+"""The approvals schema in Postgres, one module per aggregate. Every function works inside the caller's tenant transaction."""

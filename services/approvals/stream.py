@@ -1,0 +1,169 @@
+"""Recommendations, policies and order updates in; the queue, decisions by rule and order states out. Judgement is in `domain`."""
+
+from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from kit.clock import Clock
+from kit.consumer import BatchConsumer
+from kit.database import Transaction
+from kit.errors import Rejected
+from kit.events import Outgoing, Received
+from schemas.decisions import OrderUpdated
+from schemas.recommendations import PolicyPublished, RecommendationIssued, RecommendationWithheld
+from schemas.topics import ORDER_UPDATES, POLICIES, RECOMMENDATIONS
+from services.approvals import carry, messages
+from services.approvals.domain import arrivals, lifecycle
+from services.approvals.domain.arrivals import Place
+from services.approvals.domain.lifecycle import Moment, Step
+from services.approvals.domain.line import Line, Proposal, State
+from services.approvals.settings import Settings
+from services.approvals.store import lines, orders, recommendations, terms
+
+# The way of an order to its end. Updates may come late and out of order: an order never goes back on this way.
+STATUS_ORDER = ("released", "acknowledged", "confirmed", "shipped", "failed", "received", "cancelled")
+
+# What the limits are called among the policy's parameters.
+RULE_LIMIT, SECOND_LIMIT = "auto_approve_value_limit", "second_signature_above"
+
+
+class Intake:
+    """The handlers, with what they need to know: settings, and the clock for undo windows."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self._clock = clock
+
+    async def receive(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Put recommendations into the queue, in order; end what is withheld; let business days end snoozes."""
+        limits = await terms.limits(tx, tenant, self._settings.default_limits)
+        moment = Moment(self._clock.now(), date.min, limits, self._settings.undo_window)
+        batch = await _Batch.load(tx, tenant, [event.body for event in events])
+        for event in events:
+            batch.take(event.body, moment)
+        await recommendations.add(tx, tenant, batch.arrived)
+        says = await carry.keep(tx, tenant, batch.changed.values(), batch.steps)
+        return [*says, *await self._close_days(tx, tenant, batch.days, moment)]
+
+    async def _close_days(self, tx: Transaction, tenant: str, days: Mapping[str, date], moment: Moment) -> list[Outgoing]:
+        moved = await terms.advance(tx, tenant, days)
+        if not moved:
+            return []
+        expires_after = timedelta(days=self._settings.line_expires_after_days)
+        touched = await lines.lock_touched_by_day(tx, tenant, list(moved), list(moved.values()), expires_after.days)
+        steps = []
+        for line in touched:
+            at = Moment(moment.now, moved[line.proposal.location], moment.limits, moment.undo_window)
+            step = arrivals.on_business_date(line, at, expires_after=expires_after)
+            if step is not None:
+                steps.append(step)
+        return await carry.keep(tx, tenant, [step.line for step in steps], steps)
+
+    async def publish_limits(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Put the limits of newly published policies in force."""
+        for event in events:
+            body = event.body
+            if isinstance(body, PolicyPublished):
+                rule, second = (limit_of(body.parameters, name) for name in (RULE_LIMIT, SECOND_LIMIT))
+                await terms.publish_limits(tx, tenant, body.scope, body.version, rule, second)
+        return []
+
+    async def update_orders(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Move orders along, and close the lines whose goods are received."""
+        for event in events:
+            if isinstance(event.body, OrderUpdated):
+                await self._update_order(tx, tenant, event.body)
+        return []
+
+    async def _update_order(self, tx: Transaction, tenant: str, update: OrderUpdated) -> None:
+        status = await orders.lock_status(tx, tenant, update.order_id)
+        if status is None:
+            raise Rejected("unknown_order", f"order {update.order_id} was never released here; check the id, then send it again", field="order_id")
+        reached: str = update.status
+        if update.status == "received":
+            skus = {line.sku for line in update.lines}
+            open_lines = [line for line in await lines.lock_of_order(tx, tenant, update.order_id) if line.state is State.RELEASED]
+            received = [line for line in open_lines if not skus or line.proposal.sku in skus]
+            await lines.save(tx, [lifecycle.close(line) for line in received])
+            # The order is received when its last line is; until then the goods are on their way.
+            reached = "received" if len(received) == len(open_lines) else "shipped"
+        if STATUS_ORDER.index(reached) > STATUS_ORDER.index(status):
+            await orders.set_status(tx, tenant, update.order_id, reached, self._clock.now())
+
+
+class _Batch:
+    """The lines one batch touches, and what becomes of them."""
+
+    def __init__(self, tenant: str, known: set[str], held: dict[str, Line], line_of: dict[str, str]) -> None:
+        self._tenant = tenant
+        self._known = known
+        self._lines = held
+        self._line_of = line_of
+        self.changed: dict[str, Line] = {}
+        self.steps: list[Step] = []
+        self.arrived: list[tuple[Proposal, str]] = []
+        self.days: dict[str, date] = {}
+
+    @staticmethod
+    async def load(tx: Transaction, tenant: str, bodies: Sequence[Any]) -> "_Batch":
+        """Lock every line these messages may touch, all at once and in order."""
+        issued = [body for body in bodies if isinstance(body, RecommendationIssued)]
+        withdrawn = [body.supersedes for body in bodies if isinstance(body, RecommendationWithheld) and body.supersedes]
+        line_of = await lines.resolve(tx, tenant, withdrawn)
+        held = await lines.lock(tx, tenant, [*line_of.values(), *(body.line_id for body in issued)])
+        known = await recommendations.known(tx, tenant, [body.recommendation_id for body in issued])
+        return _Batch(tenant, known, held, line_of)
+
+    def take(self, body: Any, moment: Moment) -> None:
+        """One message, after those before it."""
+        if isinstance(body, RecommendationIssued):
+            self._issue(messages.proposal_of(body), moment)
+        elif isinstance(body, RecommendationWithheld):
+            self._withhold(body, moment)
+        if body.origin is not None:
+            self.days[body.location] = max(body.origin, self.days.get(body.location, date.min))
+
+    def _issue(self, proposal: Proposal, moment: Moment) -> None:
+        if proposal.recommendation_id in self._known:
+            return  # the same recommendation under another event id: it has its place already
+        self._known.add(proposal.recommendation_id)
+        self._line_of[proposal.recommendation_id] = proposal.line_id
+        arrival = arrivals.arrive(self._lines.get(proposal.line_id), self._tenant, proposal, moment)
+        self._keep(arrival.line, arrival.steps)
+        self.arrived.append((proposal, arrival.place.value if arrival.place is not Place.CURRENT else "current"))
+
+    def _withhold(self, body: RecommendationWithheld, moment: Moment) -> None:
+        line = self._lines.get(self._line_of.get(body.supersedes or "", ""))
+        # Only what the message names ends: a fresher proposal on the same line is not what the policy service took back.
+        if line is None or line.proposal.recommendation_id != body.supersedes:
+            return
+        step = arrivals.withdraw(line, body.reason, moment)
+        if step is not None:
+            self._keep(step.line, (step,))
+
+    def _keep(self, line: Line, steps: Sequence[Step]) -> None:
+        self._lines[line.line_id] = self.changed[line.line_id] = line
+        self.steps += steps
+
+
+def limit_of(parameters: Mapping[str, Any], name: str) -> Decimal | None:
+    """A money limit of a policy; None when the policy does not name it. Raises Rejected: invalid_limit."""
+    value = parameters.get(name)
+    if value is None:
+        return None
+    try:
+        limit = Decimal(str(value))
+    except InvalidOperation:
+        limit = Decimal("NaN")
+    if not limit.is_finite() or limit < 0:
+        raise Rejected("invalid_limit", f"policy parameter {name} is {value!r}, needs a money value of zero or more", field=name)
+    return limit
+
+
+def attach(consumer: BatchConsumer, settings: Settings, clock: Clock) -> None:
+    """Consume policies first (limits must be known before anything passes by rule), then recommendations and order updates."""
+    intake = Intake(settings, clock)
+    consumer.on((POLICIES,), intake.publish_limits, first=True)
+    consumer.on((RECOMMENDATIONS,), intake.receive)
+    consumer.on((ORDER_UPDATES,), intake.update_orders)
