@@ -9,7 +9,7 @@ import numpy as np
 
 from kernel.distribution import DAYS
 from services.forecaster.domain.features import levels, sizes_when_sold
-from services.forecaster.domain.panel import DemandPanel, FloatArray
+from services.forecaster.domain.panel import DemandPanel, FloatArray, IntArray
 from services.forecaster.domain.strategy import Expected
 
 SEASON_DAYS = 7
@@ -37,15 +37,18 @@ class SeasonalNaive:
     def fit(self, panel: DemandPanel) -> "SeasonalNaive":
         return self
 
-    def expected(self, panel: DemandPanel, origin: int, days: int = DAYS) -> Expected:
+    def expected(
+        self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None
+    ) -> Expected:
         level = levels(panel, origin)
         profile = np.empty((len(panel.item_ids), SEASON_DAYS))
         for ahead in range(1, SEASON_DAYS + 1):
             first_back = origin + ahead - SEASON_DAYS
             columns = [first_back - SEASON_DAYS * week for week in range(self.weeks)]
             profile[:, ahead - 1] = self._weekday_mean(panel.demand[:, [c for c in columns if c >= 0]], level)
-        by_day = profile[:, np.arange(days) % SEASON_DAYS]
-        return Expected(np.maximum(by_day, 0.0), sizes_when_sold(panel, origin))
+        by_day = np.maximum(profile[:, np.arange(days) % SEASON_DAYS], 0.0)
+        sizes = sizes_when_sold(panel, origin)
+        return Expected(by_day, sizes) if chosen is None else Expected(by_day[chosen], sizes[chosen])
 
     def _weekday_mean(self, part: FloatArray, level: FloatArray) -> FloatArray:
         known = np.sum(~np.isnan(part), axis=1)

@@ -7,16 +7,19 @@ from typing import Protocol
 import numpy as np
 
 from kernel.distribution import DAYS, HORIZONS_DAYS
-from services.forecaster.domain.panel import DemandPanel, FloatArray
+from services.forecaster.domain.panel import DemandPanel, FloatArray, IntArray
 
 
 class MeanForecaster(Protocol):
-    """A fitted strategy. `expected` reads only columns up to `origin` of the frame it is given."""
+    """A fitted strategy. `expected` reads only columns up to `origin` of the frame it is given; `chosen` rows limit
+    what is answered, never what is looked at, so that one item alone gets the same numbers as with all others."""
 
     @property
     def strategy(self) -> str: ...
 
-    def expected(self, panel: DemandPanel, origin: int, days: int = DAYS) -> "Expected": ...
+    def expected(
+        self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None
+    ) -> "Expected": ...
 
 
 class Strategy(Protocol):

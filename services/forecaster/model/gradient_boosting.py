@@ -10,8 +10,8 @@ import lightgbm
 import numpy as np
 
 from kernel.distribution import DAYS
-from services.forecaster.domain.features import feature_names, origin_features, rows, sizes_when_sold
-from services.forecaster.domain.panel import DemandPanel
+from services.forecaster.domain.features import OriginFeatures, feature_names, origin_features, rows, sizes_when_sold
+from services.forecaster.domain.panel import DemandPanel, IntArray
 from services.forecaster.domain.strategy import Expected
 from services.forecaster.domain.training import training_rows
 
@@ -54,17 +54,20 @@ class GradientBoosted:
     def feature_names(self) -> tuple[str, ...]:
         return tuple(self.booster.feature_name())
 
-    def expected(self, panel: DemandPanel, origin: int, days: int = DAYS) -> Expected:
+    def expected(
+        self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None
+    ) -> Expected:
         """Expected demand by day after column `origin`."""
-        leads = np.arange(1, days + 1)
-        features = origin_features(panel, origin, leads)
-        by_day = np.empty((len(panel.item_ids), days))
-        for start in range(0, len(panel.item_ids), PREDICT_ITEMS_MAX):
+        features = origin_features(panel, origin, np.arange(1, days + 1), chosen)
+        items = len(features.level)
+        by_day = np.empty((items, days))
+        for start in range(0, items, PREDICT_ITEMS_MAX):
             part = slice(start, start + PREDICT_ITEMS_MAX)
-            table = rows(type(features)(features.item[part], features.lead[part], features.level[part]))
+            table = rows(OriginFeatures(features.item[part], features.lead[part], features.level[part]))
             raw = np.asarray(self.booster.predict(table, raw_score=True, num_threads=self.threads))
             by_day[part] = np.exp(raw).reshape(-1, days) * features.level[part][:, None]
-        return Expected(by_day, sizes_when_sold(panel, origin))
+        sizes = sizes_when_sold(panel, origin)
+        return Expected(by_day, sizes if chosen is None else sizes[chosen])
 
 
 @dataclass(frozen=True, slots=True)
