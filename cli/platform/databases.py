@@ -66,9 +66,7 @@ async def ensure(target: ServiceDatabase, services: Sequence[str] = SERVICES) ->
             await server.execute(f"revoke all on database {target.name} from public")
         for service in services:
             try:
-                applied[service] = await database.migrate(
-                    target.url, service, password=target.password(service)
-                )
+                applied[service] = await database.migrate(target.url, service, password=target.password(service))
             except (asyncpg.PostgresError, database.SchemaMismatch) as error:
                 raise _migration_failed(service, str(error)) from error
     return applied
@@ -115,6 +113,16 @@ def _with(url: str, *, database: str | None = None, user: str | None = None, pas
     if user is not None:
         netloc = f"{quote(user)}:{quote(password or '')}@{netloc.rpartition('@')[2]}"
     return urlunsplit(parts._replace(netloc=netloc, path=f"/{database}" if database else parts.path))
+
+
+def demand_server(target: ServiceDatabase) -> str:
+    """The server's version. Raises Trouble: database_unreachable."""
+
+    async def ask() -> str:
+        async with _server(target.admin_url) as server:
+            return str(await server.fetchval("select 'PostgreSQL ' || current_setting('server_version')"))
+
+    return asyncio.run(ask())
 
 
 def run(target: ServiceDatabase) -> dict[str, list[str]]:

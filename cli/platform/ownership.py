@@ -1,9 +1,10 @@
 """Which processes are ours: a pid alone is reused by the system, so a pid counts only with its start time."""
 
 import contextlib
+import json
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -54,22 +55,39 @@ class Owned:
 
     def stop(self, *, grace_seconds: float, on_kill: Callable[[str], None] = lambda _: None) -> bool:
         """TERM, wait up to `grace_seconds`, then KILL the process and its children. False when nothing ran."""
-        process = self.process()
-        if process is None:
-            return False
+        return stop_together([self], grace_seconds=grace_seconds, on_kill=on_kill) != []
+
+    def _kill(self, process: psutil.Process) -> None:
         with contextlib.suppress(psutil.NoSuchProcess):
-            children = process.children(recursive=True)
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(grace_seconds)
-            except psutil.TimeoutExpired:
-                on_kill(f"{self.name} (pid {self.pid}) did not stop in {grace_seconds:.0f} s and is killed")
-                process.kill()
-                process.wait(10)
-            for child in children:
+            family = [*process.children(recursive=True), process]
+            for member in family:
                 with contextlib.suppress(psutil.NoSuchProcess):
-                    child.kill()
-        return True
+                    member.kill()
+            psutil.wait_procs(family, timeout=10)
+
+
+def stop_together(
+    processes: Sequence[Owned], *, grace_seconds: float, on_kill: Callable[[str], None] = lambda _: None
+) -> list[str]:
+    """TERM to all at once, then KILL whoever lives after `grace_seconds`; names of those that ran.
+
+    An interruption while waiting (Ctrl-C the second time) kills at once what is left, then goes on to the caller.
+    """
+    living = [(owned, process) for owned in processes if (process := owned.process()) is not None]
+    for _, process in living:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.send_signal(signal.SIGTERM)
+    try:
+        _, late = psutil.wait_procs([process for _, process in living], timeout=grace_seconds)
+    except BaseException:
+        for owned, process in living:
+            owned._kill(process)
+        raise
+    for owned, process in living:
+        if process in late:
+            on_kill(f"{owned.name} (pid {owned.pid}) did not stop in {grace_seconds:.0f} s and is killed")
+            owned._kill(process)
+    return [owned.name for owned, _ in living]
 
 
 class Ledger:
@@ -80,8 +98,6 @@ class Ledger:
 
     def record(self, owned: Owned) -> None:
         """Write it down, whole or not at all."""
-        import json
-
         self._folder.mkdir(parents=True, exist_ok=True)
         path = self._folder / f"{owned.name}.pid.json"
         partial = path.with_suffix(".partial")
@@ -90,8 +106,6 @@ class Ledger:
 
     def find(self, name: str) -> Owned | None:
         """What was started under `name`, alive or not; None when nothing was."""
-        import json
-
         path = self._folder / f"{name}.pid.json"
         try:
             return Owned.from_dict(json.loads(path.read_text()))

@@ -1,0 +1,1 @@
+"""The commands, a module per subject; each has `register(app)`."""
