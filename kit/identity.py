@@ -16,7 +16,7 @@ from joserfc.jwk import OKPKey
 from kit.http import Problem
 
 ISSUER = "countersign-gateway"
-ALGORITHM = "EdDSA"
+ALGORITHM = "Ed25519"  # RFC 9864 retires the polymorphic name EdDSA
 # A token is minted for one request and one service; a minute covers a slow one.
 LIFETIME_SECONDS = 60
 LEEWAY_SECONDS = 10

@@ -1,0 +1,116 @@
+"""Reading and writing CloudEvents: both modes are read, and what cannot be read says why and where."""
+
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
+import pytest
+from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
+from cloudevents.core.formats.json import JSONFormat
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.errors import Rejected
+from kit.events import Envelope, Outgoing, decode, derived_id, headers_of, outgoing
+from kit.outbox import pack_headers, unpack_headers
+from schemas.demand import SaleRecorded
+from schemas.topics import SALES, STOCK
+
+WHEN = datetime(2017, 11, 5, 18, 4, 11, tzinfo=UTC)
+BODY = SaleRecorded(
+    tenant="acme", sku="s1", location="L1", quantity=Decimal("2"), business_date=date(2017, 11, 5), sold_at=WHEN
+)
+ENVELOPE = Envelope("e1", "pos/1", BODY.TYPE, WHEN, "acme", BODY.record_key(), traceparent=None)
+SALE = Outgoing(SALES.name, ENVELOPE, BODY.model_dump_json(exclude_none=True).encode())
+
+
+def changed(headers: dict[str, str | None]) -> list[tuple[str, bytes]]:
+    whole = {name: raw.decode() for name, raw in headers_of(SALE)} | headers
+    return [(name, text.encode()) for name, text in whole.items() if text is not None]
+
+
+def test_what_we_write_we_read() -> None:
+    read = decode(SALES, 1, 7, BODY.record_key().encode(), SALE.value, headers_of(SALE), 0)
+    assert (read.body, read.envelope, read.partition, read.offset) == (BODY, ENVELOPE, 1, 7)
+
+
+def test_the_reference_sdk_reads_what_we_write() -> None:
+    message = KafkaMessage(headers=dict(headers_of(SALE)), key=BODY.record_key().encode(), value=SALE.value)
+    event = from_binary(message, JSONFormat())
+    assert (event.get_id(), event.get_source(), event.get_type(), event.get_time()) == ("e1", "pos/1", BODY.TYPE, WHEN)
+
+
+def test_structured_mode_is_read_like_binary_mode() -> None:
+    whole = {
+        "specversion": "1.0",
+        "id": "e1",
+        "source": "pos/1",
+        "type": BODY.TYPE,
+        "time": "2017-11-05T18:04:11Z",
+        "tenant": "acme",
+        "data": json.loads(SALE.value),
+    }
+    headers = [("content-type", b"application/cloudevents+json; charset=utf-8")]
+    read = decode(SALES, 0, 0, None, json.dumps(whole).encode(), headers, 0)
+    assert read.body == BODY
+    assert read.hash == decode(SALES, 0, 0, None, SALE.value, headers_of(SALE), 0).hash
+    # It can be parked and read again from what was kept of it.
+    assert decode(SALES, 0, 0, None, read.value, unpack_headers(pack_headers(read.headers)), 0).body == BODY
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "code", "field"),
+    [
+        (None, {}, "no_value", None),
+        (b"x" * 1_048_577, {}, "too_large", None),
+        (SALE.value, {"ce_id": None}, "missing_attribute", "ce_id"),
+        (SALE.value, {"ce_source": ""}, "missing_attribute", "ce_source"),
+        (SALE.value, {"ce_tenant": None}, "missing_attribute", "ce_tenant"),
+        (SALE.value, {"ce_specversion": "0.3"}, "unknown_version", "ce_specversion"),
+        (SALE.value, {"ce_time": "yesterday"}, "invalid_time", "ce_time"),
+        (SALE.value, {"ce_time": "2017-11-05T18:04:11"}, "invalid_time", "ce_time"),
+        (SALE.value, {"ce_type": "sale.recorded.v9"}, "unknown_type", "ce_type"),
+        (SALE.value, {"ce_type": "stock.counted.v1"}, "unknown_type", "ce_type"),
+        (SALE.value, {"ce_tenant": "other"}, "tenant_mismatch", "tenant"),
+        (SALE.value.replace(b'"2"', b'"-2"'), {}, "invalid_body", "quantity"),
+        (SALE.value.replace(b'"2"', b'"NaN"'), {}, "invalid_body", "quantity"),
+        (SALE.value.replace(b'"s1"', b'"a/b"'), {}, "invalid_body", "sku"),
+        (SALE.value.replace(b'"s1"', b"null"), {}, "invalid_body", "sku"),
+        (b"\xff\xfe", {}, "invalid_body", "data"),
+        (b"[" * 100_000, {}, "invalid_body", "data"),
+        (b"not json", {"content-type": "application/cloudevents+json"}, "invalid_json", None),
+        (b'{"id":"1"}', {"content-type": "application/cloudevents+json"}, "invalid_envelope", "data"),
+    ],
+)
+def test_what_cannot_be_read_says_why(
+    value: bytes | None, headers: dict[str, str | None], code: str, field: str | None
+) -> None:
+    with pytest.raises(Rejected) as refusal:
+        decode(SALES, 0, 0, BODY.record_key().encode(), value, changed(headers), 0)
+    assert (refusal.value.code, refusal.value.field) == (code, field)
+
+
+def test_a_key_that_would_break_the_order_is_refused() -> None:
+    with pytest.raises(Rejected, match="acme/other/L1") as refusal:
+        decode(SALES, 0, 0, b"acme/other/L1", SALE.value, headers_of(SALE), 0)
+    assert refusal.value.code == "key_mismatch"
+
+
+@given(st.binary(max_size=300), st.lists(st.tuples(st.text(max_size=12), st.binary(max_size=20)), max_size=6))
+def test_no_bytes_do_more_than_be_refused(value: bytes, headers: list[tuple[str, bytes]]) -> None:
+    with pytest.raises(Rejected):
+        decode(STOCK, 0, 0, None, value, headers, 0)
+
+
+def test_the_same_cause_makes_the_same_id_and_another_name_another() -> None:
+    first = outgoing(BODY, service="gateway", cause=ENVELOPE, time=WHEN)
+    again = outgoing(BODY, service="gateway", cause=ENVELOPE, time=WHEN)
+    other = outgoing(BODY, service="gateway", cause=ENVELOPE, time=WHEN, name="second")
+    assert first.envelope.id == again.envelope.id != other.envelope.id
+    assert first.envelope.causation_id == "e1"
+    assert derived_id("a", "bc") != derived_id("ab", "c")
+
+
+@given(st.lists(st.tuples(st.text(max_size=10), st.binary(max_size=30)), max_size=8))
+def test_headers_survive_the_outbox_byte_for_byte(headers: list[tuple[str, bytes]]) -> None:
+    assert unpack_headers(pack_headers(headers)) == headers

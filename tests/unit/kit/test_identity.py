@@ -1,0 +1,86 @@
+"""Internal tokens: one issuer, one audience, one algorithm, a minute long."""
+
+import base64
+import json
+import stat
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OKPKey, RSAKey
+
+from kit.http import Problem
+from kit.identity import Mint, Principal, Verifier, ensure_keys
+
+ANNA = Principal("acme", "anna", frozenset({"planner"}))
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> tuple[Path, Path]:
+    return ensure_keys(tmp_path)
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    now = int(time.time())
+    base = {"iss": "countersign-gateway", "aud": "policy", "sub": "anna", "tenant": "acme", "iat": now, "exp": now + 60}
+    return {name: value for name, value in (base | changes).items() if value is not None}
+
+
+def test_a_good_token_gives_back_the_principal(keys: tuple[Path, Path]) -> None:
+    assert Verifier(keys[1], "policy").principal(Mint(keys[0]).token(ANNA, "policy")) == ANNA
+
+
+def test_the_private_key_is_for_its_owner_only_and_is_made_once(keys: tuple[Path, Path], tmp_path: Path) -> None:
+    assert stat.S_IMODE(keys[0].stat().st_mode) == 0o600
+    before = keys[0].read_bytes()
+    assert ensure_keys(tmp_path) == keys
+    assert keys[0].read_bytes() == before
+
+
+def test_a_token_for_another_service_is_refused(keys: tuple[Path, Path]) -> None:
+    with pytest.raises(Problem) as refusal:
+        Verifier(keys[1], "audit").principal(Mint(keys[0]).token(ANNA, "policy"))
+    assert refusal.value.status == 401
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "somebody"},
+        {"aud": None},
+        {"exp": int(time.time()) - 3600},
+        {"exp": None},
+        {"iat": None},
+        {"sub": None},
+        {"tenant": None},
+    ],
+)
+def test_a_claim_that_is_wrong_or_missing_is_refused(keys: tuple[Path, Path], changes: dict[str, Any]) -> None:
+    key = OKPKey.import_key(keys[0].read_bytes())
+    token = jwt.encode({"alg": "Ed25519", "typ": "at+jwt"}, claims(**changes), key, algorithms=["Ed25519"])
+    with pytest.raises(Problem) as refusal:
+        Verifier(keys[1], "policy").principal(token)
+    assert refusal.value.status == 401
+
+
+def test_forged_tokens_are_refused(keys: tuple[Path, Path]) -> None:
+    def part(value: dict[str, Any]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+    stranger = OKPKey.generate_key("Ed25519")
+    rsa = RSAKey.generate_key(2048)
+    own = OKPKey.import_key(keys[0].read_bytes())
+    forged = [
+        part({"alg": "none", "typ": "at+jwt"}) + "." + part(claims()) + ".",
+        jwt.encode({"alg": "Ed25519", "typ": "at+jwt"}, claims(), stranger, algorithms=["Ed25519"]),
+        jwt.encode({"alg": "RS256", "typ": "at+jwt"}, claims(), rsa, algorithms=["RS256"]),
+        jwt.encode({"alg": "Ed25519", "typ": "JWT"}, claims(), own, algorithms=["Ed25519"]),
+        "rubbish",
+        "a.b.c",
+    ]
+    for token in forged:
+        with pytest.raises(Problem) as refusal:
+            Verifier(keys[1], "policy").principal(token)
+        assert refusal.value.status == 401
