@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
-import orjson
 from aiokafka import AIOKafkaProducer
 
 from kit import kafka
@@ -45,14 +44,17 @@ def records(event: Event) -> Iterator[Record]:
         yield _record(topic, event, event.data.get("partition"))
         return
     for partition in range(topic.partitions):
-        part = replace(event, id=derived_id(event.id, str(partition)), data={**event.data, "partition": partition})
+        # The id is the one the gateway would derive, so the same close sent both ways is one close.
+        part_id = derived_id("close", event.source, event.id, str(partition))
+        part = replace(event, id=part_id, data={**event.data, "partition": partition})
         yield _record(topic, part, partition)
 
 
 def _record(topic: Topic, event: Event, partition: int | None) -> Record:
-    key = MESSAGES[event.type].model_construct(None, **event.data).record_key()
+    # Through the contract, so that the bytes are those the gateway would write: one event has one content.
+    body = MESSAGES[event.type].model_validate(event.data)
+    key, value = body.record_key(), body.model_dump_json(exclude_none=True).encode()
     envelope = Envelope(event.id, event.source, event.type, _moment(event.time), event.data["tenant"], key)
-    value = orjson.dumps(event.data)
     return Record(topic, key.encode(), value, headers_of(Outgoing(topic.name, envelope, value)), partition)
 
 

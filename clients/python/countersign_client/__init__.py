@@ -3,7 +3,7 @@
 >>> from countersign_client import Client, Event
 >>> with Client("http://127.0.0.1:8080", api_key="cs....") as client:  # doctest: +SKIP
 ...     report = client.send([Event.new("sale.recorded.v1", "pos/till-7", {...})])
-...     print(report.accepted, [bad.reason for bad in report.refused])
+...     print(report.accepted, [bad.reason for bad in report.rejected])
 """
 
 from countersign_client.client import Client

@@ -74,7 +74,7 @@ class Client:
     def send(self, events: Iterable[Event]) -> BatchReport:
         """Send events in order, in batches; each gets its own result. A batch that got no answer is sent again as it is.
 
-        A refused event does not hold up the others. Raises Unreachable, and ApiProblem when a whole batch is refused
+        A rejected event does not hold up the others. Raises Unreachable, and ApiProblem when a whole batch is refused
         (no permission, for example).
         """
         report = BatchReport()
@@ -102,15 +102,13 @@ class Client:
         ).json()
         first = len(report.results)
         for place, told in enumerate(answer["results"]):
-            problem = told.get("problem") or {}
             report.results.append(
                 EventResult(
                     index=first + place,
                     id=str(told.get("id") or ids[place]),
-                    status=str(told["status"]),
-                    code=str(problem.get("code") or ""),
-                    reason=str(problem.get("detail") or problem.get("title") or ""),
-                    errors=tuple(problem.get("errors") or ()),
+                    result=str(told["result"]),
+                    field=str(told.get("field") or ""),
+                    reason=str(told.get("reason") or ""),
                 )
             )
 

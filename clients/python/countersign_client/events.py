@@ -38,18 +38,19 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class EventResult:
-    """What became of one event. `status`: accepted (it survives a restart of everything) or refused, with code and reason."""
+    """What became of one event: accepted (it survives a restart of everything), duplicate (it was accepted before), or
+    rejected, with the field and the reason."""
 
     index: int
     id: str
-    status: str
-    code: str = ""
+    result: str
+    field: str = ""
     reason: str = ""
-    errors: tuple[Mapping[str, Any], ...] = ()
 
     @property
-    def is_accepted(self) -> bool:
-        return self.status == "accepted"
+    def is_safe(self) -> bool:
+        """Whether the gateway has the event for good."""
+        return self.result in ("accepted", "duplicate")
 
 
 @dataclass(slots=True)
@@ -60,8 +61,12 @@ class BatchReport:
 
     @property
     def accepted(self) -> int:
-        return sum(result.is_accepted for result in self.results)
+        return sum(result.result == "accepted" for result in self.results)
 
     @property
-    def refused(self) -> list[EventResult]:
-        return [result for result in self.results if not result.is_accepted]
+    def duplicate(self) -> int:
+        return sum(result.result == "duplicate" for result in self.results)
+
+    @property
+    def rejected(self) -> list[EventResult]:
+        return [result for result in self.results if not result.is_safe]

@@ -15,7 +15,7 @@ def client(answer: Callable[[httpx2.Request], httpx2.Response]) -> Client:
 
 
 def accept(request: httpx2.Request) -> httpx2.Response:
-    return httpx2.Response(200, json={"results": [{"id": one["id"], "status": "accepted"} for one in json.loads(request.content)]})
+    return httpx2.Response(200, json={"results": [{"id": one["id"], "result": "accepted"} for one in json.loads(request.content)]})
 
 
 def sale(number: int, note: str = "") -> Event:
@@ -107,15 +107,16 @@ def test_a_decision_says_which_version_was_seen_and_keeps_its_idempotency_key_ov
     assert headers[0][0] == '"3"'
 
 
-def test_each_refused_event_names_its_place_and_reason() -> None:
+def test_each_rejected_event_names_its_place_field_and_reason() -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
-        problem = {"code": "invalid_body", "detail": "quantity: must be greater than 0"}
-        return httpx2.Response(207, json={"results": [{"id": "line-0", "status": "accepted"}, {"id": "line-1", "status": "refused", "problem": problem}]})
+        rejected = {"index": 1, "id": "line-1", "result": "rejected", "field": "data.quantity", "reason": "must be greater than 0"}
+        return httpx2.Response(200, json={"results": [{"index": 0, "id": "line-0", "result": "duplicate"}, rejected]})
 
     with client(answer) as gateway:
         report = gateway.send([sale(0), sale(1)])
-    (refused,) = report.refused
-    assert (refused.index, refused.code, refused.reason) == (1, "invalid_body", "quantity: must be greater than 0")
+    (rejected,) = report.rejected
+    assert (rejected.index, rejected.field, rejected.reason) == (1, "data.quantity", "must be greater than 0")
+    assert (report.accepted, report.duplicate) == (0, 1)
 
 
 def test_lists_are_read_over_all_pages() -> None:

@@ -1,0 +1,92 @@
+"""Who may sign in to the demo: generated passwords and one API key, kept in the data folder for this user's eyes only."""
+
+import asyncio
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from cli.errors import Trouble
+from cli.platform.local import LocalPlatform
+from countersign_client import ApiProblem, Client
+from services.gateway.accounts import bootstrap
+
+FILE = "credentials.json"
+KEY_NAME = "demo"
+KEY_SCOPES = ["ingest", "read", "plan", "audit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Passwords by user name, and the key with which the demo's shops and suppliers send their events."""
+
+    tenant: str
+    passwords: dict[str, str]
+    api_key: str
+
+    def machine(self, url: str) -> Client:
+        """A client that acts as the demo's machines."""
+        return Client(url, api_key=self.api_key)
+
+    def person(self, url: str, username: str) -> Client:
+        """A client that is signed in as one of the people."""
+        client = Client(url)
+        client.sign_in(username, self.passwords[username], self.tenant)
+        return client
+
+
+def ensure(local: LocalPlatform, tenant: str) -> Access:
+    """The kept access when it still works; else new passwords and a new key, written with mode 0600."""
+    file = local.data_dir / FILE
+    kept = _kept(file, tenant)
+    if kept is not None and _works(kept, local.gateway_url):
+        return kept
+    made = asyncio.run(bootstrap(local.database.service_url("gateway"), tenant, renew=True))
+    passwords = {one.username: one.password for one in made}
+    with Client(local.gateway_url) as admin:
+        admin.sign_in("admin", passwords["admin"], tenant)
+        key = admin.post("/v1/api-keys", {"name": KEY_NAME, "scopes": KEY_SCOPES, "expires_in_days": 365})
+    access = Access(tenant, passwords, str(key["secret"]))
+    _write(file, asdict(access))
+    return access
+
+
+def load(data_dir: Path) -> Access:
+    """The access of a demo that was started before. Raises Trouble: credentials_missing."""
+    try:
+        return Access(**json.loads((data_dir / FILE).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        raise Trouble(
+            "credentials_missing",
+            f"There are no credentials in {data_dir}.",
+            why=str(error),
+            way_out="start the demo once (`./run demo`), which makes them; or give an address and a key: --url, --api-key",
+        ) from error
+
+
+def _kept(file: Path, tenant: str) -> Access | None:
+    try:
+        kept = Access(**json.loads(file.read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+    return kept if kept.tenant == tenant else None
+
+
+def _works(access: Access, url: str) -> bool:
+    try:
+        with access.machine(url) as machine:
+            machine.status()
+    except ApiProblem as problem:
+        if problem.status in (401, 403):
+            return False
+        raise
+    return True
+
+
+def _write(file: Path, content: dict[str, Any]) -> None:
+    """Whole or not at all, and never readable by others, not even for a moment."""
+    partial = file.with_suffix(f".{os.getpid()}")
+    with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as handle:
+        json.dump(content, handle, indent=2)
+    partial.replace(file)
