@@ -1,17 +1,27 @@
 """Fixtures every test may ask for: a real Kafka and PostgreSQL, a fresh corner of them, and services as processes."""
 
-from collections.abc import Iterator
+import os
+import shutil
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from tests import ground
-from tests.ground import FreshDatabase, Ground
+from tests.ground import FreshDatabase, Ground, Services
+
+# After this long without a finished test, say which ones run: a suite must never be silent for minutes.
+HEARTBEAT_SECONDS = 30.0
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """In the controller, before any worker starts: choose the folder all of them share."""
     if not hasattr(config, "workerinput"):
         ground.prepare()
+        config.pluginmanager.register(Heartbeat(config), "heartbeat")
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -38,3 +48,61 @@ def database(platform: Ground) -> Iterator[FreshDatabase]:
     """A database that nobody else uses. `database.url(service)` is a service's address, its schema migrated."""
     with ground.fresh_database(platform) as fresh:
         yield fresh
+
+
+@pytest.fixture
+def service_process(platform: Ground, namespace: str, database: FreshDatabase, tmp_path: Path) -> Iterator[Services]:
+    """Starts real services: `service_process("policy")` is ready when it returns, and is killed after the test."""
+    services = Services(platform, namespace, database, tmp_path)
+    yield services
+    services.end()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    """Skip, with a sentence, what this machine cannot run; keep tests that start the whole system in one worker."""
+    browser_missing = not any(shutil.which(name) for name in BROWSERS)
+    containers = os.environ.get("COUNTERSIGN_TEST_CONTAINERS") == "1"
+    for item in items:
+        if item.get_closest_marker("browser") and browser_missing:
+            item.add_marker(pytest.mark.skip(reason="no Chromium here: apt-get install -y chromium fonts-dejavu-core"))
+        if item.get_closest_marker("containers") and not containers:
+            item.add_marker(pytest.mark.skip(reason="COUNTERSIGN_TEST_CONTAINERS=1 and a container engine are needed"))
+        if item.get_closest_marker("browser") or item.get_closest_marker("scenario"):
+            item.add_marker(pytest.mark.xdist_group("whole-system"))
+
+
+class Heartbeat:
+    """Says which tests run when none has ended for a while."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._running: dict[str, float] = {}
+        self._last = time.monotonic()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+
+    def pytest_sessionstart(self) -> None:
+        self._thread.start()
+
+    def pytest_sessionfinish(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._running[nodeid] = time.monotonic()
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        self._running.pop(nodeid, None)
+        self._last = time.monotonic()
+
+    def _beat(self) -> None:
+        while not self._over.wait(1.0):
+            now = time.monotonic()
+            if now - self._last < HEARTBEAT_SECONDS:
+                continue
+            self._last = now
+            names = [f"{nodeid} ({now - since:.0f} s)" for nodeid, since in list(self._running.items())]
+            terminal = self._config.pluginmanager.get_plugin("terminalreporter")
+            if terminal is not None and names:
+                terminal.write_line(f"… still running: {', '.join(names)}")

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cli.platform import databases, topics
-from cli.platform.databases import ServiceDatabase
+from cli.platform.databases import SERVICES, ServiceDatabase
 from cli.platform.kafka import Kafka
 from cli.platform.ownership import Ledger
 from cli.platform.ports import any_free
 from cli.platform.postgres import Postgres
+from cli.platform.processes import ServiceProcess
+from kit.identity import ensure_keys
 
 T = TypeVar("T")
 HOME_VARIABLE = "COUNTERSIGN_TEST_HOME"
@@ -153,6 +155,53 @@ def _embedded(home: Path) -> tuple[Kafka, Postgres]:
     ledger = Ledger(home / "run")
     kafka = Kafka(home / "kafka", kafka_port, controller_port, ledger, home / "logs" / "kafka.log")
     return kafka, Postgres(home / "postgres", postgres_port, ledger, max_connections=200)
+
+
+@dataclass(slots=True)
+class Services:
+    """Starts real service processes for one test: its namespace, its database, ports and a data folder of its own."""
+
+    ground: Ground
+    namespace: str
+    database: FreshDatabase
+    folder: Path
+    _ports: dict[str, int] = field(default_factory=dict)
+    _running: list[ServiceProcess] = field(default_factory=list)
+
+    def __call__(self, name: str, **settings: str) -> ServiceProcess:
+        """Start service `name` and wait until it is ready. `settings` are environment variables, without prefix.
+
+        Of what comes back: `.url`, `.log`, `.kill()` (SIGKILL), `.stop(grace_seconds=…)`, `.start()`, `.await_ready()`.
+        """
+        process = self.process(name, **settings)
+        process.start()
+        process.await_ready(seconds=60)
+        return process
+
+    def process(self, name: str, **settings: str) -> ServiceProcess:
+        """The same, not started yet."""
+        ensure_keys(self.folder)
+        environment = {f"COUNTERSIGN_{other.upper()}_URL": f"http://127.0.0.1:{self.port(other)}" for other in SERVICES}
+        environment |= {
+            "COUNTERSIGN_NAMESPACE": self.namespace,
+            "COUNTERSIGN_KAFKA_BOOTSTRAP": self.ground.kafka_bootstrap,
+            "COUNTERSIGN_DATABASE_URL": self.database.url(name),
+            "COUNTERSIGN_HTTP_PORT": str(self.port(name)),
+            "COUNTERSIGN_DATA_DIR": str(self.folder),
+        }
+        environment |= {f"COUNTERSIGN_{key.upper()}": value for key, value in settings.items()}
+        process = ServiceProcess(name, self.port(name), environment, Ledger(self.folder / "run"), self.folder / "logs")
+        self._running.append(process)
+        return process
+
+    def port(self, name: str) -> int:
+        """The HTTP port of a service in this test, chosen once."""
+        return self._ports.setdefault(name, any_free())
+
+    def end(self) -> None:
+        """Kill whatever still runs."""
+        for process in self._running:
+            process.kill()
 
 
 def _quiet(_line: str) -> None:

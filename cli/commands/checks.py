@@ -1,7 +1,6 @@
 """`check` and `test`: what has to hold before a change goes in."""
 
 import importlib.util
-import os
 import subprocess
 import sys
 import time
@@ -15,7 +14,7 @@ from cli import output
 from cli.errors import Exit, Trouble
 from cli.local import ROOT
 
-PACKAGES = ("schemas", "kit", "kernel", "services", "cli", "lab", "clients", "tests")
+PACKAGES = ("schemas", "kit", "kernel", "services", "cli", "lab", "clients/python", "tests")
 # What needs a server, a browser, a container engine or patience.
 NOT_QUICK = "not integration and not browser and not scenario and not containers and not slow"
 
@@ -109,8 +108,7 @@ def run_tests(
 
 
 def _run(command: Sequence[str]) -> int:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    with subprocess.Popen(command, cwd=ROOT, env=environment) as process:
+    with subprocess.Popen(command, cwd=ROOT) as process:
         try:
             return process.wait()
         except KeyboardInterrupt:  # pytest got the same Ctrl-C and is tidying up

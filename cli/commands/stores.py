@@ -56,7 +56,7 @@ def topics(data_dir: DataDir = None, as_json: AsJson = False) -> None:
 @contextlib.contextmanager
 def _stores(local: LocalPlatform) -> Iterator[None]:
     """The stores for the length of a `with` block; what had to be started is stopped at the end."""
-    local.start(services=())
+    local.start(services=(), prepare=False)
     try:
         yield
     finally:

@@ -18,7 +18,6 @@ from cli.platform.ownership import Ledger, stop_together
 from cli.platform.ports import demand_free
 from cli.platform.postgres import Postgres
 from cli.platform.processes import READY_SECONDS_MAX, START_ORDER, ServiceProcess
-from kit.identity import ensure_keys
 
 Say = Callable[[str], None]
 # The services' own grace is 10 s for the batch in flight and 10 s for the outbox.
@@ -87,8 +86,11 @@ class LocalPlatform:
             "COUNTERSIGN_DATA_DIR": str(self.data_dir),
         }
 
-    def start(self, services: Sequence[str] = START_ORDER) -> dict[str, float]:
-        """Start what does not run; returns seconds by stage. What was started before a failure is stopped again."""
+    def start(self, services: Sequence[str] = START_ORDER, *, prepare: bool = True) -> dict[str, float]:
+        """Start what does not run; returns seconds by stage. What was started before a failure is stopped again.
+
+        `prepare`: also bring topics, schemas and keys to what this checkout needs.
+        """
         seconds: dict[str, float] = {}
         try:
             self.folder.claim()
@@ -97,8 +99,9 @@ class LocalPlatform:
                 self.folder.note_ports(self.settings)
                 with _timed(seconds, "stores"):
                     self.start_stores()
-                with _timed(seconds, "topics_and_schemas"):
-                    self.prepare()
+                if prepare:
+                    with _timed(seconds, "topics_and_schemas"):
+                        self.prepare()
                 with _timed(seconds, "services"):
                     self.start_services(services)
         except BaseException:
@@ -123,6 +126,9 @@ class LocalPlatform:
         count = sum(len(names) for names in applied.values())
         if count:
             self.say(f"applied {count} migrations to database {self.database.name}")
+        # Imported here: it brings the web framework, which `status` and `down` can do without.
+        from kit.identity import ensure_keys
+
         ensure_keys(self.data_dir)
 
     def start_services(self, names: Sequence[str] = START_ORDER) -> None:

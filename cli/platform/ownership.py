@@ -57,7 +57,11 @@ class Owned:
         """TERM, wait up to `grace_seconds`, then KILL the process and its children. False when nothing ran."""
         return stop_together([self], grace_seconds=grace_seconds, on_kill=on_kill) != []
 
-    def _kill(self, process: psutil.Process) -> None:
+    def kill(self) -> None:
+        """SIGKILL to the process and its children; returns when they are gone."""
+        process = self.process()
+        if process is None:
+            return
         with contextlib.suppress(psutil.NoSuchProcess):
             family = [*process.children(recursive=True), process]
             for member in family:
@@ -80,13 +84,13 @@ def stop_together(
     try:
         _, late = psutil.wait_procs([process for _, process in living], timeout=grace_seconds)
     except BaseException:
-        for owned, process in living:
-            owned._kill(process)
+        for owned, _ in living:
+            owned.kill()
         raise
     for owned, process in living:
         if process in late:
             on_kill(f"{owned.name} (pid {owned.pid}) did not stop in {grace_seconds:.0f} s and is killed")
-            owned._kill(process)
+            owned.kill()
     return [owned.name for owned, _ in living]
 
 

@@ -80,6 +80,12 @@ class ServiceProcess:
         self.ledger.forget(self.name)
         return stopped
 
+    def kill(self) -> None:
+        """SIGKILL to the service and its children, as a crash would end it."""
+        owned = self.ledger.find(self.name)
+        if owned is not None:
+            owned.kill()
+
     def readiness(self) -> tuple[bool, dict[str, Any]]:
         """What `/readyz` says: ready or not, and its parts. Not reachable counts as not ready."""
         try:
