@@ -21,8 +21,14 @@ from schemas.topics import ORDERS
 
 app = typer.Typer(add_completion=False)
 
-Smoke = Annotated[bool, typer.Option("--smoke", help="Without a person: approve one order, see it at the ERP, verify the audit log, end.")]
-PortBase = Annotated[int | None, typer.Option("--port-base", min=1024, max=65000, help="Use this port and those after it.", show_default=False)]
+Smoke = Annotated[
+    bool,
+    typer.Option("--smoke", help="Without a person: approve one order, see it at the ERP, verify the audit log, end."),
+]
+PortBase = Annotated[
+    int | None,
+    typer.Option("--port-base", min=1024, max=65000, help="Use this port and those after it.", show_default=False),
+]
 Pace = Annotated[float, typer.Option("--pace", min=1.0, help="Seconds a business day takes in the live feed.")]
 NoLive = Annotated[bool, typer.Option("--no-live", help="Stop the time at the demo's today.")]
 Items = Annotated[int, typer.Option("--items", min=10, help="Store x product pairs of the world.")]
@@ -61,7 +67,9 @@ def demo(
         if as_json:
             output.result(result)
         else:
-            output.done(f"everything was right: {result['events_in']:,} events in, order {result['order']['order_id']} at the ERP")
+            output.done(
+                f"everything was right: {result['events_in']:,} events in, order {result['order']['order_id']} at the ERP"
+            )
         return
     with ending_politely():
         live: Live | None = None
@@ -72,7 +80,9 @@ def demo(
                 live = live_feed(local, known, access, pace)
                 live.start()
             if as_json:
-                output.result({"gateway": local.gateway_url, "data_dir": str(local.data_dir), "seconds": stages.seconds, **facts})
+                output.result(
+                    {"gateway": local.gateway_url, "data_dir": str(local.data_dir), "seconds": stages.seconds, **facts}
+                )
             else:
                 welcome(local, access, facts, live=live is not None)
             stay_with(local, live)
@@ -114,7 +124,11 @@ def bring_up(local: LocalPlatform, shape: Shape, stages: Stages) -> tuple[Access
             progress.planned = True
             progress.save()
             output.say(f"planning run {run['run_id']}: {run.get('items')} items, {run.get('proposed')} with a proposal")
-        facts = {"events_in": sum(progress.fed.values()), "queue": machine.get("/v1/recommendations/summary"), "status": machine.status()}
+        facts = {
+            "events_in": sum(progress.fed.values()),
+            "queue": machine.get("/v1/recommendations/summary"),
+            "status": machine.status(),
+        }
     return access, known, facts
 
 
@@ -139,7 +153,11 @@ def welcome(local: LocalPlatform, access: Access, facts: dict[str, Any], *, live
     for username in ("planner", "approver"):
         output.line(f"  sign in as   {username}  {access.passwords[username]}")
     output.line(f"               auditor and admin: {local.data_dir / demo_access.FILE}")
-    output.line(f"  today        {today:%A %d %B %Y} (event time), {queue['waiting']} recommendations wait for a person" if today else "")
+    output.line(
+        f"  today        {today:%A %d %B %Y} (event time), {queue['waiting']} recommendations wait for a person"
+        if today
+        else ""
+    )
     output.line("  real         the receipts; simulated: stock, suppliers, the ERP")
     output.line("")
     output.line("  Next: sign in, open the first line, press A to approve; then look at Orders and Audit.")

@@ -11,7 +11,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from cli.demo_progress import Stages, Tell, wait_until
+from cli.demo_progress import Stages, wait_until
 from cli.errors import Trouble
 from cli.platform.databases import SERVICES
 from cli.platform.local import LocalPlatform

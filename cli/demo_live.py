@@ -27,7 +27,9 @@ PORTIONS = 12
 class Live:
     """Feeds days until told to stop or the receipts end. `pace_seconds`: how long a business day takes."""
 
-    def __init__(self, world: World, state_file: Path, client: Client, *, bootstrap: str, topic: str, pace_seconds: float) -> None:
+    def __init__(
+        self, world: World, state_file: Path, client: Client, *, bootstrap: str, topic: str, pace_seconds: float
+    ) -> None:
         self._state_file = state_file
         self._replay = Replay(world, Physical.load(state_file, world))
         self._client = client
@@ -73,7 +75,9 @@ class Live:
         day = replay.business_date
         replay.end_day()
         replay.state.save(self._state_file)
-        output.say(f"{day:%a %d %b %Y} is over: {len(events):,} events, {len(replay.state.deliveries)} deliveries on their way")
+        output.say(
+            f"{day:%a %d %b %Y} is over: {len(events):,} events, {len(replay.state.deliveries)} deliveries on their way"
+        )
 
     def _answer_orders(self) -> None:
         for order in self._orders.take():
@@ -81,7 +85,9 @@ class Live:
             if answers:
                 self._send(answers)
                 self._replay.state.save(self._state_file)
-                output.say(f"order {order['order_id']} over {order['value']} {order['currency']} reached the ERP and was acknowledged")
+                output.say(
+                    f"order {order['order_id']} over {order['value']} {order['currency']} reached the ERP and was acknowledged"
+                )
 
     def _send(self, events: Iterable[Told]) -> None:
         report = self._client.send(Event(one.id, one.source, one.type, one.time, one.data) for one in events)
@@ -127,7 +133,11 @@ class OrderReader:
 
     async def _read(self) -> None:
         consumer = AIOKafkaConsumer(
-            self._topic, bootstrap_servers=self._bootstrap, auto_offset_reset="earliest", isolation_level="read_committed", enable_auto_commit=False
+            self._topic,
+            bootstrap_servers=self._bootstrap,
+            auto_offset_reset="earliest",
+            isolation_level="read_committed",
+            enable_auto_commit=False,
         )
         await consumer.start()
         try:

@@ -45,7 +45,9 @@ class Physical:
     @classmethod
     def at_close(cls, world: World) -> Self:
         """The state at the close of the world's `today`."""
-        return cls(world.shape.fingerprint(), world.shape.history_days, [int(units) for units in world.items["on_hand"]])
+        return cls(
+            world.shape.fingerprint(), world.shape.history_days, [int(units) for units in world.items["on_hand"]]
+        )
 
     @classmethod
     def load(cls, file: Path, world: World) -> Self:
@@ -57,7 +59,9 @@ class Physical:
         if kept.get("fingerprint") != world.shape.fingerprint():
             return cls.at_close(world)
         for name in ("deliveries", "due"):
-            kept[name] = [Delivery(**{**one, "lines": [(sku, units) for sku, units in one["lines"]]}) for one in kept[name]]
+            kept[name] = [
+                Delivery(**{**one, "lines": [(sku, units) for sku, units in one["lines"]]}) for one in kept[name]
+            ]
         return cls(**kept)
 
     def save(self, file: Path) -> None:
@@ -74,7 +78,9 @@ class Replay:
     def __init__(self, world: World, state: Physical) -> None:
         self.world = world
         self.state = state
-        self._item = {(sku, location): number for number, (sku, location) in enumerate(zip(world.skus, world.places, strict=True))}
+        self._item = {
+            (sku, location): number for number, (sku, location) in enumerate(zip(world.skus, world.places, strict=True))
+        }
 
     @property
     def business_date(self) -> date:
@@ -96,7 +102,10 @@ class Replay:
         day = max((date.fromisoformat(order["arrive_on"]) - self.world.day(0)).days + late_days, self.state.day)
         lines = [(str(line["sku"]), int(float(line["quantity"]))) for line in order["lines"]]
         self.state.deliveries.append(Delivery(order["order_id"], order["location"], day, lines))
-        return [self._update(order["order_id"], order["location"], status, lines, day) for status in ("acknowledged", "confirmed")]
+        return [
+            self._update(order["order_id"], order["location"], status, lines, day)
+            for status in ("acknowledged", "confirmed")
+        ]
 
     def begin_day(self) -> None:
         """Decide what arrives today. Save the state after it: from here on the day is fixed."""
@@ -130,12 +139,20 @@ class Replay:
         tenant, day = self.world.shape.tenant, self.business_date
         when = at(day, ARRIVE_AT)
         for sku, units in delivery.lines:
-            body = {"tenant": tenant, "sku": sku, "location": delivery.location, "kind": "receipt", "quantity": str(units)}
+            body = {
+                "tenant": tenant,
+                "sku": sku,
+                "location": delivery.location,
+                "kind": "receipt",
+                "quantity": str(units),
+            }
             body |= {"business_date": day.isoformat(), "moved_at": when, "order_id": delivery.order_id}
             yield event(WAREHOUSE, "stock.moved.v1", when, body, tenant, delivery.order_id, sku)
         yield self._update(delivery.order_id, delivery.location, "received", delivery.lines, self.state.day)
 
-    def _update(self, order_id: str, location: str, status: str, lines: list[tuple[str, int]], arrival_day: int) -> Event:
+    def _update(
+        self, order_id: str, location: str, status: str, lines: list[tuple[str, int]], arrival_day: int
+    ) -> Event:
         tenant = self.world.shape.tenant
         is_answer = status != "received"
         day = self.business_date - timedelta(days=1) if is_answer else self.business_date

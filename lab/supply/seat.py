@@ -16,7 +16,11 @@ from aiokafka import AIOKafkaConsumer
 async def read(bootstrap: str, topic: str) -> None:
     """Print orders from the beginning of the topic on, until the input is closed or the process is told to end."""
     consumer = AIOKafkaConsumer(
-        topic, bootstrap_servers=bootstrap, auto_offset_reset="earliest", isolation_level="read_committed", enable_auto_commit=False
+        topic,
+        bootstrap_servers=bootstrap,
+        auto_offset_reset="earliest",
+        isolation_level="read_committed",
+        enable_auto_commit=False,
     )
     await consumer.start()
     asyncio.get_running_loop().run_in_executor(None, _end_with_input)

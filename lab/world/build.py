@@ -105,7 +105,9 @@ def build(shape: Shape) -> World:
 def _sales(sold: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
     """Receipt lines of the chosen pairs, with the item number (row of `chosen`) in place of the two ids."""
     numbered = chosen[["store_id", "product_id"]].assign(item=np.arange(len(chosen), dtype=np.int32))
-    lines = sold.merge(numbered, on=["store_id", "product_id"], how="inner").sort_values(["sold_at", "basket_id", "product_id"], kind="stable")
+    lines = sold.merge(numbered, on=["store_id", "product_id"], how="inner").sort_values(
+        ["sold_at", "basket_id", "product_id"], kind="stable"
+    )
     lines = lines[lines["day"] <= (LAST_DAY - FIRST_DAY).days]
     return pd.DataFrame(
         {
@@ -113,7 +115,9 @@ def _sales(sold: pd.DataFrame, chosen: pd.DataFrame) -> pd.DataFrame:
             "day": lines["day"].to_numpy(np.int16),
             "quantity": lines["quantity"].to_numpy(np.int16),
             # The amount is for the line and in whole cents; the price per unit keeps four decimals, as the contract does.
-            "unit_price_e4": np.rint(lines["sales_value"].to_numpy() * 100).astype(np.int64) * 100 // lines["quantity"].to_numpy(np.int64),
+            "unit_price_e4": np.rint(lines["sales_value"].to_numpy() * 100).astype(np.int64)
+            * 100
+            // lines["quantity"].to_numpy(np.int64),
             "promotion": (lines["retail_disc"] > 0).to_numpy(),
             "sold_at": ((lines["sold_at"] - pd.Timestamp(0)) // pd.Timedelta(seconds=1)).to_numpy(np.int64),
             "basket_id": lines["basket_id"].to_numpy(np.int64),
@@ -134,7 +138,10 @@ def _master_data(
     ).join(product_frame, on="product_id")
     # One product has one price and one set of terms in all stores: those of its median store.
     grouped = facts.groupby("product_id")
-    price_of, pace_of = cast(dict[int, float], grouped["price_e4"].median().to_dict()), cast(dict[int, float], grouped["units_per_day"].mean().to_dict())
+    price_of, pace_of = (
+        cast(dict[int, float], grouped["price_e4"].median().to_dict()),
+        cast(dict[int, float], grouped["units_per_day"].mean().to_dict()),
+    )
     products_of = facts.groupby(["manufacturer_id"])["product_id"].nunique()
     classes = _abc(facts["product_id"], units * facts["price_e4"].to_numpy())
 
@@ -180,9 +187,14 @@ def _master_data(
 
 def _abc(product_ids: "pd.Series[int]", revenue: NDArray[np.float64]) -> dict[int, str]:
     """A for the products that make the first 80 % of revenue, B for the next 15 %, C for the rest."""
-    by_product = pd.Series(revenue, index=product_ids).groupby(level=0).sum().sort_values(ascending=False, kind="stable")
+    by_product = (
+        pd.Series(revenue, index=product_ids).groupby(level=0).sum().sort_values(ascending=False, kind="stable")
+    )
     before = (by_product.cumsum() - by_product) / by_product.sum()
-    return {cast(int, product): "A" if passed < 0.80 else "B" if passed < 0.95 else "C" for product, passed in before.items()}
+    return {
+        cast(int, product): "A" if passed < 0.80 else "B" if passed < 0.95 else "C"
+        for product, passed in before.items()
+    }
 
 
 def _words(text: object) -> str:

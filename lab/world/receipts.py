@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq  # type: ignore[import-untyped]
+import pyarrow.parquet as pq
 
 from lab.world.shape import FIRST_DAY, Shape
 
@@ -79,11 +79,17 @@ def choose(sold: pd.DataFrame, shape: Shape) -> pd.DataFrame:
     Columns: store_id, product_id, selling_days; ties are broken by units, then by the ids, so the choice is stable.
     """
     past = sold[sold["day"] < shape.history_days]
-    largest = past["store_id"].value_counts().sort_index().sort_values(ascending=False, kind="stable").head(shape.stores)
+    largest = (
+        past["store_id"].value_counts().sort_index().sort_values(ascending=False, kind="stable").head(shape.stores)
+    )
     past = past[past["store_id"].isin(largest.index)]
-    pairs = past.groupby(["store_id", "product_id"], as_index=False).agg(selling_days=("day", "nunique"), units=("quantity", "sum"))
+    pairs = past.groupby(["store_id", "product_id"], as_index=False).agg(
+        selling_days=("day", "nunique"), units=("quantity", "sum")
+    )
     pairs = pairs.sort_values(["selling_days", "units", "store_id", "product_id"], ascending=[False, False, True, True])
     chosen = pairs.head(shape.items)
     if len(chosen) < shape.items:
-        raise DataMissing(f"{shape.stores} stores hold {len(chosen)} pairs, not {shape.items}: ask for more stores or fewer items")
+        raise DataMissing(
+            f"{shape.stores} stores hold {len(chosen)} pairs, not {shape.items}: ask for more stores or fewer items"
+        )
     return chosen.sort_values(["store_id", "product_id"]).reset_index(drop=True)

@@ -56,11 +56,21 @@ def master_data(world: World) -> Iterator[Event]:
 
     def defined(kind: str, identity: str, **fields: Any) -> Event:
         known = {name: value for name, value in fields.items() if value is not None}
-        return event(MASTER_DATA, f"{kind}.defined.v1", when, {"tenant": tenant, "defined_at": when, **known}, tenant, identity)
+        return event(
+            MASTER_DATA, f"{kind}.defined.v1", when, {"tenant": tenant, "defined_at": when, **known}, tenant, identity
+        )
 
     yield defined("channel", "store", channel="store", name="Store")
     for location in world.locations:
-        yield defined("location", location, location=location, name=f"Store {location}", time_zone=TIME_ZONE, role="store", country="US")
+        yield defined(
+            "location",
+            location,
+            location=location,
+            name=f"Store {location}",
+            time_zone=TIME_ZONE,
+            role="store",
+            country="US",
+        )
     for row in rows_of(world.suppliers):
         yield defined(
             "supplier",
@@ -114,12 +124,20 @@ def stock_of_day(world: World, number: int) -> Iterator[Event]:
     counted_at, moved_at = at(day, COUNT_AT), at(day, RECEIVE_AT)
     for row in rows_of(rows):
         sku, location = world.skus[row["item"]], world.places[row["item"]]
-        body = {"tenant": tenant, "sku": sku, "location": location, "business_date": day.isoformat(), "quantity": str(row["quantity"])}
+        body = {
+            "tenant": tenant,
+            "sku": sku,
+            "location": location,
+            "business_date": day.isoformat(),
+            "quantity": str(row["quantity"]),
+        }
         cause = (tenant, sku, location, day.isoformat())
         if row["kind"] == "count":
             yield event(WAREHOUSE, "stock.counted.v1", counted_at, {**body, "counted_at": counted_at}, *cause)
         else:
-            yield event(WAREHOUSE, "stock.moved.v1", moved_at, {**body, "kind": "receipt", "moved_at": moved_at}, *cause)
+            yield event(
+                WAREHOUSE, "stock.moved.v1", moved_at, {**body, "kind": "receipt", "moved_at": moved_at}, *cause
+            )
 
 
 def sales_of_day(world: World, number: int, sellable: dict[int, int] | None = None) -> Iterator[Event]:

@@ -63,7 +63,9 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-async def feed(settings: ServiceSettings, events: Iterable[Event], told: Callable[[int], None] = lambda _: None) -> dict[str, int]:
+async def feed(
+    settings: ServiceSettings, events: Iterable[Event], told: Callable[[int], None] = lambda _: None
+) -> dict[str, int]:
     """Publish events in order; returns records by topic once all replicas have acknowledged every one of them.
 
     `told` hears now and then how many records have been handed over. Raises aiokafka's KafkaError when one is refused.

@@ -32,7 +32,9 @@ class Client:
         headers = {"origin": base_url.rstrip("/"), "user-agent": "countersign-client"}
         if api_key:
             headers["authorization"] = f"Bearer {api_key}"
-        self._transport = Transport(base_url.rstrip("/"), headers, retry or Retry(), timeout_seconds=timeout_seconds, http=http)
+        self._transport = Transport(
+            base_url.rstrip("/"), headers, retry or Retry(), timeout_seconds=timeout_seconds, http=http
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -122,7 +124,9 @@ class Client:
         """One line with its steps, evidence and decisions."""
         return self.get(f"/v1/recommendations/{recommendation_id}")
 
-    def decide(self, recommendation_id: str, version: int, verdict: str, *, idempotency_key: str | None = None, **more: Any) -> Json:
+    def decide(
+        self, recommendation_id: str, version: int, verdict: str, *, idempotency_key: str | None = None, **more: Any
+    ) -> Json:
         """Approve, amend (quantity, reason), reject (reason) or snooze (snooze_until) the version of a line you have seen.
 
         Raises ApiProblem: 412 when it has changed since, 409 when it is decided, 403 when the role does not allow it.

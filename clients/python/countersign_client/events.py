@@ -18,7 +18,9 @@ class Event:
     data: Mapping[str, Any]
 
     @classmethod
-    def new(cls, kind: str, source: str, data: Mapping[str, Any], *, event_id: str | None = None, time: str | None = None) -> Self:
+    def new(
+        cls, kind: str, source: str, data: Mapping[str, Any], *, event_id: str | None = None, time: str | None = None
+    ) -> Self:
         """An event of now with a random id. Give `event_id` (receipt line, document number) to make retries harmless."""
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         return cls(event_id or str(uuid.uuid4()), source, kind, time or now, data)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import httpx2
 import pytest
+
 from countersign_client import ApiProblem, Client, Event, Retry, Unreachable
 
 QUICK = Retry(attempts=4, first_seconds=0.0)
@@ -15,11 +16,15 @@ def client(answer: Callable[[httpx2.Request], httpx2.Response]) -> Client:
 
 
 def accept(request: httpx2.Request) -> httpx2.Response:
-    return httpx2.Response(200, json={"results": [{"id": one["id"], "result": "accepted"} for one in json.loads(request.content)]})
+    return httpx2.Response(
+        200, json={"results": [{"id": one["id"], "result": "accepted"} for one in json.loads(request.content)]}
+    )
 
 
 def sale(number: int, note: str = "") -> Event:
-    return Event.new("sale.recorded.v1", "pos/1", {"sku": "A", "note": note}, event_id=f"line-{number}", time="2017-11-05T18:04:11Z")
+    return Event.new(
+        "sale.recorded.v1", "pos/1", {"sku": "A", "note": note}, event_id=f"line-{number}", time="2017-11-05T18:04:11Z"
+    )
 
 
 def test_events_go_in_batches_and_keep_their_order() -> None:
@@ -83,7 +88,15 @@ def test_a_refusal_is_not_tried_again_and_carries_its_problem() -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
         nonlocal calls
         calls += 1
-        return httpx2.Response(412, json={"code": "version_conflict", "title": "It has changed", "detail": "Ann approved it.", "errors": [{"field": "If-Match", "reason": "stale"}]})
+        return httpx2.Response(
+            412,
+            json={
+                "code": "version_conflict",
+                "title": "It has changed",
+                "detail": "Ann approved it.",
+                "errors": [{"field": "If-Match", "reason": "stale"}],
+            },
+        )
 
     with client(answer) as gateway, pytest.raises(ApiProblem) as caught:
         gateway.decide("r1", 3, "approve")
@@ -109,7 +122,13 @@ def test_a_decision_says_which_version_was_seen_and_keeps_its_idempotency_key_ov
 
 def test_each_rejected_event_names_its_place_field_and_reason() -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
-        rejected = {"index": 1, "id": "line-1", "result": "rejected", "field": "data.quantity", "reason": "must be greater than 0"}
+        rejected = {
+            "index": 1,
+            "id": "line-1",
+            "result": "rejected",
+            "field": "data.quantity",
+            "reason": "must be greater than 0",
+        }
         return httpx2.Response(200, json={"results": [{"index": 0, "id": "line-0", "result": "duplicate"}, rejected]})
 
     with client(answer) as gateway:
@@ -122,7 +141,10 @@ def test_each_rejected_event_names_its_place_field_and_reason() -> None:
 def test_lists_are_read_over_all_pages() -> None:
     def answer(request: httpx2.Request) -> httpx2.Response:
         cursor = request.url.params.get("cursor")
-        return httpx2.Response(200, json={"items": [{"n": 2}], "next_cursor": None} if cursor else {"items": [{"n": 1}], "next_cursor": "c1"})
+        return httpx2.Response(
+            200,
+            json={"items": [{"n": 2}], "next_cursor": None} if cursor else {"items": [{"n": 1}], "next_cursor": "c1"},
+        )
 
     with client(answer) as gateway:
         assert [row["n"] for row in gateway.recommendations(limit=1)] == [1, 2]

@@ -22,7 +22,13 @@ def small() -> World:
 
 def order_for(world: World, item: int, units: int, arrive_on: str, order_id: str = "PO-1") -> dict[str, Any]:
     lines = [{"sku": world.skus[item], "quantity": f"{units}.0000"}]
-    return {"order_id": order_id, "kind": "purchase_order", "location": world.places[item], "arrive_on": arrive_on, "lines": lines}
+    return {
+        "order_id": order_id,
+        "kind": "purchase_order",
+        "location": world.places[item],
+        "arrive_on": arrive_on,
+        "lines": lines,
+    }
 
 
 def test_shelves_follow_the_events_exactly(small: World) -> None:

@@ -28,15 +28,27 @@ def small() -> World:
 
 def test_every_receipt_line_is_a_line_of_the_data(small: World) -> None:
     real = lines(products().index)
-    units = real.assign(key=real["store_id"].astype(str) + "/" + real["product_id"].astype(str)).groupby("key")["quantity"].sum()
-    told = small.sales.assign(key=[f"{small.places[item]}/{small.skus[item]}" for item in small.sales["item"]]).groupby("key")["quantity"].sum()
+    units = (
+        real.assign(key=real["store_id"].astype(str) + "/" + real["product_id"].astype(str))
+        .groupby("key")["quantity"]
+        .sum()
+    )
+    told = (
+        small.sales.assign(key=[f"{small.places[item]}/{small.skus[item]}" for item in small.sales["item"]])
+        .groupby("key")["quantity"]
+        .sum()
+    )
     pd.testing.assert_series_equal(told.astype(np.int64), units.loc[told.index].astype(np.int64), check_names=False)
 
 
 def test_stock_covers_every_sale_and_some_shelves_run_empty(small: World) -> None:
     days = small.shape.history_days
     net = np.zeros((len(small.items), days), dtype=np.int64)
-    np.add.at(net, (small.movements["item"].to_numpy(), small.movements["day"].to_numpy()), small.movements["quantity"].to_numpy())
+    np.add.at(
+        net,
+        (small.movements["item"].to_numpy(), small.movements["day"].to_numpy()),
+        small.movements["quantity"].to_numpy(),
+    )
     past = small.sales[small.sales["day"] < days]
     np.subtract.at(net, (past["item"].to_numpy(), past["day"].to_numpy()), past["quantity"].to_numpy())
     closing = net.cumsum(axis=1)
@@ -83,7 +95,9 @@ def test_a_shape_that_the_data_cannot_fill_is_refused(wrong: dict[str, int]) -> 
 @given(st.data())
 def test_replenishment_never_leaves_less_than_nothing(data: st.DataObject) -> None:
     items, days = data.draw(st.integers(1, 5)), data.draw(st.integers(2, 40))
-    sold = np.array(data.draw(st.lists(st.lists(st.integers(0, 30), min_size=days, max_size=days), min_size=items, max_size=items)))
+    sold = np.array(
+        data.draw(st.lists(st.lists(st.integers(0, 30), min_size=days, max_size=days), min_size=items, max_size=items))
+    )
     draw = st.lists(st.integers(1, 12), min_size=items, max_size=items)
     pack = np.array(data.draw(draw))
     shelf = Shelf(
