@@ -190,7 +190,9 @@ class Services:
             "COUNTERSIGN_DATA_DIR": str(self.folder),
         }
         environment |= {f"COUNTERSIGN_{key.upper()}": value for key, value in settings.items()}
-        process = ServiceProcess(name, self.port(name), environment, Ledger(self.folder / "run"), self.folder / "logs")
+        process = ServiceProcess(
+            name, self.port(name), lambda: environment, Ledger(self.folder / "run"), self.folder / "logs"
+        )
         self._running.append(process)
         return process
 

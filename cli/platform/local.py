@@ -71,7 +71,7 @@ class LocalPlatform:
     def service(self, name: str) -> ServiceProcess:
         """One of the five, with the environment it is started with."""
         return ServiceProcess(
-            name, self.settings.service_port(name), self.environment(name), self.ledger, self.folder.logs
+            name, self.settings.service_port(name), lambda: self.environment(name), self.ledger, self.folder.logs
         )
 
     def environment(self, service: str) -> dict[str, str]:

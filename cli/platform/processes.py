@@ -30,7 +30,7 @@ class ServiceProcess:
 
     name: str
     port: int
-    environment: Mapping[str, str]
+    environment: Callable[[], Mapping[str, str]]  # asked for when it starts: until then no secret is made
     ledger: Ledger
     logs: Path
 
@@ -66,7 +66,7 @@ class ServiceProcess:
                 stdout=out,
                 stderr=err,
                 cwd=ROOT,
-                env=_inherited() | dict(self.environment),
+                env=_inherited() | dict(self.environment()),
                 start_new_session=True,  # a process group of its own: Ctrl-C reaches the supervisor only
             )
         owned = Owned.of(self.name, process.pid, self.port)
