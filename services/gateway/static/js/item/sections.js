@@ -1,0 +1,97 @@
+// The argument for a number, piece by piece: the ask, the facts, the pictures, the derivation, what came of it last time.
+import { h } from "../dom.js";
+import { count, day, instant, money, number, percent, quantity, shortId, unitWord, utc, words } from "../format.js";
+import { demandChart, stockChart } from "./charts.js";
+
+const NARROW_CHART = 400;
+
+export const part = (title, ...children) => h("section.part", {}, h("h3", {}, title), ...children);
+
+/** Which reason tags look like harm, which like a limit. */
+const HARM = new Set(["forecast_anomaly", "constrained_supply", "service_below_minimum", "customer_commitment_at_risk", "supplier_exception"]);
+const PLAIN = new Set(["new_item", "scenario_active"]);
+export const toneOf = (code) => (HARM.has(code) ? "b" : PLAIN.has(code) ? "" : "w");
+
+export const reasonTag = (reason) => h(`span.tag${toneOf(reason.code) ? `.${toneOf(reason.code)}` : ""}`, { title: reason.label }, reason.label);
+
+const ACTIONS = { buy: "Order", transfer: "Transfer", allocate: "Allocate", expedite: "Expedite", defer: "Defer", reduce: "Reduce by", cancel: "Cancel", substitute: "Substitute with" };
+
+/** What a person is asked, in one paragraph. */
+export function ask(line) {
+  const packs = line.packs && Number(line.pack) > 1 ? ` (${count(line.packs, "pack")} of ${number(line.pack)})` : "";
+  const likely = line.stock_out_probability;
+  return h("div.ask", {},
+    h("p", {}, `${ACTIONS[line.action] ?? words(line.action)} `, h("b", {}, quantity(line.quantity, line.unit), packs), line.value ? [" for ", h("b", {}, money(line.value, line.currency))] : null, line.supplier_name ? ` from ${line.supplier_name}` : null, line.arrives_on ? [", arriving ", h("b", {}, day(line.arrives_on))] : null, ".",
+      line.stock_out_on ? [" Without it the shelf is expected to be empty by ", h("b", {}, day(line.stock_out_on)), likely !== null && likely !== undefined ? [" (", h("b", {}, percent(likely)), " likely before a later order could arrive)"] : null] : null,
+      line.margin_at_risk && Number(line.margin_at_risk) > 0 ? `${line.stock_out_on ? "; " : " "}${money(line.margin_at_risk, line.currency)} of margin is at risk.` : line.stock_out_on ? "." : null),
+    line.recommended_quantity && line.recommended_quantity !== line.quantity ? h("p.muted", {}, `The plan proposed ${quantity(line.recommended_quantity, line.unit)}.`) : null,
+    line.reasons?.length ? h("div.why", {}, h("span.muted", {}, "Why you:"), ...line.reasons.map(reasonTag)) : null);
+}
+
+const fact = (title, value, note) => h("div", {}, h("dt", { title }, title), h("dd", {}, value, note ? [" ", h("small", {}, note)] : null));
+
+export function facts(item, line) {
+  const position = item?.position ?? line ?? {};
+  const levels = item?.levels ?? line ?? {};
+  const reserved = Number(position.reserved ?? 0) > 0 ? `${number(position.reserved)} reserved` : null;
+  return h("dl.facts", {}, fact("On hand", number(position.on_hand), reserved), fact("On order", number(position.on_order)), fact("Reorder point", number(levels.reorder_point, 1)), fact("Order up to", number(levels.order_up_to, 1)));
+}
+
+const missingPart = (detail, name, fallback) => {
+  const gone = detail.unavailable?.find((entry) => entry.part === name);
+  return h("p.muted", {}, gone ? `Not available now: ${gone.reason}.` : fallback);
+};
+
+export function pictures(detail, line, width = NARROW_CHART) {
+  const unit = detail.item?.unit ?? line?.unit;
+  const hasDemand = detail.history?.length || detail.fan?.days?.length;
+  return part("Demand and projected stock",
+    detail.sentence ? h("p.sentence", {}, detail.sentence) : null,
+    hasDemand ? demandChart({ history: detail.history, fan: detail.fan, unit, width }) : missingPart(detail, "history", "No sales and no forecast are known for this item yet."),
+    detail.projection?.days?.length
+      ? stockChart({ projection: detail.projection, reorderPoint: detail.levels?.reorder_point ?? line?.reorder_point, onHand: detail.position?.on_hand ?? line?.on_hand, quantity: line?.quantity, unit, width })
+      : missingPart(detail, "projection", "There is no projection, because no recommendation has been computed."));
+}
+
+/** The derivation in words. The step that bound the quantity is marked in colour and in words. */
+export function steps(list) {
+  if (!list?.length) return null;
+  return part("How the number came about", h("ol.steps", {}, ...list.map((step) => {
+    const isBinding = Boolean(step.binding ?? step.is_binding);
+    const value = step.value ?? step.result;
+    const shown = value !== null && value !== "" && !Number.isNaN(Number(value)) ? [number(value, 2), step.unit ? [" ", h("small", {}, step.unit === "each" ? unitWord(step.unit, value) : step.unit)] : null] : words(value ?? "");
+    return h(`li${isBinding ? ".bind" : ""}`, {}, h("span", {}, isBinding ? h("em", {}, "This bound the quantity") : null, step.sentence ?? step.says), h("b", {}, shown));
+  })));
+}
+
+const VERDICTS = { approved: "approved", approved_by_rule: "approved by rule", first_signature: "first signature", amended: "amended", rejected: "rejected", snoozed: "snoozed", returned: "came back", undone: "taken back", escalated: "escalated", expired: "expired", superseded: "replaced by a fresher plan", recalled: "recalled" };
+export const verdictWord = (code) => VERDICTS[code] ?? words(code).toLowerCase();
+
+export function pastDecisions(list, unit, zone) {
+  if (!list?.length) return null;
+  return part("Last decisions", h("ul.past", {}, ...list.slice(0, 5).map((entry) => {
+    const changed = entry.verdict === "amended" && entry.recommended_quantity;
+    return h("li", {}, h("span", { title: utc(entry.decided_at) }, `${entry.business_date ? day(entry.business_date) : instant(entry.decided_at, zone)} · ${verdictWord(entry.verdict)} ${changed ? `${number(entry.recommended_quantity)} → ` : ""}${quantity(entry.quantity, unit)}${entry.reason ? ` (${words(entry.reason).toLowerCase()})` : ""}`), h("b", {}, entry.decided_by ?? ""));
+  })));
+}
+
+export function evidence(facts_, line) {
+  const source = facts_ ?? {};
+  const rows = [
+    ["Recommendation", source.recommendation_id ?? line?.recommendation_id, true],
+    ["Forecast", source.forecast_id, true],
+    ["Policy", source.policy_version ? `version ${source.policy_version}` : null],
+    ["Business day", source.business_date ? day(source.business_date, { year: true }) : null],
+    ["Stock events up to", source.movements_up_to ? (/^\d{4}-\d\d-\d\dT/.test(source.movements_up_to) ? utc(source.movements_up_to) : String(source.movements_up_to)) : null],
+    ["Evidence hash", source.evidence_sha256, true],
+  ].filter(([, value]) => value);
+  const seq = source.audit_seq;
+  const subject = source.recommendation_id ?? line?.recommendation_id;
+  const link = seq !== null && seq !== undefined ? h("a", { href: `/audit?seq=${seq}` }, `entry ${number(seq, 0)}`) : subject ? h("a", { href: `/audit?subject=${encodeURIComponent(subject)}` }, "find in the log") : null;
+  return part("Evidence", h("dl.proof", {}, ...rows.flatMap(([name, value, isId]) => [h("dt", {}, name), h("dd", { title: value }, isId ? shortId(value) : value)]), link ? [h("dt", {}, "Audit log"), h("dd", {}, link)] : null));
+}
+
+export function openExceptions(list) {
+  if (!list?.length) return null;
+  return part("Open exceptions", h("ul.past", {}, ...list.map((entry) => h("li", {}, h("span", {}, h("span.tag.w", {}, entry.kind_label ?? words(entry.kind)), " ", entry.message), entry.money_at_stake ? h("b", {}, money(entry.money_at_stake, entry.currency)) : null))));
+}

@@ -1,0 +1,61 @@
+// Orders: what was released, how far it has come, and who allowed each line.
+import { get } from "../api.js";
+import { open } from "../dialog.js";
+import { byId, h } from "../dom.js";
+import { count, day, instant, money, number, quantity, shortId, utc, words } from "../format.js";
+import { start } from "../shell.js";
+import { empty, notice } from "../states.js";
+import { pagedTable, searchField, urlFilters } from "../table.js";
+
+const STAGES = ["released", "acknowledged", "confirmed", "shipped", "received"];
+const TONES = { received: "g", failed: "b", cancelled: "", confirmed: "g" };
+const KINDS = { purchase: "Purchase", purchase_order: "Purchase", transfer: "Transfer", allocation: "Allocation", change: "Change", cancel: "Cancellation" };
+
+function state(order) {
+  const reached = STAGES.indexOf(order.status);
+  const stopped = ["failed", "cancelled"].includes(order.status);
+  return h("div.flow", {}, ...STAGES.map((_, index) => h(`i${stopped ? (order.status === "failed" ? ".bad" : "") : index <= reached ? ".on" : ""}`, { "aria-hidden": "true" })), h(`span.tag${TONES[order.status] ? `.${TONES[order.status]}` : ""}`, {}, words(order.status)));
+}
+
+async function show(summary) {
+  let order = summary;
+  let trouble = null;
+  try { order = await get(`/v1/orders/${encodeURIComponent(summary.order_id)}`); } catch (problem) { trouble = problem; }
+  const lines = (order.lines ?? []).map((line) => h("tr", {}, h("th", { scope: "row" }, h("b", {}, line.item_name ?? line.sku), h("small", {}, line.sku)), h("td.n", {}, quantity(line.quantity, line.unit)), h("td.n", {}, money(line.unit_cost, order.currency)), h("td", {}, line.decided_by ?? "–")));
+  const updates = (order.updates ?? []).map((update) => h("li", {}, h("span", { title: utc(update.at) }, `${instant(update.at)} · ${words(update.kind)}`), h("b", {}, update.note ?? "")));
+  await open("Order", (finish, id) => [
+    h("div.body", {}, h("h2", { id }, `${KINDS[order.kind] ?? words(order.kind)} ${order.order_id}`), h("p.lead", {}, `${order.supplier_name ?? order.supplier ?? "Internal"} to ${order.location_name ?? order.location}, ${money(order.value, order.currency)}, expected ${day(order.expected_on)}`), trouble ? notice("warn", "Not all of it could be read.", trouble.detail) : null, state(order),
+      h("section.part", {}, h("h3", {}, "Lines"), h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": "Lines" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Item"), h("th.n", { scope: "col" }, "Quantity"), h("th.n", { scope: "col" }, "Unit cost"), h("th", { scope: "col" }, "Approved by"))), h("tbody", {}, ...lines)))),
+      h("section.part", {}, h("h3", {}, "What came back"), updates.length ? h("ul.past", {}, ...updates) : h("p.muted", {}, "The other side has not answered yet."))),
+    h("div.buttons", {}, h("a.btn", { href: `/audit?subject=${encodeURIComponent(order.order_id)}` }, "In the audit log"), h("button.btn.p", { type: "button", autofocus: true, onclick: () => finish(null) }, "Close")),
+  ], { wide: true });
+}
+
+const filters = urlFilters(["q", "status"], () => { draw(); table.reload(); });
+const table = pagedTable({
+  label: "Orders", noun: "order", path: "/v1/orders", filters: filters.read, clear: filters.clear,
+  isFiltered: () => Object.values(filters.read()).some(Boolean),
+  emptyState: () => empty("No order has been released", "An order appears here when its lines are approved and the undo window is over.", h("a.btn.p", { href: "/queue" }, "Open the queue")),
+  onCount: (_, sentence) => { byId("orders-count").textContent = sentence; },
+  columns: [
+    { title: "Order", cell: (order) => [h("button.link", { type: "button", title: order.order_id, onclick: () => show(order) }, shortId(order.order_id)), h("small", {}, KINDS[order.kind] ?? words(order.kind))] },
+    { title: "Supplier, destination", cell: (order) => [h("b", {}, order.supplier_name ?? order.supplier ?? "Internal"), h("small", {}, order.location_name ?? order.location)] },
+    { title: "State", cell: state },
+    { title: "Lines", numeric: true, cell: (order) => number(order.line_count, 0) },
+    { title: "Value", numeric: true, cell: (order) => money(order.value, order.currency) },
+    { title: "Expected", numeric: true, cell: (order) => day(order.expected_on) },
+    { title: "Released", numeric: true, cell: (order) => h("span", { title: utc(order.released_at) }, instant(order.released_at)) },
+  ],
+});
+
+const STATUSES = ["", ...STAGES, "failed", "cancelled"];
+const bar = h("div.filters", { role: "group", "aria-label": "Filters" });
+function draw() {
+  const now = filters.read();
+  const search = byId("page-search");
+  bar.replaceChildren(search ?? searchField("Order, item or supplier", now.q, (q) => filters.write({ q })), ...STATUSES.map((status) => h("button.chip", { type: "button", "aria-pressed": String(now.status === status), onclick: () => filters.write({ status }) }, status ? words(status) : "All")), h("span.end", { id: "orders-count" }));
+}
+
+byId("page").replaceChildren(h("div.head", {}, h("div", {}, h("h1", {}, "Orders"), h("p.sub", {}, `What was countersigned and sent, and how far it has come: ${STAGES.join(", ")}.`))), bar, table.frame);
+draw();
+await Promise.all([start(), table.reload()]);

@@ -1,0 +1,320 @@
+// The queue: the list, the panel beside it, the keys, and what arrives live.
+import { announce } from "../announce.js";
+import { get, withQuery } from "../api.js";
+import { confirm } from "../dialog.js";
+import { byId, h } from "../dom.js";
+import { count, day, money, number, total, wholeMoney } from "../format.js";
+import { command } from "../keys.js";
+import * as live from "../live.js";
+import { COLUMNS, DIRECTIONS, drawGroup, drawLine, drawWaiting } from "../queue/columns.js";
+import { Decider } from "../queue/decide.js";
+import { askReject, askSnooze } from "../queue/questions.js";
+import { Filters } from "../queue/filters.js";
+import { Grid } from "../queue/grid.js";
+import { isOpen, Lines } from "../queue/lines.js";
+import { Panel } from "../queue/panel.js";
+import { refreshStatus, start } from "../shell.js";
+import { empty, failed, noResults } from "../states.js";
+
+const ROW_HEIGHT = 52;
+const CALM_MS = 400; // several events at once become one question to the API
+
+const lines = new Lines();
+const frame = byId("grid-frame");
+let session = null;
+let status = null;
+let summary = null;
+const fresh = new Set(); // recommendations that arrived since the list was loaded
+const can = () => Boolean(session?.can?.includes("decide"));
+
+const filters = new Filters(byId("chips"), () => load());
+const grid = new Grid({
+  label: "Recommendations", columns: COLUMNS, rowHeight: ROW_HEIGHT,
+  source: { count: () => lines.entries.length, draw },
+  on: { activate: follow, open: openLine, toggle, sort: (name) => filters.set({ sort: name === filters.values.sort || name === "risk" ? "" : name }) },
+});
+const decider = new Decider(lines, { changed: redraw, settled: soonSummary });
+const panel = new Panel(byId("panel"), {
+  approve, reject, snooze, undo: () => decider.undo(), canDecide: can, reasons: (verdict) => decider.reasonsFor(verdict),
+  amend: (quantity, reason) => decideOne("amend", { quantity, reason }), leave: () => grid.focus(),
+});
+
+function draw(index) {
+  const entry = lines.entries[index];
+  if (!entry || entry.kind === "waiting") return drawWaiting();
+  if (entry.kind === "group") {
+    const members = entry.ids.map((id) => lines.byId.get(id));
+    const minimum = Number(summary?.by_supplier?.find((each) => each.supplier === entry.supplier)?.minimum_order_value ?? 0);
+    const open = members.filter(isOpen);
+    return drawGroup(entry, members, { isSelected: open.length > 0 && open.every((line) => lines.selected.has(line.recommendation_id)), minimum });
+  }
+  return drawLine(lines.byId.get(entry.id), { isSelected: lines.selected.has(entry.id), today: status?.business_date });
+}
+
+const activeLine = () => lines.at(grid.active);
+
+function follow() {
+  const line = activeLine();
+  panel.show(line);
+  filters.point(line?.recommendation_id);
+  drawFoot();
+}
+
+function redraw(id) {
+  const index = lines.indexOf(id);
+  if (index >= 0) grid.refreshRow(index);
+  if (lines.grouped) grid.refresh();
+  if (activeLine()?.recommendation_id === id) panel.show(lines.byId.get(id), { again: true });
+  drawFoot();
+}
+
+function openLine(index, { byMouse = false } = {}) {
+  const entry = lines.entries[index];
+  if (entry?.kind === "group") { toggle(index); return; }
+  panel.show(activeLine());
+  if (byMouse && !panel.isOverlay) return;
+  if (panel.isOverlay) panel.open();
+  else panel.scroll.focus();
+}
+
+function toggle(index, on) {
+  const entry = lines.entries[index];
+  if (!entry || entry.kind === "waiting") return;
+  if (entry.kind === "group") {
+    const open = entry.ids.filter((id) => isOpen(lines.byId.get(id)));
+    const all = on ?? !open.every((id) => lines.selected.has(id));
+    for (const id of open) lines.toggle(id, all);
+    grid.refresh();
+  } else {
+    lines.toggle(entry.id, on);
+    grid.refreshRow(index);
+    if (lines.grouped) grid.refresh();
+  }
+  announce(`${count(lines.selected.size, "line")} selected`);
+  drawFoot();
+}
+
+/* Loading ------------------------------------------------------------------------------------------------------- */
+
+function showState(box) {
+  frame.replaceChildren(box);
+  panel.show(null);
+  byId("foot").hidden = true;
+}
+
+async function load({ keep = null } = {}) {
+  fresh.clear();
+  lines.grouped = filters.values.group === "supplier";
+  grid.sortedBy(filters.values.sort || "risk", DIRECTIONS);
+  frame.setAttribute("aria-busy", "true");
+  if (!lines.entries.length) { lines.entries = Array.from({ length: 12 }, () => ({ kind: "waiting" })); }
+  if (!grid.element.isConnected) frame.replaceChildren(grid.element);
+  grid.refresh();
+  loadSummary();
+  try {
+    await lines.load(filters.query(), (isFirst) => {
+      if (!isFirst) { grid.refresh(); drawFoot(); return; }
+      frame.setAttribute("aria-busy", "false");
+      if (!lines.order.length) { showState(nothing()); return; }
+      if (!grid.element.isConnected) frame.replaceChildren(grid.element);
+      byId("foot").hidden = false;
+      const wanted = keep ?? new URLSearchParams(location.search).get("line");
+      const at = wanted ? lines.indexOf(wanted) : -1;
+      grid.active = Math.max(0, at >= 0 ? at : firstLine());
+      grid.refresh();
+      grid.activate(grid.active, { tell: false });
+      follow();
+      announce(`${count(lines.total, "line")}`);
+    });
+  } catch (problem) {
+    frame.setAttribute("aria-busy", "false");
+    if (!lines.order.length) { lines.entries = []; showState(failed("The queue could not be read", problem, () => load())); }
+  }
+}
+
+const firstLine = () => lines.entries.findIndex((entry) => entry.kind === "line");
+
+function nothing() {
+  if (filters.isNarrowed) return noResults("No line fits these filters. Others may be waiting.", () => filters.clear());
+  if (filters.values.status) return empty("No such lines", "Nothing has this status now.", h("button.btn", { type: "button", onclick: () => filters.set({ status: "" }) }, "Show what is waiting"));
+  const run = status?.last_run;
+  return empty("All clear", run ? `Nothing waits for a signature. The last plan, for ${day(run.business_date)}, looked at ${count(run.items ?? 0, "item")}; the next one runs when the next business day closes.` : "Nothing waits for a signature. No plan has run yet: the first one runs when a location closes its business day.", h("a.btn", { href: "/orders" }, "See the orders"), h("a.btn", { href: "/items" }, "See why items were not ordered"));
+}
+
+async function loadSummary() {
+  try {
+    summary = await get(withQuery("/v1/recommendations/summary", filters.query()));
+  } catch { return; } // the list itself says what is wrong; the figures keep their last value
+  const shown = !filters.values.status || filters.values.status === "pending";
+  byId("stats").replaceChildren(
+    h("div.stat", {}, h("b", {}, wholeMoney(summary.proposed_value, summary.currency)), h("span", {}, "proposed")),
+    h("div.stat", {}, h("b", {}, wholeMoney(summary.margin_at_risk, summary.currency)), h("span", {}, "margin at risk")));
+  byId("queue-sub").textContent = `${shown ? `${count(summary.waiting, "line")} ranked by money at risk and urgency.` : "Lines with the chosen status."}${summary.by_rule_today ? ` ${number(summary.by_rule_today, 0)} more were approved by rule today.` : ""}`;
+  filters.draw(summary, fresh.size, () => load({ keep: activeLine()?.recommendation_id }));
+  if (lines.grouped) grid.refresh();
+}
+
+let calm = 0;
+function soonSummary() {
+  clearTimeout(calm);
+  calm = setTimeout(() => { loadSummary(); refreshStatus().then((next) => { status = next; }); }, CALM_MS);
+}
+
+/* Deciding ------------------------------------------------------------------------------------------------------ */
+
+function ready() {
+  if (!can()) { announce("Your role reads this list and cannot decide."); return false; }
+  return true;
+}
+
+function nextOpen() {
+  for (let index = grid.active + 1; index < lines.entries.length; index += 1) {
+    const line = lines.at(index);
+    if (line && isOpen(line) && !line.busy) return index;
+  }
+  return grid.active;
+}
+
+/** Decide the active line and stand on the next one: the answer comes back while the person already reads on. */
+function decideOne(verdict, fields) {
+  const line = activeLine();
+  if (!line || !ready()) return;
+  if (!isOpen(line) || line.busy) { announce("This line is decided already."); return; }
+  const sent = decider.one(line.recommendation_id, verdict, fields);
+  if (panel.isOverlay) panel.close();
+  grid.activate(nextOpen(), { focus: true });
+  sent.then((ok) => { if (!ok) panel.forget(line.recommendation_id); });
+}
+
+const lead = (line) => `${number(line.quantity)} × ${line.item_name ?? line.sku}, ${line.location_name ?? line.location}${line.value ? `, ${money(line.value, line.currency)}` : ""}`;
+const selectionLead = (chosen) => `${count(chosen.length, "line")}, ${money(total(chosen.map((line) => line.value)), chosen[0].currency)} in all`;
+
+async function decide(verdict, askFor) {
+  if (!ready()) return;
+  const chosen = lines.selectedLines();
+  const line = activeLine();
+  if (!chosen.length && (!line || !isOpen(line) || line.busy)) { announce(line ? "This line is decided already." : "Choose a line first."); return; }
+  const fields = askFor ? await askFor(chosen.length ? selectionLead(chosen) : lead(line)) : {};
+  if (!fields) return;
+  if (chosen.length) decideMany(chosen.map((each) => each.recommendation_id), verdict, fields);
+  else decideOne(verdict, fields);
+}
+
+async function decideMany(ids, verdict, fields) {
+  await decider.many(ids, verdict, fields);
+  grid.refresh();
+  drawFoot();
+}
+
+function approve() {
+  const chosen = lines.selectedLines();
+  decide("approve", chosen.length ? (words) => confirmMany(chosen, words) : null);
+}
+async function reject() {
+  const reasons = await decider.reasonsFor("reject");
+  if (reasons) decide("reject", (words) => askReject(words, reasons));
+}
+async function snooze() {
+  const reasons = await decider.reasonsFor("snooze");
+  if (reasons) decide("snooze", (words) => askSnooze(words, reasons, status?.business_date));
+}
+
+async function confirmMany(chosen, words) {
+  const bySupplier = new Map();
+  for (const line of chosen) bySupplier.set(line.supplier_name ?? line.supplier ?? "No supplier", [...(bySupplier.get(line.supplier_name ?? line.supplier ?? "No supplier") ?? []), line]);
+  const rows = [...bySupplier].slice(0, 8).map(([name, each]) => h("li", {}, h("span", {}, `${name} · ${count(each.length, "line")}`), h("b", {}, money(total(each.map((line) => line.value)), each[0].currency))));
+  const rest = bySupplier.size > 8 ? h("li", {}, h("span", {}, `and ${count(bySupplier.size - 8, "more supplier")}`)) : null;
+  const yes = await confirm(`Approve ${count(chosen.length, "line")}?`, `${words}. Each line is checked on its own; you can take all of it back while the orders are held.`, { yes: `Approve ${count(chosen.length, "line")}`, details: [h("ul.past", {}, ...rows, rest)] });
+  return yes ? {} : null;
+}
+
+/* Foot: keys, or what the selection adds up to -------------------------------------------------------------------- */
+
+function drawFoot() {
+  const foot = byId("foot");
+  const chosen = lines.selectedLines();
+  foot.classList.toggle("bulk", chosen.length > 0);
+  if (chosen.length) {
+    const suppliers = new Set(chosen.map((line) => line.supplier)).size;
+    const failedOnes = chosen.filter((line) => line.problem).length;
+    const key = (letter) => h("kbd", { "aria-hidden": "true" }, letter);
+    foot.replaceChildren(h("span", {}, h("b", {}, `${count(chosen.length, "line")} · ${money(total(chosen.map((line) => line.value)), chosen[0].currency)}`), ` · ${count(suppliers, "supplier")}${failedOnes ? ` · ${number(failedOnes, 0)} not recorded` : ""}`),
+      h("span.acts.end", {}, h("button.btn.p.small", { type: "button", disabled: !can(), onclick: approve }, failedOnes === chosen.length ? "Try again" : "Approve", key("A")), h("button.btn.small", { type: "button", disabled: !can(), onclick: reject }, "Reject", key("R")), h("button.btn.small", { type: "button", disabled: !can(), onclick: snooze }, "Snooze", key("S")), h("button.btn.small", { type: "button", onclick: clearSelection }, "Clear", key("Esc"))));
+    return;
+  }
+  const hint = (keys, words) => h("span.hint", {}, ...keys.flatMap((each) => [h("kbd", {}, each), " "]), words);
+  const at = activeLine() ? lines.order.indexOf(activeLine().recommendation_id) + 1 : 0;
+  foot.replaceChildren(hint(["J", "K"], "move"), hint(["X"], "select"), hint(["A"], "approve"), hint(["E"], "amend"), hint(["R"], "reject"), hint(["S"], "snooze"), hint(["U"], "undo"), h("span.end", {}, `${number(at, 0)} of ${number(lines.total, 0)}`));
+}
+
+function clearSelection() {
+  if (!lines.selected.size) return false;
+  lines.selected.clear();
+  grid.refresh();
+  drawFoot();
+  announce("Selection cleared");
+  return true;
+}
+
+/* Live ---------------------------------------------------------------------------------------------------------- */
+
+live.on("recommendation", (event) => {
+  const id = event.recommendation_id;
+  const known = lines.byId.get(id);
+  if (known) {
+    if (event.version !== known.version || event.status !== known.status) { panel.forget(id); decider.reread(id, { isFresh: event.change === "changed" }); }
+  } else if (event.status === "pending" && !filters.values.status) {
+    fresh.add(id);
+    filters.draw(summary, fresh.size, () => load({ keep: activeLine()?.recommendation_id }));
+  }
+  soonSummary();
+});
+live.on("decision", (event) => {
+  const known = lines.byId.get(event.recommendation_id);
+  fresh.delete(event.recommendation_id);
+  if (known && !known.busy && event.version > known.version) {
+    panel.forget(event.recommendation_id);
+    decider.reread(event.recommendation_id);
+    if (event.decided_by !== session?.subject) announce(`${event.decided_by} decided ${known.item_name ?? known.sku}: ${event.status}`);
+  }
+  soonSummary();
+});
+live.on("reset", () => load({ keep: activeLine()?.recommendation_id }));
+live.on("polled", (next) => {
+  const more = (next.counts?.waiting ?? 0) - (status?.counts?.waiting ?? 0);
+  status = next;
+  if (more > 0 && !fresh.size) loadSummary();
+});
+
+/* Keys ---------------------------------------------------------------------------------------------------------- */
+
+const QUEUE = { group: "Queue" };
+const move = (by) => () => grid.activate(grid.active + by, { focus: true });
+command("j", "Next line", move(1), QUEUE);
+command("k", "Line before", move(-1), QUEUE);
+command("ArrowDown", "Next line", move(1), { ...QUEUE, hidden: true });
+command("ArrowUp", "Line before", move(-1), { ...QUEUE, hidden: true });
+command("x", "Select line", () => toggle(grid.active), QUEUE);
+command("Enter", "Open the reasoning", () => openLine(grid.active), { ...QUEUE, hidden: true });
+command("o", "Open the reasoning", () => openLine(grid.active), QUEUE);
+command("a", "Approve line or selection", approve, QUEUE);
+command("e", "Amend quantity", () => { if (ready()) { if (panel.isOverlay) panel.open(); panel.stepper?.focus(); } }, QUEUE);
+command("r", "Reject with a reason", reject, QUEUE);
+command("s", "Snooze", snooze, QUEUE);
+command("u", "Undo", () => decider.undo(), QUEUE);
+command("ctrl+z", "Undo", () => decider.undo(), { ...QUEUE, hidden: true });
+command("/", "Filter the queue", () => filters.focusSearch(), QUEUE);
+command("n", "Show new lines", () => { if (fresh.size) load({ keep: activeLine()?.recommendation_id }); }, QUEUE);
+command("shift+g", "Group by supplier", () => filters.set({ group: filters.values.group ? "" : "supplier" }), QUEUE);
+command("Escape", "Close, then clear the selection", () => { if (!panel.close() && !clearSelection()) grid.focus(); }, QUEUE);
+filters.onLeave = () => grid.focus();
+panel.host.addEventListener("keydown", (event) => { if (event.key === "Escape" && !event.defaultPrevented && panel.close()) event.preventDefault(); });
+
+filters.draw();
+const loading = load();
+session = await start();
+status = (await import("../shell.js")).status;
+await loading;
+follow();
+grid.refresh();
+if (document.activeElement === document.body && !panel.isOverlay && lines.order.length) grid.focus();

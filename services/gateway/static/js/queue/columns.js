@@ -1,0 +1,107 @@
+// What a row says, cell by cell: enough that four lines of five need not be opened.
+import { h, s } from "../dom.js";
+import { count, day, money, number, percent, total, unitWord, words } from "../format.js";
+import { reasonTag, verdictWord } from "../item/sections.js";
+import { isOpen } from "./lines.js";
+
+export const COLUMNS = [
+  { key: "pick", title: "Selected", hidden: true },
+  { key: "item", title: "Item, location", sort: "item" },
+  { key: "hand", title: "On hand", numeric: true },
+  { key: "cover", title: "Days of cover", numeric: true, sort: "cover" },
+  { key: "out", title: "Stock-out", numeric: true, sort: "stock_out" },
+  { key: "qty", title: "Order", numeric: true },
+  { key: "value", title: "Value, at risk", numeric: true, sort: "value" },
+  { key: "why", title: "Why you" },
+];
+export const DIRECTIONS = { risk: "descending", value: "descending", stock_out: "ascending", cover: "ascending", item: "ascending", issued: "descending" };
+const SOON_DAYS = 3; // a stock-out within three days is past help by an ordinary order of most suppliers
+
+const box = (index, content, extra = {}) => ({ index, className: `c-${COLUMNS[index].key}${COLUMNS[index].numeric ? " n" : ""}`, content: [content].flat(), ...extra });
+
+function pick(name, isSelected, isDisabled) {
+  return { index: 0, className: "pick c-pick", content: [h("span.tick", {}, h("input", { type: "checkbox", tabindex: -1, "aria-label": `Select ${name}`, checked: isSelected, disabled: isDisabled }))] };
+}
+
+/** Inventory position as a part of the order-up-to level, with a mark at the reorder point. */
+function coverBar(line) {
+  const [position, reorder, upTo] = [line.inventory_position, line.reorder_point, line.order_up_to].map((value) => (value === null || value === undefined ? null : Number(value)));
+  if (position === null || !(upTo > 0)) return null;
+  const share = (value) => Math.max(0, Math.min(1, value / upTo)) * 54;
+  const tone = reorder === null ? "g" : position < reorder / 2 ? "b" : position < reorder ? "w" : "g";
+  return s("svg.track", { viewBox: "0 0 54 6", "aria-hidden": "true" },
+    s("rect.bed", { x: 0.5, y: 0.5, width: 53, height: 5, rx: 2.5 }),
+    s(`rect.${tone}`, { width: Math.max(share(position), position > 0 ? 3 : 0), height: 6, rx: 3 }),
+    reorder === null ? null : s("rect.mark", { x: Math.min(52.5, share(reorder)), y: -3, width: 1.5, height: 12 }));
+}
+
+function stockOut(line, today) {
+  if (!line.stock_out_on) return h("div.out", {}, h("small", {}, "none in sight"));
+  const soon = today && (Date.parse(line.stock_out_on) - Date.parse(today)) / 86_400_000 <= SOON_DAYS;
+  const likely = line.stock_out_probability;
+  return h("div.out", {}, h(soon ? "b" : "b.later", {}, day(line.stock_out_on)), likely !== null && likely !== undefined ? h("small", {}, `${percent(likely)} likely`) : null);
+}
+
+const BUSY = { approve: "Approving …", amend: "Amending …", reject: "Rejecting …", snooze: "Snoozing …", undo: "Taking back …" };
+const SETTLED = { approved: "g", by_rule: "g", released: "g", amended: "g", rejected: "", snoozed: "a", superseded: "w", expired: "", withheld: "" };
+
+/** The last column: why a person is asked, or what became of the line. */
+function why(line) {
+  if (line.busy) return h("span.tag.a", {}, BUSY[line.busy]);
+  if (line.problem) return h("span.tag.b", { title: line.problem.detail }, line.problem.status === 412 ? "Changed meanwhile" : "Not recorded");
+  if (line.status === "pending") {
+    const [first, ...rest] = line.reasons ?? [];
+    const more = rest.length ? h("span.rest", { title: rest.map((reason) => reason.label).join(", ") }, `+${rest.length}`) : null;
+    return h("div.tags", {}, line.isFresh ? h("span.tag.a", {}, "Updated") : null, first ? reasonTag(first) : null, more);
+  }
+  const by = line.decided_by ? ` by ${line.decided_by}` : "";
+  const label = line.status === "snoozed" && line.snoozed_until ? `Snoozed to ${day(line.snoozed_until, { weekday: false })}` : words(verdictWord(line.status));
+  const tone = SETTLED[line.status] ?? "";
+  return h(`span.tag${tone ? `.${tone}` : ""}`, { title: `${label}${by}` }, label);
+}
+
+export function drawLine(line, { isSelected, today }) {
+  const name = line.item_name ?? line.sku;
+  const place = line.location_name ?? line.location;
+  const packs = line.packs && Number(line.pack) > 1 ? count(line.packs, "pack") : unitWord(line.unit, line.quantity);
+  const reorder = line.reorder_point === null ? "" : `Position ${number(line.inventory_position)}, reorder point ${number(line.reorder_point, 1)}, order up to ${number(line.order_up_to, 1)} ${unitWord(line.unit)}`;
+  return {
+    kind: "line",
+    selectable: true,
+    selected: isSelected,
+    classes: isOpen(line) && !line.busy ? [] : ["settled"],
+    cells: [
+      pick(`${name}, ${place}`, isSelected, !isOpen(line)),
+      box(1, [h("b", {}, name), h("small", {}, `${place} · ${line.sku}`)], { title: `${name} · ${place} · SKU ${line.sku}${line.supplier_name ? ` · ${line.supplier_name}` : ""}` }),
+      box(2, h("span.num", {}, number(line.on_hand))),
+      box(3, h("div.cover", {}, h("span.num", {}, number(line.days_of_cover, 1)), coverBar(line)), { title: reorder }),
+      box(4, stockOut(line, today)),
+      box(5, [h("b.qty", {}, number(line.quantity)), h("small", {}, packs)]),
+      box(6, [h("span.num", {}, money(line.value, line.currency)), Number(line.margin_at_risk) > 0 ? h("small", {}, `${money(line.margin_at_risk, line.currency)} at risk`) : null]),
+      box(7, why(line)),
+    ],
+  };
+}
+
+/** The heading of a supplier's lines, with what they add up to against the supplier's minimum. */
+export function drawGroup(group, lines, { isSelected, minimum }) {
+  const open = lines.filter(isOpen);
+  const value = total(open.map((line) => line.value));
+  const share = minimum > 0 ? Math.min(1, value / minimum) : null;
+  const bar = share === null ? null : s("svg.bar", { viewBox: "0 0 88 6", "aria-hidden": "true" }, s("rect.bed", { x: 0.5, y: 0.5, width: 87, height: 5, rx: 2.5 }), s(`rect.${share >= 1 ? "g" : "w"}`, { width: Math.max(3, share * 88), height: 6, rx: 3 }));
+  const words_ = minimum > 0 ? (share >= 1 ? `minimum ${money(minimum, group.currency, 0)} met` : `${money(minimum - value, group.currency, 0)} below the minimum of ${money(minimum, group.currency, 0)}`) : "";
+  return {
+    kind: "group",
+    selectable: true,
+    selected: isSelected,
+    cells: [
+      pick(`all lines of ${group.name}`, isSelected, !open.length),
+      { index: 1, span: 4, className: "group-name", content: [h("span", {}, h("b", {}, group.name), h("span.faint", {}, `  ${count(open.length, "line")}`))] },
+      { index: 5, span: 3, className: "group-total", content: [h("div.totals", {}, bar, words_ ? h("span", {}, words_) : null, h("b", {}, money(value, group.currency)))] },
+    ],
+  };
+}
+
+export function drawWaiting() {
+  return { kind: "waiting", selectable: false, cells: COLUMNS.map((_, index) => box(index, index ? h("span.skeleton") : "")) };
+}

@@ -1,0 +1,99 @@
+// Chips and fields above the queue. What is chosen is in the address, so a link shows a colleague the same lines.
+import { h } from "../dom.js";
+import { number } from "../format.js";
+
+const NAMES = ["status", "reason", "supplier", "location", "category", "abc_class", "q", "min_value", "sort", "group"];
+const NARROWING = ["reason", "supplier", "location", "category", "abc_class", "q", "min_value"];
+const REASON_CHIPS_MAX = 4;
+const STATUSES = [["", "Waiting"], ["snoozed", "Snoozed"], ["approved", "Approved"], ["amended", "Amended"], ["rejected", "Rejected"], ["by_rule", "Approved by rule"], ["released", "Sent"], ["all", "All lines"]];
+const SORTS = [["", "Money at risk"], ["value", "Value"], ["stock_out", "Stock-out first"], ["cover", "Least cover"], ["item", "Item name"], ["issued", "Newest"]];
+
+export class Filters {
+  constructor(host, onChange) {
+    Object.assign(this, { host, onChange, isOpen: false, news: 0, summary: null });
+    this.read();
+    addEventListener("popstate", () => { this.read(); this.onChange(); });
+  }
+
+  read() {
+    const query = new URLSearchParams(location.search);
+    this.values = Object.fromEntries(NAMES.map((name) => [name, query.get(name) ?? ""]));
+    this.isOpen ||= ["supplier", "location", "category", "abc_class", "q", "min_value", "status"].some((name) => this.values[name]);
+  }
+
+  /** What the API is asked: everything but the grouping, which is a matter of this page. */
+  query() {
+    const { group, ...asked } = this.values;
+    return { ...asked, status: asked.status || "pending" };
+  }
+
+  get isNarrowed() {
+    return NARROWING.some((name) => this.values[name]);
+  }
+
+  set(values, { quiet = false } = {}) {
+    Object.assign(this.values, values);
+    const query = new URLSearchParams(location.search);
+    for (const name of NAMES) { if (this.values[name]) query.set(name, this.values[name]); else query.delete(name); }
+    const text = query.toString();
+    history.replaceState(null, "", text ? `${location.pathname}?${text}` : location.pathname);
+    if (!quiet) this.onChange();
+  }
+
+  clear() {
+    this.set(Object.fromEntries(NARROWING.map((name) => [name, ""])));
+  }
+
+  /** Remember which line is open, without asking for the list again. */
+  point(id) {
+    const query = new URLSearchParams(location.search);
+    if (id) query.set("line", id);
+    else query.delete("line");
+    history.replaceState(null, "", `${location.pathname}?${query}`);
+  }
+
+  focusSearch() {
+    this.isOpen = true;
+    this.draw();
+    this.host.querySelector(".find-lines").select();
+  }
+
+  #chip(words, amount, isOn, run) {
+    return h("button.chip", { type: "button", "aria-pressed": String(isOn), onclick: run }, words, amount === null || amount === undefined ? null : [" ", h("b", {}, number(amount, 0))]);
+  }
+
+  #select(name, label, options, any) {
+    const value = this.values[name];
+    const known = options.some(([code]) => code === value) ? options : [...options, [value, value]];
+    return h(`select${value ? ".on" : ""}`, { "aria-label": label, onchange: (event) => this.set({ [name]: event.target.value }) }, any ? h("option", { value: "", selected: !value }, any) : null, ...known.filter(([code]) => !any || code).map(([code, words]) => h("option", { value: code, selected: code === value }, words)));
+  }
+
+  /** `showNews` is called by the pill. */
+  draw(summary = this.summary, news = this.news, showNews = this.showNews) {
+    Object.assign(this, { summary, news, showNews });
+    const focusedName = this.host.contains(document.activeElement) ? (document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent) : null;
+    const reasons = (summary?.by_reason ?? []).slice().sort((a, b) => b.count - a.count);
+    const shown = reasons.slice(0, REASON_CHIPS_MAX);
+    const chosen = reasons.find((reason) => reason.code === this.values.reason);
+    if (chosen && !shown.includes(chosen)) shown.push(chosen);
+    const all = !this.values.reason && summary && !this.isNarrowed ? summary.waiting : null;
+    const chips = [
+      this.#chip("All", all, !this.values.reason, () => this.set({ reason: "" })),
+      ...shown.map((reason) => this.#chip(reason.label, reason.count, this.values.reason === reason.code, () => this.set({ reason: this.values.reason === reason.code ? "" : reason.code }))),
+      this.#chip("Group by supplier", null, this.values.group === "supplier", () => this.set({ group: this.values.group ? "" : "supplier" })),
+      h("button.chip", { type: "button", "aria-expanded": String(this.isOpen), onclick: () => { this.isOpen = !this.isOpen; this.draw(); } }, "Filters"),
+    ];
+    const fields = this.isOpen ? [
+      h("input.find-lines", { type: "search", "aria-label": "Find in the queue", placeholder: "Name, SKU or location", value: this.values.q, oninput: (event) => { clearTimeout(this.timer); this.timer = setTimeout(() => this.set({ q: event.target.value.trim() }), 200); }, onkeydown: (event) => { if (event.key === "Enter" || event.key === "ArrowDown") { event.preventDefault(); this.onLeave?.(); } if (event.key === "Escape") { this.set({ q: "" }); this.onLeave?.(); } } }),
+      this.#select("status", "Status", STATUSES),
+      this.#select("supplier", "Supplier", (summary?.by_supplier ?? []).filter((entry) => entry.supplier).map((entry) => [entry.supplier, `${entry.supplier_name ?? entry.supplier} (${entry.count})`]), "Any supplier"),
+      this.#select("location", "Location", (summary?.by_location ?? []).map((entry) => [entry.location, `${entry.location_name ?? entry.location} (${entry.count})`]), "Any location"),
+      this.#select("category", "Category", (summary?.by_category ?? []).filter((entry) => entry.category).map((entry) => [entry.category, `${entry.category} (${entry.count})`]), "Any category"),
+      this.#select("sort", "Sort by", SORTS),
+      this.isNarrowed ? h("button.link", { type: "button", onclick: () => this.clear() }, "Clear filters") : null,
+    ] : [];
+    const pill = news ? h("div.end", {}, h("button.chip.pill", { type: "button", onclick: () => this.showNews() }, `${number(news, 0)} new`)) : null;
+    this.host.replaceChildren(...[...chips, ...fields, pill].filter(Boolean));
+    if (focusedName) [...this.host.children].find((child) => (child.getAttribute("aria-label") ?? child.textContent) === focusedName)?.focus();
+  }
+}

@@ -1,0 +1,224 @@
+// A virtual grid after the APG "grid" pattern: one tab stop, arrows move between cells, only rows in sight are in the page.
+import { h } from "../dom.js";
+
+const OVERSCAN = 6;
+
+export class Grid {
+  /**
+   * `columns`: [{key, title, numeric, sort}]; `source`: {count(), draw(index) -> {kind, cells, selected, classes, label, key}};
+   * `on`: {activate(index), open(index), toggle(index, on), sort(name)}.
+   */
+  constructor({ label, columns, source, on, rowHeight }) {
+    Object.assign(this, { columns, source, on, rowHeight });
+    this.active = 0;
+    this.column = 1;
+    this.anchor = null;
+    this.rows = new Map();
+    this.headRow = this.#head();
+    this.canvas = h("div.canvas", { role: "rowgroup" });
+    this.viewport = h("div.viewport", { role: "presentation" }, this.canvas);
+    this.element = h("div.grid", { role: "grid", "aria-label": label, "aria-multiselectable": "true", "aria-colcount": columns.length }, h("div", { role: "rowgroup" }, this.headRow), this.viewport);
+    this.viewport.addEventListener("scroll", () => this.#soon());
+    this.element.addEventListener("keydown", (event) => this.#key(event));
+    this.canvas.addEventListener("click", (event) => this.#click(event));
+    this.canvas.addEventListener("focusin", (event) => this.#focused(event));
+    new ResizeObserver(() => this.#soon()).observe(this.viewport);
+  }
+
+  #head() {
+    const cells = this.columns.map((column, index) => {
+      const inner = column.sort ? h("button", { type: "button", tabindex: -1, onclick: () => this.on.sort(column.sort) }, column.title) : column.hidden ? h("span.sr", {}, column.title) : column.title;
+      return h(`div.cell.c-${column.key}${column.numeric ? ".n" : ""}`, { role: "columnheader", "aria-colindex": index + 1, tabindex: -1 }, inner);
+    });
+    return h("div.row.headrow", { role: "row", "aria-rowindex": 1 }, ...cells);
+  }
+
+  /** Say by what the rows are sorted: in words for a screen reader, with an arrow for the eye. */
+  sortedBy(name, directions) {
+    this.columns.forEach((column, index) => {
+      if (!column.sort) return;
+      const cell = this.headRow.children[index];
+      const isSorted = column.sort === name;
+      if (isSorted) cell.setAttribute("aria-sort", directions[name]);
+      else cell.removeAttribute("aria-sort");
+      cell.firstChild.textContent = column.title + (isSorted ? (directions[name] === "ascending" ? " ↑" : " ↓") : "");
+    });
+  }
+
+  /** Draw again what is in sight, keeping focus and place. */
+  refresh() {
+    const count = this.source.count();
+    this.element.setAttribute("aria-rowcount", count + 1);
+    this.canvas.style.height = `${count * this.rowHeight}px`;
+    if (this.active >= count) this.active = Math.max(0, count - 1);
+    this.#draw(true);
+  }
+
+  refreshRow(index) {
+    if (this.rows.has(index)) this.#fill(index);
+  }
+
+  #soon() {
+    this.frame ??= requestAnimationFrame(() => { this.frame = null; this.#draw(false); });
+  }
+
+  #draw(all) {
+    const count = this.source.count();
+    const first = Math.max(0, Math.floor(this.viewport.scrollTop / this.rowHeight) - OVERSCAN);
+    const last = Math.min(count, Math.ceil((this.viewport.scrollTop + this.viewport.clientHeight) / this.rowHeight) + OVERSCAN);
+    const isWanted = (index) => (index >= first && index < last) || (index === this.active && index < count);
+    for (const [index, element] of this.rows) if (!isWanted(index)) { element.remove(); this.rows.delete(index); }
+    const wanted = new Set(Array.from({ length: Math.max(0, last - first) }, (_, offset) => first + offset));
+    if (count) wanted.add(this.active);
+    for (const index of wanted) {
+      if (!this.rows.has(index)) this.#add(index);
+      else if (all) this.#fill(index);
+    }
+  }
+
+  #add(index) {
+    const element = h("div.row", { role: "row" });
+    element.style.transform = `translateY(${index * this.rowHeight}px)`;
+    this.rows.set(index, element);
+    this.#fill(index);
+    // Rows stand in the page in their order, so that a screen reader that walks the page meets them in order.
+    const after = [...this.canvas.children].find((other) => Number(other.dataset.index) > index);
+    this.canvas.insertBefore(element, after ?? null);
+  }
+
+  #fill(index) {
+    const element = this.rows.get(index);
+    const row = this.source.draw(index);
+    element.className = ["row", row.kind, ...(row.classes ?? []), index === this.active ? "active" : ""].join(" ").trim();
+    element.dataset.index = index;
+    element.setAttribute("aria-rowindex", index + 2);
+    if (row.selectable) element.setAttribute("aria-selected", String(row.selected));
+    else element.removeAttribute("aria-selected");
+    while (element.children.length > row.cells.length) element.lastChild.remove();
+    row.cells.forEach((cell, position) => {
+      let box = element.children[position];
+      if (!box) { box = h("div", { role: "gridcell" }); element.append(box); }
+      box.className = `cell ${cell.className}`;
+      box.setAttribute("aria-colindex", cell.index + 1);
+      if (cell.span) box.setAttribute("aria-colspan", cell.span);
+      else box.removeAttribute("aria-colspan");
+      if (cell.title) box.title = cell.title;
+      else box.removeAttribute("title");
+      box.tabIndex = index === this.active && position === this.#columnIn(row.cells.length) ? 0 : -1;
+      box.replaceChildren(...cell.content);
+    });
+  }
+
+  #columnIn(length) {
+    return Math.min(this.column, length - 1);
+  }
+
+  /** Make a row the active one. `focus` moves the keyboard there too. */
+  activate(index, { focus = false, tell = true } = {}) {
+    const count = this.source.count();
+    if (!count) return;
+    const before = this.active;
+    this.active = Math.max(0, Math.min(count - 1, index));
+    this.#reveal(this.active);
+    this.#draw(false);
+    if (before !== this.active) this.refreshRow(before);
+    this.refreshRow(this.active);
+    if (focus) this.focus();
+    if (tell && before !== this.active) this.on.activate(this.active);
+  }
+
+  focus() {
+    const row = this.rows.get(this.active);
+    row?.children[this.#columnIn(row.children.length)]?.focus({ preventScroll: true });
+  }
+
+  get hasFocus() {
+    return this.element.contains(document.activeElement);
+  }
+
+  #reveal(index) {
+    const top = index * this.rowHeight;
+    const bottom = top + this.rowHeight;
+    if (top < this.viewport.scrollTop) this.viewport.scrollTop = top;
+    else if (bottom > this.viewport.scrollTop + this.viewport.clientHeight) this.viewport.scrollTop = bottom - this.viewport.clientHeight;
+  }
+
+  #focused(event) {
+    const cell = event.target.closest("[role=gridcell]");
+    const row = cell?.parentElement;
+    if (!row) return;
+    const index = Number(row.dataset.index);
+    this.column = [...row.children].indexOf(cell);
+    if (index !== this.active) this.activate(index);
+  }
+
+  #click(event) {
+    const cell = event.target.closest("[role=gridcell]");
+    if (!cell) return;
+    const index = Number(cell.parentElement.dataset.index);
+    this.column = [...cell.parentElement.children].indexOf(cell);
+    const from = this.anchor ?? this.active;
+    this.activate(index, { focus: true });
+    if (cell.classList.contains("pick") && event.shiftKey) for (let each = Math.min(from, index); each <= Math.max(from, index); each += 1) this.on.toggle(each, true);
+    else if (cell.classList.contains("pick")) this.on.toggle(index);
+    else this.on.open(index, { byMouse: true });
+    this.anchor = index;
+  }
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) {
+      if (!event.altKey && event.key === "Home") return this.#take(event, () => this.activate(0, { focus: true }));
+      if (!event.altKey && event.key === "End") return this.#take(event, () => this.activate(this.source.count() - 1, { focus: true }));
+      return undefined;
+    }
+    if (event.target.closest(".headrow")) return this.#headKey(event);
+    const page = Math.max(1, Math.floor(this.viewport.clientHeight / this.rowHeight) - 1);
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page }[event.key];
+    if (step) {
+      return this.#take(event, () => {
+        if (step === -1 && this.active === 0 && !event.shiftKey) return this.headRow.children[this.column]?.focus();
+        if (event.shiftKey) this.on.toggle(this.active, true);
+        this.activate(this.active + step, { focus: true });
+        if (event.shiftKey) this.on.toggle(this.active, true);
+        return undefined;
+      });
+    }
+    const sideways = { ArrowLeft: -1, ArrowRight: 1, Home: -99, End: 99 }[event.key];
+    if (sideways) return this.#take(event, () => this.#moveColumn(sideways));
+    if (event.key === " ") return this.#take(event, () => this.on.toggle(this.active));
+    if (event.key === "Enter") return this.#take(event, () => this.on.open(this.active, {}));
+    return undefined;
+  }
+
+  #moveColumn(by) {
+    const row = this.rows.get(this.active);
+    let next = this.#columnIn(row.children.length);
+    const towards = Math.sign(by);
+    for (let left = Math.abs(by); left > 0; left -= 1) {
+      let step = next + towards;
+      while (row.children[step] && row.children[step].offsetParent === null) step += towards; // hidden at this width
+      if (!row.children[step]) break;
+      next = step;
+    }
+    this.column = next;
+    this.refreshRow(this.active);
+    this.focus();
+  }
+
+  #headKey(event) {
+    const cells = [...this.headRow.children].filter((cell) => cell.offsetParent !== null);
+    const at = cells.indexOf(event.target.closest(".cell"));
+    const sideways = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+    if (sideways) return this.#take(event, () => { cells[at + sideways]?.focus(); });
+    if (event.key === "ArrowDown") return this.#take(event, () => { this.column = [...this.headRow.children].indexOf(cells[at]); this.refreshRow(this.active); this.focus(); });
+    const sort = this.columns[[...this.headRow.children].indexOf(cells[at])]?.sort;
+    if ((event.key === "Enter" || event.key === " ") && sort) return this.#take(event, () => this.on.sort(sort));
+    return undefined;
+  }
+
+  #take(event, run) {
+    event.preventDefault();
+    event.stopPropagation();
+    run();
+  }
+}

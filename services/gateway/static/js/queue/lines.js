@@ -1,0 +1,88 @@
+// The lines of the queue as this page knows them: loaded in pages, changed in place, never reordered behind a person's back.
+import { get, withQuery } from "../api.js";
+
+const FIRST = 50; // one screen and a half: the first paint does not wait for a big answer
+const NEXT = 200; // the API's largest page
+const LINES_MAX = 5000;
+
+export const isOpen = (line) => line.status === "pending" || line.status === "snoozed";
+
+export class Lines {
+  constructor() {
+    this.byId = new Map();
+    this.order = [];
+    this.entries = []; // what the grid shows: {kind: "line", id} | {kind: "group", …} | {kind: "waiting"}
+    this.total = 0;
+    this.selected = new Set();
+    this.grouped = false;
+    this.serial = 0;
+    this.isComplete = false;
+  }
+
+  /** Load from the start. `onPage` runs after each page; the promise ends when all are in or a newer load began. */
+  async load(query, onPage) {
+    const mine = (this.serial += 1);
+    let cursor = null;
+    let isFirst = true;
+    do {
+      const answer = await get(withQuery("/v1/recommendations", { ...query, limit: isFirst ? FIRST : NEXT, cursor }));
+      if (mine !== this.serial) return;
+      if (isFirst) { this.byId.clear(); this.order = []; this.isComplete = false; }
+      for (const line of answer.items) {
+        if (!this.byId.has(line.recommendation_id)) this.order.push(line.recommendation_id);
+        this.byId.set(line.recommendation_id, line);
+      }
+      cursor = answer.next_cursor ?? null;
+      this.total = Math.max(answer.total ?? 0, this.order.length);
+      this.isComplete = !cursor || this.order.length >= LINES_MAX;
+      if (isFirst) for (const id of [...this.selected]) if (!this.byId.has(id)) this.selected.delete(id);
+      this.arrange();
+      onPage(isFirst);
+      isFirst = false;
+    } while (!this.isComplete);
+  }
+
+  /** Lay out what the grid shows; with groups, suppliers stand in the order of their most urgent line. */
+  arrange() {
+    const waiting = this.isComplete ? 0 : Math.max(0, Math.min(this.total, LINES_MAX) - this.order.length);
+    if (!this.grouped) {
+      this.entries = this.order.map((id) => ({ kind: "line", id }));
+    } else {
+      const groups = new Map();
+      for (const id of this.order) {
+        const line = this.byId.get(id);
+        const key = line.supplier ?? "";
+        if (!groups.has(key)) groups.set(key, { kind: "group", supplier: key, name: line.supplier_name ?? (key || "No supplier"), currency: line.currency, ids: [] });
+        groups.get(key).ids.push(id);
+      }
+      this.entries = [...groups.values()].flatMap((group) => [group, ...group.ids.map((id) => ({ kind: "line", id }))]);
+    }
+    for (let index = 0; index < waiting; index += 1) this.entries.push({ kind: "waiting" });
+  }
+
+  at(index) {
+    const entry = this.entries[index];
+    return entry?.kind === "line" ? this.byId.get(entry.id) : null;
+  }
+
+  indexOf(id) {
+    return this.entries.findIndex((entry) => entry.kind === "line" && entry.id === id);
+  }
+
+  /** Put news over what is known of a line. Returns whether the line is here. */
+  merge(id, news) {
+    const line = this.byId.get(id);
+    if (!line) return false;
+    this.byId.set(id, { ...line, ...news });
+    return true;
+  }
+
+  toggle(id, on = !this.selected.has(id)) {
+    if (on && isOpen(this.byId.get(id))) this.selected.add(id);
+    else this.selected.delete(id);
+  }
+
+  selectedLines() {
+    return this.order.filter((id) => this.selected.has(id)).map((id) => this.byId.get(id));
+  }
+}

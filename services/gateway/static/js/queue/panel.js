@@ -1,0 +1,127 @@
+// The panel beside the queue: it follows the active line, remembers what it has read, and holds the four decisions.
+import { get, withQuery } from "../api.js";
+import { h, icon } from "../dom.js";
+import { instant, words } from "../format.js";
+import { ask, evidence, facts, openExceptions, pastDecisions, pictures, steps, verdictWord } from "../item/sections.js";
+import { failed, notice } from "../states.js";
+import { isOpen } from "./lines.js";
+import { Stepper } from "./stepper.js";
+
+const FOLLOW_WAIT_MS = 90; // while j is held down, rows fly by: only the one that stays is read
+const KEPT_MAX = 60;
+
+export class Panel {
+  /** `actions`: {approve, amend(quantity, reason), reject, snooze, undo, reasons(), canDecide()}. */
+  constructor(host, actions) {
+    Object.assign(this, { host, actions, kept: new Map(), line: null, stepper: null });
+    this.scroll = h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Why this quantity" });
+    this.decide = h("div.decide");
+  }
+
+  get isOverlay() {
+    return matchMedia("(max-width: 1180px)").matches;
+  }
+
+  open() {
+    if (!this.isOverlay) return;
+    this.returnTo = document.activeElement;
+    this.host.classList.add("open");
+    this.scroll.focus();
+  }
+
+  close() {
+    if (!this.host.classList.contains("open")) return false;
+    this.host.classList.remove("open");
+    this.returnTo?.focus?.();
+    return true;
+  }
+
+  forget(id) {
+    this.kept.delete(id);
+  }
+
+  /** Show a line. Its own numbers are there at once; history, fan and derivation follow when they are read. */
+  show(line, { again = false } = {}) {
+    const isSame = this.line && line && this.line.recommendation_id === line.recommendation_id;
+    if (isSame && !again && this.line === line) return;
+    this.line = line;
+    if (!line) return this.#nothing();
+    const detail = this.kept.get(line.recommendation_id);
+    if (!isSame) this.scroll.scrollTop = 0;
+    this.#draw(line, detail);
+    if (detail) return undefined;
+    clearTimeout(this.timer);
+    this.abort?.abort();
+    this.timer = setTimeout(() => this.#read(line), FOLLOW_WAIT_MS);
+    return undefined;
+  }
+
+  async #read(line) {
+    this.abort = new AbortController();
+    const id = line.recommendation_id;
+    try {
+      const detail = await get(withQuery(`/v1/items/${encodeURIComponent(line.sku)}/${encodeURIComponent(line.location)}`, { recommendation_id: id }), { signal: this.abort.signal });
+      this.kept.set(id, detail);
+      if (this.kept.size > KEPT_MAX) this.kept.delete(this.kept.keys().next().value);
+      if (this.line?.recommendation_id === id) this.#draw(this.line, detail);
+    } catch (problem) {
+      if (problem.name === "AbortError" || this.line?.recommendation_id !== id) return;
+      this.body?.replaceChildren(failed("The reasoning could not be read", problem, () => this.#read(line)));
+    }
+  }
+
+  #nothing() {
+    this.stepper = null;
+    this.scroll.replaceChildren(h("div.state", {}, icon("check", 30), h("h2", {}, "No line chosen"), h("p", {}, "Choose a line on the left, and the whole argument for its quantity appears here.")));
+    this.host.replaceChildren(this.scroll);
+  }
+
+  #draw(line, detail) {
+    const item = detail?.item;
+    const place = [`SKU ${line.sku}`, line.location_name ?? line.location, line.supplier_name].filter(Boolean).join(" · ");
+    const title = h("h2", {}, h("button.plain.close", { type: "button", "aria-label": "Close", onclick: () => this.close() }, icon("close", 16)), line.item_name ?? line.sku);
+    this.body = h("div", {}, ...(detail ? this.#argument(line, detail) : [h("p.muted", {}, "Reading the history and the derivation …")]));
+    this.scroll.replaceChildren(title, h("p.meta", {}, place, " · ", h("a", { href: `/items/${encodeURIComponent(line.sku)}/${encodeURIComponent(line.location)}` }, "item page")), ...this.#notices(line), ask(line), facts(detail, line), this.body);
+    this.#buttons(line, item);
+    if (this.scroll.parentElement !== this.host) this.host.replaceChildren(this.scroll, this.decide);
+    else if (this.decide.parentElement !== this.host) this.host.append(this.decide);
+  }
+
+  #argument(line, detail) {
+    const zone = detail.item?.time_zone;
+    const width = Math.max(320, this.scroll.clientWidth - 38);
+    return [pictures(detail, line, width), steps(detail.steps), pastDecisions(detail.past_decisions, line.unit, zone), openExceptions(detail.exceptions), evidence(detail.evidence, line)];
+  }
+
+  #notices(line) {
+    const boxes = [];
+    if (line.problem) boxes.push(notice("bad", line.problem.status === 412 ? "Someone was faster." : "Not recorded.", line.problem.detail));
+    if (line.isFresh && isOpen(line)) boxes.push(notice("info", "Updated.", "The plan was computed again while you were here; these are the new numbers."));
+    if (!isOpen(line) && !line.busy) boxes.push(notice(line.status === "rejected" ? "" : "good", `${words(verdictWord(line.status))}${line.decided_by ? ` by ${line.decided_by}` : ""}${line.decided_at ? `, ${instant(line.decided_at)}` : ""}.`, line.decision_reason ? `Reason: ${words(line.decision_reason).toLowerCase()}.` : ""));
+    return boxes.map((box) => { box.classList.add("spaced"); return box; });
+  }
+
+  #buttons(line, item) {
+    const can = this.actions.canDecide();
+    const key = (letter) => h("kbd", { "aria-hidden": "true" }, letter);
+    if (!isOpen(line)) {
+      this.stepper = null;
+      const undo = line.undo_until && Date.parse(line.undo_until) > Date.now() - 2000;
+      this.decide.replaceChildren(h("div.acts", {}, undo ? h("button.btn", { type: "button", onclick: () => this.actions.undo() }, "Undo", key("U")) : h("span.muted", {}, "This line is decided.")));
+      return;
+    }
+    // A half-typed amendment survives a redraw of the same version: the person's work is not ours to drop.
+    if (!this.stepper || this.stepper.line.recommendation_id !== line.recommendation_id || this.stepper.line.version !== line.version || this.stepper.moq !== item?.moq) {
+      const before = this.stepper;
+      this.stepper = new Stepper({ line, moq: item?.moq, submit: this.actions.amend, reasons: () => this.actions.reasons("amend") });
+      this.stepper.onLeave = this.actions.leave;
+      if (before?.line.recommendation_id === line.recommendation_id && before.line.version === line.version && before.isChanged) this.stepper.input.value = before.input.value;
+      const acts = h("div.acts", {},
+        h("button.btn.p", { type: "button", disabled: !can, onclick: () => this.actions.approve() }, "Countersign", key("A")),
+        h("button.btn", { type: "button", disabled: !can, onclick: () => (this.stepper.isChanged ? this.stepper.send() : this.stepper.focus()) }, "Amend", key("E")),
+        h("button.btn", { type: "button", disabled: !can, onclick: () => this.actions.reject() }, "Reject", key("R")),
+        h("button.btn", { type: "button", disabled: !can, onclick: () => this.actions.snooze() }, "Snooze", key("S")));
+      this.decide.replaceChildren(...(can ? [this.stepper.element, acts] : [h("p.muted", {}, "Your role reads this line and cannot decide it. A planner or an approver can."), acts]));
+    }
+  }
+}

@@ -1,0 +1,18 @@
+// The two questions a decision can ask: why not, and until when.
+import { askReason } from "../dialog.js";
+import { h } from "../dom.js";
+import { day, plusDays } from "../format.js";
+
+export const askReject = (lead, reasons) => askReason("Reject", `${lead}. The line leaves the queue; the reason teaches the next plan.`, reasons, { yes: "Reject" });
+
+const CHOICES = [["Tomorrow", 1], ["In 2 days", 2], ["In 3 days", 3], ["In a week", 7]];
+
+/** Days are business days of the location, counted from the last one that closed. */
+export function askSnooze(lead, reasons, today) {
+  const from = today ?? new Date().toISOString().slice(0, 10);
+  const field = h("input", { type: "date", id: "snooze-until", min: plusDays(from, 1), value: plusDays(from, 1), required: true, autofocus: true });
+  const quick = h("div.chips", {}, ...CHOICES.map(([words, days]) => h("button.chip", { type: "button", onclick: () => { field.value = plusDays(from, days); } }, words, " ", h("b", {}, day(plusDays(from, days), { weekday: false })))));
+  quick.classList.add("flush");
+  const extra = [h("div.field", {}, h("label", { for: "snooze-until" }, "Until"), quick, field)];
+  return askReason("Snooze", `${lead}. It comes back on that day, or earlier when the plan changes.`, reasons, { yes: "Snooze", extra, collect: () => ({ snooze_until: field.value }), reasonRequired: reasons.length > 0 });
+}

@@ -1,0 +1,120 @@
+// The frame around every page: who, theme, live status, counters, keys, search.
+import { announce } from "./announce.js";
+import { get, remove, whoAmI } from "./api.js";
+import { open } from "./dialog.js";
+import { byId, h } from "./dom.js";
+import { count, day, instant, number, utc } from "./format.js";
+import { command, listed, singleKeysOn, switchSingleKeys } from "./keys.js";
+import * as live from "./live.js";
+import { places, showPalette } from "./palette.js";
+
+const YEAR_SECONDS = 31_536_000;
+let status = null;
+
+/** The theme is a cookie, so that the server draws the page in it and nothing flashes. */
+export function setTheme(name) {
+  if (name) document.documentElement.dataset.theme = name;
+  else delete document.documentElement.dataset.theme;
+  document.cookie = `countersign_theme=${name}; path=/; max-age=${name ? YEAR_SECONDS : 0}; samesite=lax`;
+  for (const button of document.querySelectorAll(".theme-choice button, #theme button")) button.setAttribute("aria-pressed", String(button.value === name));
+}
+export const theme = () => document.documentElement.dataset.theme ?? "";
+
+export async function showKeys() {
+  const groups = Map.groupBy ? Map.groupBy(listed(), (entry) => entry.group) : listed().reduce((map, entry) => map.set(entry.group, [...(map.get(entry.group) ?? []), entry]), new Map());
+  await open("Keyboard shortcuts", (finish, id) => [
+    h("div.body", {}, h("h2", { id }, "Keyboard shortcuts"), h("p.lead", {}, "Every key is also a button on the page."),
+      ...[...groups].map(([name, entries]) => [h("h3", {}, name), h("dl.keys", {}, ...entries.map((entry) => h("div", {}, h("dt", {}, entry.words), h("dd", {}, ...entry.key.split(" ").flatMap((part, index) => [index ? " " : null, h("kbd", {}, label(part))])))))]),
+      h("label.field", {}, h("span", {}, h("input", { type: "checkbox", checked: singleKeysOn(), onchange: (event) => switchSingleKeys(event.target.checked) }), " Single-key shortcuts are on"))),
+    h("div.buttons", {}, h("button.btn", { type: "button", autofocus: true, onclick: () => finish(null) }, "Close")),
+  ], { wide: true });
+}
+
+const NAMES = { ArrowDown: "↓", ArrowUp: "↑", Enter: "↵", " ": "Space", Escape: "Esc" };
+const label = (key) => (NAMES[key] ?? key).split("+").map((part) => (part.length === 1 ? part.toUpperCase() : part.replace(/^./, (letter) => letter.toUpperCase()))).join(" ");
+
+const LIVE = {
+  connecting: ["", "Connecting …"],
+  live: ["ok", "Live"],
+  paused: ["warn", "Paused · checking every 10 s"],
+  offline: ["bad", "No connection"],
+};
+
+function showLive(state) {
+  const [tone, words] = LIVE[state];
+  const upTo = status?.sales_up_to && state === "live" ? ` · sales up to ${instant(status.sales_up_to, null, { date: false, seconds: true })}` : "";
+  byId("live-dot").className = `dot ${tone}`;
+  byId("live-words").textContent = words + upTo;
+  byId("live").title = status?.sales_up_to ? `Sales up to ${utc(status.sales_up_to)}` : words;
+}
+
+function showBanner(state) {
+  const down = (status?.services ?? []).filter((service) => !service.ready).map((service) => service.name);
+  const banner = byId("banner");
+  const say = (tone, title, sentence) => banner.replaceChildren(h(`div.notice.${tone}`, {}, h("div", {}, h("b", {}, title), " ", sentence)));
+  if (state === "offline") say("bad", "The gateway does not answer.", "What you see is as of the last answer and cannot be decided on now. This page tries again every 10 seconds.");
+  else if (down.length) say("warn", `${down.join(", ").replace(/^./, (letter) => letter.toUpperCase())} ${down.length > 1 ? "do" : "does"} not answer.`, down.includes("approvals") ? "You can read everything; decisions are refused until it is back." : "Parts of a line may be missing until it is back; decisions still work.");
+  else banner.replaceChildren();
+}
+
+let state = "connecting";
+function showStatus(next) {
+  if (next) status = next;
+  if (!status) return;
+  live.learnClock(next?.now);
+  for (const place of document.querySelectorAll("[data-counter]")) {
+    const value = status.counts?.[place.dataset.counter];
+    place.textContent = value ? number(value, 0) : "";
+  }
+  byId("place").textContent = status.business_date ? `Business day ${day(status.business_date, { year: true })}` : "";
+  const run = status.last_run;
+  byId("live-run").textContent = run ? `Plan for ${day(run.business_date)}: ${count(run.items ?? (run.proposed ?? 0) + (run.withheld ?? 0), "item")}` : "No plan has run yet";
+  showLive(state);
+  showBanner(state);
+}
+
+export async function refreshStatus() {
+  try {
+    showStatus(await get("/v1/status"));
+  } catch (problem) {
+    if (problem.isUnreachable) { state = "offline"; showLive(state); showBanner(state); }
+  }
+  return status;
+}
+
+function wireMenu() {
+  const rail = byId("rail");
+  const menu = byId("menu");
+  const toggle = (isOpen) => { rail.classList.toggle("open", isOpen); menu.setAttribute("aria-expanded", String(isOpen)); if (isOpen) rail.querySelector("a").focus(); };
+  menu.addEventListener("click", () => toggle(!rail.classList.contains("open")));
+  document.addEventListener("click", (event) => { if (!rail.contains(event.target) && !menu.contains(event.target)) toggle(false); });
+  rail.addEventListener("keydown", (event) => { if (event.key === "Escape" && rail.classList.contains("open")) { toggle(false); menu.focus(); } });
+}
+
+function wireAccount() {
+  const account = byId("account");
+  document.addEventListener("click", (event) => { if (!account.contains(event.target)) account.open = false; });
+  account.addEventListener("keydown", (event) => { if (event.key === "Escape" && account.open) { account.open = false; account.querySelector("summary").focus(); } });
+  byId("theme").addEventListener("click", (event) => { if (event.target.matches("button")) setTheme(event.target.value); });
+  byId("sign-out").addEventListener("click", async () => { await remove("/v1/session", { keepSession: true }).catch(() => null); location.assign("/sign-in"); });
+}
+
+/** Start the frame; a page module calls it once, then draws itself. Resolves with the session. */
+export async function start() {
+  setTheme(theme());
+  wireMenu();
+  wireAccount();
+  byId("find").addEventListener("click", showPalette);
+  byId("keys").addEventListener("click", showKeys);
+  command("ctrl+k", "Search and commands", showPalette);
+  command("?", "Show these keys", showKeys);
+  for (const [name, path, key] of places) command(key, name, () => location.assign(path), { group: "Go to" });
+  live.on("state", (change) => { state = change.state; showLive(state); showBanner(state); if (change.before !== "connecting") announce(change.state === "live" ? "Live again." : "Live updates are paused."); if (change.state === "live" && change.before !== "connecting") refreshStatus(); });
+  live.on("polled", showStatus);
+  live.on("status", (part) => showStatus({ ...status, ...part, counts: { ...status?.counts, ...part.counts } }));
+  live.start();
+  const [session] = await Promise.all([whoAmI(), refreshStatus()]);
+  return session;
+}
+
+export { status };
