@@ -120,6 +120,11 @@ def _as_conflict(candidate: Candidate, first: Known, event_hash: UUID, entry_id:
         candidate.draft,
         id=entry_id,
         type=CONFLICT_TYPE,
-        fields={**fields, "event_id": candidate.draft.id, "event_type": candidate.draft.type, "conflicts_with_seq": first.seq},
+        fields={
+            **fields,
+            "event_id": candidate.draft.id,
+            "event_type": candidate.draft.type,
+            "conflicts_with_seq": first.seq,
+        },
     )
     return Candidate(event_hash, draft, candidate.payload)

@@ -25,7 +25,7 @@ class Record:
     timestamp_ms: int
     key: bytes | None
     value: bytes | None
-    headers: Sequence[tuple[str, bytes]]
+    headers: Sequence[tuple[str, bytes | None]]
 
 
 def records_digest(records: Iterable[Record]) -> str:
@@ -37,7 +37,7 @@ def records_digest(records: Iterable[Record]) -> str:
         parts = [absent if record.key is None else pack(len(record.key)) + record.key, pack(len(record.headers))]
         for name, value in record.headers:
             raw = name.encode()
-            parts += (pack(len(raw)), raw, pack(len(value)), value)
+            parts += (pack(len(raw)), raw, absent if value is None else pack(len(value)) + value)
         parts.append(absent if record.value is None else pack(len(record.value)) + record.value)
         total.update(b"".join(parts))
     return total.hexdigest()

@@ -29,7 +29,7 @@ def _is_plain(value: Any) -> bool:
     if kind is str:
         return True
     if kind is int:
-        return -INTEGER_MAX <= value <= INTEGER_MAX
+        return bool(-INTEGER_MAX <= value <= INTEGER_MAX)
     if kind is dict:
         return all(type(name) is str and name.isascii() and _is_plain(part) for name, part in value.items())
     return False

@@ -5,6 +5,7 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from services.audit.domain.errors import AuditRefusal
 from services.audit.domain.merkle import EMPTY_ROOT, HASH_BYTES
@@ -15,6 +16,15 @@ SIZE_MAX = 2**63  # exclusive
 PROOF_HEADER = "c2sp.org/tlog-proof@v1"
 PROOF_HASHES_MAX = 63
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}", re.ASCII)
+
+
+# The platform's own log, of the tenants' checkpoints. No tenant can have this name: writers refuse it.
+PLATFORM = "~platform"
+
+
+def origin_of(deployment: str, tenant: str) -> str:
+    """Name of a tenant's log for the world. Tenant codes may hold blanks and '+', which names of keys may not."""
+    return f"{deployment}/audit/{quote(tenant, safe='~')}"
 
 
 def hash_text(value: bytes) -> str:

@@ -41,7 +41,9 @@ _ACTORS: Mapping[str, tuple[str, str]] = {
     "policy.published.v1": ("published_by", "=policy_publisher"),
 }
 # Events that can hold personal data: a name or what a person wrote. Their payload is committed to under a salt.
-PERSONAL = frozenset({"decision.made.v1", "order.cancelled.v1", "order.updated.v1", "policy.published.v1", "owner-scope.defined.v1"})
+PERSONAL = frozenset(
+    {"decision.made.v1", "order.cancelled.v1", "order.updated.v1", "policy.published.v1", "owner-scope.defined.v1"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +101,16 @@ def event_draft(source: Source, body: Mapping[str, Any], payload_sha256: str) ->
         said = _said(body.get(name))
         if said is not None:
             facts[name] = said
+    # The limits that held when someone decided: without them nobody can say whether one signature was enough.
+    limits = body.get("limits")
+    for name, limit in limits.items() if source.type == "decision.made.v1" and isinstance(limits, dict) else ():
+        if isinstance(limit, str) and isinstance(name, str) and name.isascii():
+            facts[f"limit_{name[:40]}"] = limit[:FACT_CHARACTERS_MAX]
     # A subject attribute names what the event is about; without one, the record key does.
     subject = (source.subject or source.key or source.type)[: FACT_CHARACTERS_MAX * 2]
-    return Draft(source.id[:FACT_CHARACTERS_MAX], source.type, source.time, _actor(source, body), subject, payload_sha256, facts)
+    return Draft(
+        source.id[:FACT_CHARACTERS_MAX], source.type, source.time, _actor(source, body), subject, payload_sha256, facts
+    )
 
 
 def item_of(fields: Mapping[str, Any]) -> str | None:

@@ -49,7 +49,8 @@ class CompactRange:
     def __post_init__(self) -> None:
         if self.size < 0 or len(self.stack) != self.size.bit_count():
             raise AuditRefusal(
-                "head_malformed", f"size {self.size} needs {self.size.bit_count()} subtree roots, found {len(self.stack)}"
+                "head_malformed",
+                f"size {self.size} needs {self.size.bit_count()} subtree roots, found {len(self.stack)}",
             )
 
     def root(self) -> bytes:

@@ -36,7 +36,9 @@ def inclusion_ranges(index: int, size: int) -> list[Range]:
 def consistency_ranges(old: int, new: int) -> list[Range]:
     """Subtrees whose roots prove that the tree of `old` leaves is a prefix of that of `new`. RFC 6962, 2.1.2."""
     if not 0 < old <= new:
-        raise AuditRefusal("sizes_out_of_order", f"no consistency proof leads from {old} to {new}: needs 0 < old <= new")
+        raise AuditRefusal(
+            "sizes_out_of_order", f"no consistency proof leads from {old} to {new}: needs 0 < old <= new"
+        )
     low, high, path, is_whole = 0, new, list[Range](), True
     while old != high:
         middle = low + _split(high - low)

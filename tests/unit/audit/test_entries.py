@@ -15,7 +15,15 @@ from services.audit.domain.errors import AuditRefusal
 from services.audit.domain.merkle import leaf_hash
 from tests.unit.audit.vectors import VECTORS
 
-DRAFT = Draft("e-1", "decision.made.v1", datetime(2026, 1, 2, 3, 4, 5, 6, UTC), Actor("u-1", "approver"), "line/1", "0" * 64, {"quantity": "12.500"})
+DRAFT = Draft(
+    "e-1",
+    "decision.made.v1",
+    datetime(2026, 1, 2, 3, 4, 5, 6, UTC),
+    Actor("u-1", "approver"),
+    "line/1",
+    "0" * 64,
+    {"quantity": "12.500"},
+)
 RAW = encode_entry(DRAFT, tenant="t-a", seq=0)
 
 
@@ -44,7 +52,9 @@ def test_the_fast_way_writes_the_bytes_of_rfc8785(value: Any) -> None:
 
 @pytest.mark.parametrize("value", [1.5, None, True, 2**53, ["a"], {"n": 0.1}])
 def test_facts_beyond_the_profile_are_refused_with_their_place(value: Any) -> None:
-    draft = Draft(DRAFT.id, DRAFT.type, DRAFT.occurred_at, DRAFT.actor, DRAFT.subject, DRAFT.payload_sha256, {"quantity": value})
+    draft = Draft(
+        DRAFT.id, DRAFT.type, DRAFT.occurred_at, DRAFT.actor, DRAFT.subject, DRAFT.payload_sha256, {"quantity": value}
+    )
     with pytest.raises(AuditRefusal, match=r"not_in_profile: entry\.quantity"):
         encode_entry(draft, tenant="t-a", seq=0)
 
@@ -58,7 +68,15 @@ def test_a_fact_cannot_take_the_place_of_a_field() -> None:
 def test_entries_beyond_65535_bytes_are_refused() -> None:
     fits = 65_535 - len(RAW) - len(',"x":""')
     for extra, is_refused in ((fits, False), (fits + 1, True)):
-        draft = Draft(DRAFT.id, DRAFT.type, DRAFT.occurred_at, DRAFT.actor, DRAFT.subject, DRAFT.payload_sha256, {**DRAFT.fields, "x": "a" * extra})
+        draft = Draft(
+            DRAFT.id,
+            DRAFT.type,
+            DRAFT.occurred_at,
+            DRAFT.actor,
+            DRAFT.subject,
+            DRAFT.payload_sha256,
+            {**DRAFT.fields, "x": "a" * extra},
+        )
         if is_refused:
             with pytest.raises(AuditRefusal, match="entry_too_large"):
                 encode_entry(draft, tenant="t-a", seq=0)

@@ -27,7 +27,9 @@ def leaves(name: str) -> tuple[bytes, ...]:
 
 
 def cases(kind: str) -> list[Any]:
-    return [pytest.param(name, case, id=f"{name}-{n}") for name, tree in TREES.items() for n, case in enumerate(tree[kind])]
+    return [
+        pytest.param(name, case, id=f"{name}-{n}") for name, tree in TREES.items() for n, case in enumerate(tree[kind])
+    ]
 
 
 def test_hash_constants_of_the_ct_reference() -> None:

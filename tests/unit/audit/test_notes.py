@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.audit.domain.checkpoints import Checkpoint, Receipt, check_receipt, open_checkpoint, parse_checkpoint, parse_receipt
+from services.audit.domain.checkpoints import (
+    Checkpoint,
+    Receipt,
+    check_receipt,
+    open_checkpoint,
+    parse_checkpoint,
+    parse_receipt,
+)
 from services.audit.domain.errors import AuditRefusal
 from services.audit.domain.merkle import leaf_hash
 from services.audit.domain.notes import COSIGNATURE, LOG_SIGNATURE, open_note, parse_vkey, signer, write_note
@@ -55,7 +62,9 @@ def test_a_known_key_that_fails_spoils_a_note_others_signed() -> None:
 
 
 def test_twenty_signatures_are_read() -> None:
-    strangers = [signer(f"stranger-{n}", LOG_SIGNATURE, bytes([n]) * 32).signature_line(CASE["text"]) for n in range(20)]
+    strangers = [
+        signer(f"stranger-{n}", LOG_SIGNATURE, bytes([n]) * 32).signature_line(CASE["text"]) for n in range(20)
+    ]
     note = write_note(CASE["text"], [*strangers, LOG_SIGNER.signature_line(CASE["text"])])
     assert open_note(note, [LOG]).text == CASE["text"]
 
@@ -68,14 +77,32 @@ def test_the_last_blank_line_splits_text_and_signatures() -> None:
 
 @pytest.mark.parametrize(
     "note",
-    ["", "text\n", "text\n\n", CASE["note"][:-1], CASE["note"].replace("\u2014", "-"), CASE["note"] + "x\n", CASE["note"].replace("audit.", "au\tdit.")],
+    [
+        "",
+        "text\n",
+        "text\n\n",
+        CASE["note"][:-1],
+        CASE["note"].replace("\u2014", "-"),
+        CASE["note"] + "x\n",
+        CASE["note"].replace("audit.", "au\tdit."),
+    ],
 )
 def test_malformed_notes_are_refused(note: str) -> None:
     with pytest.raises(AuditRefusal):
         open_note(note, [LOG])
 
 
-@pytest.mark.parametrize("vkey", ["", "a+b", "a+00000000+AAAA", CASE["log_vkey"].replace("15ad6809", "15ad6808"), " a+15ad6809+AdJT", "a b+00000000+AdJT"])
+@pytest.mark.parametrize(
+    "vkey",
+    [
+        "",
+        "a+b",
+        "a+00000000+AAAA",
+        CASE["log_vkey"].replace("15ad6809", "15ad6808"),
+        " a+15ad6809+AdJT",
+        "a b+00000000+AdJT",
+    ],
+)
 def test_malformed_vkeys_are_refused(vkey: str) -> None:
     with pytest.raises(AuditRefusal):
         parse_vkey(vkey)
@@ -117,7 +144,9 @@ def test_a_checkpoint_of_another_log_is_refused() -> None:
 def test_receipt_of_the_vectors_holds_and_is_written_alike() -> None:
     case = VECTORS["tlog_proof"]
     leaf = leaf_hash(bytes.fromhex(case["leaf_hex"]))
-    assert check_receipt(case["text"], leaf, LOG.name, [LOG, WITNESS]) == Checkpoint(LOG.name, 8, parse_checkpoint(CASE["text"]).root)
+    assert check_receipt(case["text"], leaf, LOG.name, [LOG, WITNESS]) == Checkpoint(
+        LOG.name, 8, parse_checkpoint(CASE["text"]).root
+    )
     assert parse_receipt(case["text"]).text() == case["text"]
     with pytest.raises(AuditRefusal, match="proof_does_not_hold"):
         check_receipt(case["text"], leaf_hash(b"other"), LOG.name, [LOG])
@@ -125,7 +154,16 @@ def test_receipt_of_the_vectors_holds_and_is_written_alike() -> None:
         check_receipt(case["text"].replace("index 5", "index 4"), leaf, LOG.name, [LOG])
 
 
-@pytest.mark.parametrize("text", ["", "x\n\ny", "c2sp.org/tlog-proof@v1\nindex 05\n\nn\n", "c2sp.org/tlog-proof@v1\nindex 5\nAAAA\n\nn\n", "c2sp.org/tlog-proof@v1\n\nn"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "x\n\ny",
+        "c2sp.org/tlog-proof@v1\nindex 05\n\nn\n",
+        "c2sp.org/tlog-proof@v1\nindex 5\nAAAA\n\nn\n",
+        "c2sp.org/tlog-proof@v1\n\nn",
+    ],
+)
 def test_malformed_receipts_are_refused(text: str) -> None:
     with pytest.raises(AuditRefusal):
         parse_receipt(text)

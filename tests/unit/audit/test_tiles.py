@@ -7,7 +7,15 @@ import pytest
 
 from services.audit.domain.errors import AuditRefusal
 from services.audit.domain.merkle import CompactRange, fold, root_of
-from services.audit.domain.tiles import TileName, decode_entries, encode_entries, is_within, parse_tile_path, span_of, tiles_of
+from services.audit.domain.tiles import (
+    TileName,
+    decode_entries,
+    encode_entries,
+    is_within,
+    parse_tile_path,
+    span_of,
+    tiles_of,
+)
 from tests.unit.audit.vectors import TREES, VECTORS, leaves_of
 
 TILES = VECTORS["tiles"]
@@ -47,7 +55,10 @@ def test_roots_of_full_tiles_fall_out_of_appending() -> None:
         assert one.root == root_of(leaves[one.index * width : (one.index + 1) * width])
 
 
-@pytest.mark.parametrize("text", ["1", "01/067", "x001", "x001/067", "001.p/0", "001.p/256", "001.p/300", "000/001", "x000/001", "-01", "٠٠١", ""])
+@pytest.mark.parametrize(
+    "text",
+    ["1", "01/067", "x001", "x001/067", "001.p/0", "001.p/256", "001.p/300", "000/001", "x000/001", "-01", "٠٠١", ""],
+)
 def test_other_spellings_of_a_path_are_refused(text: str) -> None:
     if text == "x001/067":
         assert parse_tile_path("0", text).index == 1067

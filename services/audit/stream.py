@@ -1,0 +1,137 @@
+"""Everything that was said becomes log entries: evidence one by one, high-volume records as hashed batches."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+from aiokafka import ConsumerRecord
+
+from kit.consumer import BatchConsumer
+from kit.database import Transaction, scope
+from kit.errors import Rejected
+from kit.events import Outgoing, Received, derived_id, event_hash, outgoing
+from schemas.recommendations import ExceptionRaised
+from schemas.topics import (
+    CATALOGUE,
+    DECISIONS,
+    EXCEPTIONS,
+    FORECASTS,
+    ORDER_UPDATES,
+    ORDERS,
+    POLICIES,
+    RECOMMENDATIONS,
+    SALES,
+    SIGNALS,
+    STOCK,
+)
+from services.audit.domain.appending import Candidate, Placed
+from services.audit.domain.batches import Record, batch_draft
+from services.audit.domain.checkpoints import PLATFORM
+from services.audit.domain.errors import AuditRefusal
+from services.audit.domain.evidence import PERSONAL, Source, event_draft
+from services.audit.store import growing
+
+# Causes before what follows from them: within a batch, the log reads in this order.
+EVIDENCE = (CATALOGUE, POLICIES, SIGNALS, FORECASTS, RECOMMENDATIONS, DECISIONS, ORDERS, ORDER_UPDATES, EXCEPTIONS)
+VOLUME = (SALES, STOCK)
+_TENANT = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
+
+
+def attach(consumer: BatchConsumer, namespace: str) -> None:
+    """Consume the whole catalogue but our own checkpoints. The log's unique ids drop repeats, so there is no inbox."""
+    consumer.on(EVIDENCE, record_evidence, dedupe=False)
+
+    async def record_volume(tx: Transaction, records: Sequence[ConsumerRecord]) -> list[Outgoing]:
+        return await record_batches(tx, records, namespace)
+
+    consumer.on_raw(VOLUME, record_volume)
+
+
+async def record_evidence(tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> list[Outgoing]:
+    """One entry per event, its payload kept by commitment. Says `audit_conflict` for an id that came with other content."""
+    if tenant == PLATFORM:
+        raise Rejected(
+            "tenant_reserved", f"{PLATFORM!r} names the platform's own log, no tenant can have it", field="tenant"
+        )
+    try:
+        done = await growing.append_candidates(tx, tenant, [_candidate(one) for one in events])
+    except AuditRefusal as refusal:
+        raise Rejected(refusal.code, str(refusal.args[1])) from refusal
+    return [_conflict(tenant, one) for one in done.conflicts]
+
+
+def _candidate(event: Received[Any]) -> Candidate:
+    envelope = event.envelope
+    source = Source(
+        id=envelope.id,
+        source=envelope.source,
+        type=envelope.type,
+        time=envelope.time,
+        key=envelope.key,
+        subject=envelope.subject,
+        correlation_id=envelope.correlation_id,
+        causation_id=envelope.causation_id,
+        topic=event.topic.name,
+        partition=event.partition,
+        offset=event.offset,
+    )
+    payload = growing.payload_of(event.value, is_personal=envelope.type in PERSONAL)
+    return Candidate(event.hash, event_draft(source, orjson.loads(event.value), payload.sha256), payload)
+
+
+def _conflict(tenant: str, placed: Placed) -> Outgoing:
+    fields = placed.draft.fields
+    event_id = str(fields["event_id"])
+    body = ExceptionRaised(
+        tenant=tenant,
+        exception_id=derived_id("audit", "conflict", placed.draft.id),
+        kind="audit_conflict",
+        subject=f"event {event_id}"[:64].replace("/", "_"),
+        says=f"An event came with the id of entry {fields['conflicts_with_seq']}, but with other content; both are in the audit log."[
+            :400
+        ],
+        remedy=f"Compare entries {fields['conflicts_with_seq']} and {placed.seq} on the audit page and correct the sender.",
+        owner="auditor",
+        raised_on=placed.draft.occurred_at.date(),
+        details={
+            "first_seq": fields["conflicts_with_seq"],
+            "second_seq": placed.seq,
+            "event_type": fields["event_type"],
+        },
+    )
+    return outgoing(body, service="audit", cause=placed.draft.id, time=placed.draft.occurred_at)
+
+
+async def record_batches(tx: Transaction, records: Sequence[ConsumerRecord], namespace: str) -> list[Outgoing]:
+    """One entry per tenant and partition over the bytes of these records, readable or not; nothing is decoded.
+
+    Records that name no tenant go to the platform's log: no byte of a topic is left out.
+    """
+    groups: dict[tuple[str, str, int], list[Record]] = defaultdict(list)
+    for record in records:
+        topic = record.topic.removeprefix(f"{namespace}.")
+        groups[_tenant_of(record), topic, record.partition].append(
+            Record(record.offset, record.timestamp, record.key, record.value, record.headers)
+        )
+    by_tenant: dict[str, list[Candidate]] = defaultdict(list)
+    for (tenant, topic, partition), group in sorted(groups.items()):
+        batch_id = derived_id("audit", "batch", tenant, topic, str(partition), str(group[0].offset))
+        draft = batch_draft(topic, partition, group, batch_id=batch_id)
+        by_tenant[tenant].append(Candidate(event_hash("countersign/audit", batch_id), draft, None))
+    # The platform's log is locked last, as the signing does it, so that the two cannot wait for each other.
+    for tenant in sorted(by_tenant, key=lambda name: (name == PLATFORM, name)):
+        await scope(tx, tenant)
+        await growing.append_candidates(tx, tenant, by_tenant[tenant])
+    return []
+
+
+def _tenant_of(record: ConsumerRecord) -> str:
+    """The tenant a record says it is of, from its header, else from its key; the platform's log when it says none."""
+    for name, value in record.headers:
+        if name == "ce_tenant" and value is not None:
+            stated = value.decode(errors="replace")
+            return stated if _TENANT.fullmatch(stated) else PLATFORM
+    stated = (record.key or b"").decode(errors="replace").partition("/")[0]
+    return stated if _TENANT.fullmatch(stated) else PLATFORM
