@@ -1,0 +1,66 @@
+"""Orders and exceptions, from the read models."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query
+
+from services.gateway.api import models, present
+from services.gateway.api.shared import Code, Cursor, Limit, Parts, Search, Who, behind, following, not_found
+from services.gateway.store import views
+from services.gateway.store.rows import loaded
+
+router = APIRouter(tags=["orders"])
+OrderStatus = Literal["released", "acknowledged", "confirmed", "shipped", "received", "failed", "cancelled"]
+
+
+@router.get("/orders", summary="Released orders, newest first")
+async def orders(
+    who: Who,
+    parts: Parts,
+    status: OrderStatus | None = None,
+    supplier: Code = None,
+    location: Code = None,
+    q: Search = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> models.Page[models.OrderView]:
+    """Orders with their lines and what came back from the ERP and the supplier."""
+    query = f"orders {status} {supplier} {location} {q}"
+    after = behind(query, cursor, (float, str))
+    async with parts.database.transaction(who.tenant) as tx:
+        rows = await views.orders(tx, who.tenant, status=status, supplier=supplier, location=location, text=q, after=after, limit=limit)
+        updates = await views.order_updates(tx, who.tenant, [row["order_id"] for row in rows])
+        names = await views.item_names(tx, who.tenant, [entry["sku"] for row in rows for entry in loaded(row["lines"])])
+    next_cursor = following(query, rows, limit, lambda row: (row["sort_value"], row["order_id"]))
+    shown = [present.order(row, [one for one in updates if one["order_id"] == row["order_id"]], names) for row in rows]
+    return models.Page(items=shown, next_cursor=next_cursor)
+
+
+@router.get("/orders/{order_id}", summary="One order")
+async def order(order_id: str, who: Who, parts: Parts) -> models.OrderView:
+    """404 when there is none."""
+    async with parts.database.transaction(who.tenant) as tx:
+        row = await views.order(tx, who.tenant, order_id)
+        if row is None:
+            raise not_found("order", order_id)
+        updates = await views.order_updates(tx, who.tenant, [order_id])
+        names = await views.item_names(tx, who.tenant, [entry["sku"] for entry in loaded(row["lines"])])
+    return present.order(row, updates, names)
+
+
+@router.get("/exceptions", summary="What a person has to look at, most money at stake first")
+async def exceptions(
+    who: Who,
+    parts: Parts,
+    status: Annotated[Literal["open", "resolved", "all"], Query()] = "open",
+    kind: Code = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> models.Page[models.ExceptionView]:
+    """One page of exceptions."""
+    query = f"exceptions {status} {kind}"
+    after = behind(query, cursor, (float, str))
+    async with parts.database.transaction(who.tenant) as tx:
+        rows = await views.exceptions(tx, who.tenant, status=status, kind=kind, after=after, limit=limit)
+    next_cursor = following(query, rows, limit, lambda row: (row["sort_value"], row["exception_id"]))
+    return models.Page(items=[present.exception(row) for row in rows], next_cursor=next_cursor)

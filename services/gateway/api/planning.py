@@ -1,0 +1,103 @@
+"""Planning runs, what-if, training and the policy parameters: asked of their owners, or read from what they published."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.gateway.api import models
+from services.gateway.api.shared import Parts, Who
+from services.gateway.owners import passed
+from services.gateway.store import views
+from services.gateway.store.rows import instant, loaded
+
+router = APIRouter(tags=["planning"])
+Id = Annotated[str, Field(min_length=1, max_length=64)]
+OWNERS_ANSWER: dict[int | str, dict[str, Any]] = {503: {"description": "The owner service cannot be reached; nothing was changed."}}
+
+
+class _In(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class WhatIf(_In):
+    """One item with something changed; what is left out stays as it is."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"sku": "1029743", "location": "367", "quantity": "240"}]})
+    sku: Id
+    location: Id
+    quantity: Annotated[Decimal, Field(ge=0, max_digits=16, decimal_places=4)] | None = None
+    lead_time_days: Annotated[int, Field(ge=0, le=730)] | None = None
+    service_level: Annotated[Decimal, Field(gt=0, lt=1, max_digits=8)] | None = None
+    demand_multiplier: Annotated[Decimal, Field(gt=0, le=100, max_digits=8)] | None = None
+
+
+class PlanningRun(_In):
+    """What to plan; nothing named: everything, at the last closed business day."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}]})
+    location: Id | None = None
+    business_date: date | None = None
+
+
+class Training(_In):
+    """Train now; nothing to choose yet."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}]})
+
+
+@router.post("/whatif", summary="The same policy with something changed", responses=OWNERS_ANSWER)
+async def whatif(body: WhatIf, who: Who, parts: Parts) -> Response:
+    """Computed by the policy service with the code that plans; nothing is kept."""
+    return passed(await parts.owners.call("policy", "POST", "/whatif", who.principal, json=body.model_dump(mode="json", exclude_none=True)))
+
+
+@router.post("/planning-runs", status_code=202, summary="Plan now", responses=OWNERS_ANSWER)
+async def start_run(body: PlanningRun, who: Who, parts: Parts) -> Response:
+    """Starts a run of the policy service."""
+    return passed(await parts.owners.call("policy", "POST", "/planning-runs", who.principal, json=body.model_dump(mode="json", exclude_none=True)))
+
+
+@router.get("/planning-runs", summary="Planning runs", responses=OWNERS_ANSWER)
+async def runs(who: Who, parts: Parts) -> Response:
+    """As the policy service knows them, newest first."""
+    return passed(await parts.owners.call("policy", "GET", "/planning-runs", who.principal))
+
+
+@router.post("/training", status_code=202, summary="Train the forecast models now", responses=OWNERS_ANSWER)
+async def train(body: Training, who: Who, parts: Parts) -> Response:
+    """Starts a training run of the forecaster."""
+    return passed(await parts.owners.call("forecaster", "POST", "/training", who.principal, json=body.model_dump(mode="json")))
+
+
+@router.get("/training", summary="Forecast models and training runs", responses=OWNERS_ANSWER)
+async def training(who: Who, parts: Parts) -> Response:
+    """As the forecaster's registry knows them."""
+    return passed(await parts.owners.call("forecaster", "GET", "/training", who.principal))
+
+
+@router.get("/policy", summary="The policy parameters, every published version")
+async def policy(who: Who, parts: Parts) -> models.Listed[models.PolicyView]:
+    """`current` marks the newest version of each scope."""
+    async with parts.database.transaction(who.tenant) as tx:
+        rows = await views.policies(tx, who.tenant)
+    newest: dict[str, int] = {}
+    for row in rows:
+        newest[row["scope"]] = max(newest.get(row["scope"], 0), row["version"])
+    return models.Listed(
+        items=[
+            models.PolicyView(
+                scope=row["scope"],
+                version=row["version"],
+                current=row["version"] == newest[row["scope"]],
+                parameters=loaded(row["parameters"]),
+                effective_from=row["valid_from"].isoformat(),
+                published_at=instant(row["published_at"]) or "",
+                published_by=row["published_by"],
+                reason=row["reason"],
+            )
+            for row in rows
+        ]
+    )

@@ -1,0 +1,124 @@
+"""The queue: lines, their summary, one of them, and the same as a spreadsheet."""
+
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Response
+
+from services.gateway.api import models, present
+from services.gateway.api.shared import Code, Cursor, Limit, Parts, Search, Who, behind, following, not_found
+from services.gateway.domain.lines import STATUSES, WAITING
+from services.gateway.domain.spreadsheet import write_rows
+from services.gateway.domain.wording import ROUTE_REASONS, label
+from services.gateway.store import queue, views
+from services.gateway.store.queue import Filters
+from services.gateway.store.rows import amount
+
+router = APIRouter(tags=["queue"])
+# A spreadsheet with more rows than a person can review; the API pages through everything.
+CSV_ROWS_MAX = 50_000
+CSV_COLUMNS = (
+    "item_name", "sku", "location_name", "location", "supplier_name", "supplier", "status", "action", "on_hand", "on_order",
+    "days_of_cover", "stock_out_on", "stock_out_probability", "quantity", "recommended_quantity", "pack", "unit", "unit_cost", "value",
+    "currency", "arrives_on", "margin_at_risk", "confidence", "reason_codes", "business_date", "recommendation_id", "version",
+)  # fmt: skip
+Status = Literal["all", "waiting", *STATUSES]  # type: ignore[valid-type]
+Sort = Literal["risk", "value", "stock_out", "cover", "item", "issued"]
+
+
+def filters(
+    status: Annotated[list[Status] | None, Query(description="default: what waits for a person (pending, awaiting_second)")] = None,
+    location: Code = None,
+    supplier: Code = None,
+    category: Annotated[str | None, Query(max_length=200)] = None,
+    abc_class: Annotated[str | None, Query(pattern="^[ABC]$")] = None,
+    reason: Code = None,
+    action: Code = None,
+    q: Search = None,
+    min_value: Annotated[Decimal | None, Query(ge=0, max_digits=16)] = None,
+    min_confidence: Annotated[float | None, Query(ge=0, le=1)] = None,
+    max_confidence: Annotated[float | None, Query(ge=0, le=1)] = None,
+) -> Filters:
+    """The filters of the queue, from the query."""
+    chosen: tuple[str, ...] = tuple(status or ("waiting",))
+    if "all" in chosen:
+        chosen = ()
+    else:
+        chosen = tuple(dict.fromkeys(one for name in chosen for one in (WAITING if name == "waiting" else (name,))))
+    return Filters(chosen, location, supplier, category, abc_class, reason, action, q, min_value, min_confidence, max_confidence)
+
+
+Chosen = Annotated[Filters, Depends(filters)]
+
+
+@router.get("/recommendations", summary="The queue, ranked by money at risk times urgency")
+async def lines(who: Who, parts: Parts, chosen: Chosen, sort: Sort = "risk", limit: Limit = 50, cursor: Cursor = None) -> models.Page[models.Line]:
+    """One page of lines."""
+    query = f"recommendations {sort} {chosen}"
+    kind = str if sort == "item" else float
+    after = behind(query, cursor, (kind, str))
+    async with parts.database.transaction(who.tenant) as tx:
+        rows = await queue.page(tx, who.tenant, chosen, sort=sort, after=after, limit=limit)
+        total = await queue.count(tx, who.tenant, chosen)
+    next_cursor = following(query, rows, limit, lambda row: (row["sort_value"], row["line_id"]))
+    return models.Page(items=[present.line(row) for row in rows], next_cursor=next_cursor, total=total)
+
+
+@router.get("/recommendations.csv", summary="The filtered queue as a spreadsheet", response_class=Response)
+async def spreadsheet(who: Who, parts: Parts, chosen: Chosen, sort: Sort = "risk") -> Response:
+    """Exactly the filtered rows; no cell can start a formula."""
+    async with parts.database.transaction(who.tenant) as tx:
+        rows = await queue.page(tx, who.tenant, chosen, sort=sort, after=None, limit=CSV_ROWS_MAX)
+    shown: list[dict[str, Any]] = []
+    for row in rows:
+        line = present.line(row).model_dump()
+        shown.append(line | {"reason_codes": " ".join(reason["code"] for reason in line["reasons"])})
+    headers = {"Content-Disposition": 'attachment; filename="recommendations.csv"', "Cache-Control": "no-store"}
+    return Response(write_rows(CSV_COLUMNS, shown), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/recommendations/summary", summary="Totals of the filtered queue")
+async def summary(who: Who, parts: Parts, chosen: Chosen) -> models.QueueSummary:
+    """Counts and money of the filtered lines, by reason, supplier, location and category."""
+    async with parts.database.transaction(who.tenant) as tx:
+        groups = await queue.summary(tx, who.tenant, chosen)
+        by_status = await queue.counts_by_status(tx, who.tenant)
+        by_rule = await queue.approved_by_rule_lately(tx, who.tenant)
+    return models.QueueSummary(
+        waiting=groups["waiting"],
+        proposed_value=amount(groups["proposed_value"]) or "0",
+        margin_at_risk=amount(groups["money_at_risk"]) or "0",
+        currency=groups["currency"],
+        by_rule_today=by_rule,
+        by_reason=[models.Counted(code=row["code"], label=label(ROUTE_REASONS, row["code"]), count=row["count"]) for row in groups["by_reason"]],
+        by_status=by_status,
+        by_supplier=[
+            models.SupplierGroup(
+                supplier=row["supplier"],
+                supplier_name=row["supplier_name"],
+                count=row["count"],
+                value=amount(row["value"]) or "0",
+                minimum_order_value=amount(row["minimum_order_value"]),
+            )
+            for row in groups["by_supplier"]
+        ],
+        by_location=[models.LocationGroup(**row) for row in groups["by_location"]],
+        by_category=[models.CategoryGroup(**row) for row in groups["by_category"]],
+    )
+
+
+@router.get("/recommendations/{recommendation_id}", summary="One line with its derivation and decisions")
+async def one(recommendation_id: str, who: Who, parts: Parts, response: Response) -> models.RecommendationView:
+    """The line that carries this recommendation now, even when a fresher one took its place; ETag is its version."""
+    async with parts.database.transaction(who.tenant) as tx:
+        row = await queue.one(tx, who.tenant, recommendation_id=recommendation_id)
+        if row is None:
+            raise not_found("recommendation", recommendation_id)
+        decisions = await views.decisions_of_line(tx, who.tenant, row["line_id"])
+    response.headers["ETag"] = present.etag(row["version"])
+    return models.RecommendationView(
+        line=present.line(row),
+        steps=present.steps(row),
+        evidence=present.evidence(row, None),
+        decisions=[present.decision(made) for made in decisions],
+    )

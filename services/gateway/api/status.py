@@ -1,0 +1,49 @@
+"""How far the system is: business dates, the last run, what waits, who is up."""
+
+import asyncio
+
+from fastapi import APIRouter
+
+from services.gateway.api import models
+from services.gateway.api.shared import Parts, Who
+from services.gateway.store import views
+from services.gateway.store.rows import day, instant
+
+router = APIRouter(tags=["status"])
+
+
+@router.get("/status", summary="How far planning is and what waits")
+async def status(who: Who, parts: Parts) -> models.Status:
+    """For the line that stands on every page."""
+    names = list(parts.settings.owner_urls)
+    asked = asyncio.gather(*(parts.owners.ready(name) for name in names))
+    async with parts.database.transaction(who.tenant) as tx:
+        known = await views.status(tx, who.tenant)
+    up = await asked
+    run, checkpoint = known["run"], known["checkpoint"]
+    dates = [row["business_date"] for row in known["locations"] if row["business_date"] is not None]
+    return models.Status(
+        tenant=who.tenant,
+        now=instant(parts.clock.now()) or "",
+        business_date=day(max(dates, default=None)),
+        locations=[
+            models.LocationStatus(location=row["location"], location_name=row["location_name"], business_date=day(row["business_date"]))
+            for row in known["locations"]
+        ],
+        last_run=None
+        if run is None
+        else models.RunStatus(
+            run_id=run["run_id"],
+            business_date=day(run["origin"]),
+            finished_at=instant(run["finished_at"]) or "",
+            items=run["proposed"] + run["withheld"],
+            proposed=run["proposed"],
+            withheld=run["withheld"],
+        ),
+        counts=known["counts"],
+        services=[models.ServiceStatus(name=name, ready=ready) for name, ready in zip(names, up, strict=True)],
+        checkpoint=None
+        if checkpoint is None
+        else models.CheckpointStatus(log_id=checkpoint["log_id"], size=checkpoint["size"], signed_at=instant(checkpoint["signed_at"]) or ""),
+        read_model={"lag_records": parts.consumer.lag()},
+    )

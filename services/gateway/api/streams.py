@@ -1,0 +1,37 @@
+"""One live stream per open browser: Server-Sent Events, resumed by Last-Event-ID."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Header, Query, Response
+from fastapi.responses import StreamingResponse
+
+from services.gateway.api.shared import Parts, Who
+from services.gateway.context import Context
+from services.gateway.store.rows import instant
+
+router = APIRouter(tags=["live"])
+# A browser that lost the stream comes back after this long; also how soon it finds a restarted gateway.
+RETRY_MILLISECONDS = 2_000
+EventId = Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^\d{1,18}$")]
+QueryId = Annotated[int | None, Query(ge=0, lt=10**18, description="the same for clients that cannot set the header")]
+
+
+@router.get("/stream", summary="What changes, as it changes", response_class=StreamingResponse)
+async def stream(who: Who, parts: Parts, last_event_id: EventId = None, after: QueryId = None) -> Response:
+    """Events `recommendation`, `decision`, `order`, `exception`, `changed` (many at once: look again), `reset` (away too long:
+    load afresh) and `heartbeat`. Every page of a tenant gets what its own tenant committed, in order."""
+    behind = int(last_event_id) if last_event_id is not None else after
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_lines(parts, who.tenant, behind), media_type="text/event-stream", headers=headers)
+
+
+async def _lines(parts: Context, tenant: str, behind: int | None) -> AsyncIterator[bytes]:
+    yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
+    async for event in parts.broadcaster.follow(tenant, behind, parts.settings.stream_heartbeat_seconds):
+        if event is None:
+            yield b"event: heartbeat\ndata: " + orjson.dumps({"now": instant(parts.clock.now())}) + b"\n\n"
+        else:
+            seq, name, data = event
+            yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n".encode()

@@ -1,0 +1,38 @@
+"""What the routes stand on, built once in `main` and handed to each of them."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from kit.clock import Clock
+from kit.consumer import BatchConsumer
+from kit.database import Database
+from services.gateway.access import Door
+from services.gateway.accounts import Passwords
+from services.gateway.ingest.publish import Publisher
+from services.gateway.ingest.recent import Recent
+from services.gateway.live import Broadcaster
+from services.gateway.owners import Owners
+from services.gateway.settings import GatewaySettings
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The gateway's parts."""
+
+    settings: GatewaySettings
+    database: Database
+    clock: Clock
+    door: Door
+    passwords: Passwords
+    publisher: Publisher
+    recent: Recent
+    owners: Owners
+    broadcaster: Broadcaster
+    consumer: BatchConsumer
+
+
+def context(request: Request) -> Context:
+    """Dependency: the parts."""
+    found: Context = request.app.state.context
+    return found

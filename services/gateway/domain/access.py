@@ -1,0 +1,114 @@
+"""Who may call which route. Deny by default: a route that is not in `ROUTES` answers nobody.
+
+People hold roles, machines hold scopes of an API key; a person never acts through a scope, a machine never through a role.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+PLANNER: Final = "planner"
+APPROVER: Final = "approver"
+AUDITOR: Final = "auditor"
+ADMIN: Final = "admin"
+ROLES: Final = (PLANNER, APPROVER, AUDITOR, ADMIN)
+
+SCOPES: Final = ("ingest", "read", "decide", "plan", "audit")
+
+# Signed in is enough to look: a planner's numbers are no secret to the approver, auditor or administrator of the tenant.
+EVERYONE: Final = frozenset(ROLES)
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What a caller needs: one of `roles` for a person, `scope` for a machine (None: no machine at all).
+
+    `public` routes answer without any identity; there are very few.
+    """
+
+    roles: frozenset[str] = frozenset()
+    scope: str | None = None
+    public: bool = False
+
+    def admits(self, roles: Iterable[str], scopes: Iterable[str]) -> bool:
+        return self.public or bool(self.roles & frozenset(roles)) or (self.scope is not None and self.scope in frozenset(scopes))
+
+
+def _people(*roles: str, scope: str | None = None) -> Rule:
+    return Rule(frozenset(roles), scope)
+
+
+_READ: Final = Rule(EVERYONE, "read")
+_SELF: Final = Rule(EVERYONE)
+_DECIDE: Final = _people(PLANNER, APPROVER, scope="decide")
+_PLAN: Final = _people(PLANNER, APPROVER, ADMIN, scope="plan")
+_AUDIT: Final = _people(AUDITOR, ADMIN, scope="audit")
+_ADMIN: Final = _people(ADMIN)
+_PUBLIC: Final = Rule(public=True)
+
+ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
+    ("POST", "/v1/session"): _PUBLIC,
+    ("DELETE", "/v1/session"): _SELF,
+    ("GET", "/v1/session"): _SELF,
+    ("GET", "/v1/openapi.json"): _READ,
+    ("POST", "/v1/events"): Rule(frozenset({ADMIN}), "ingest"),
+    ("GET", "/v1/recommendations"): _READ,
+    ("GET", "/v1/recommendations.csv"): _READ,
+    ("GET", "/v1/recommendations/summary"): _READ,
+    ("GET", "/v1/recommendations/{recommendation_id}"): _READ,
+    ("POST", "/v1/recommendations/{recommendation_id}/decisions"): _DECIDE,
+    ("POST", "/v1/recommendations/{recommendation_id}/undo"): _DECIDE,
+    ("POST", "/v1/decisions:bulk"): _DECIDE,
+    ("GET", "/v1/decision-reasons"): _READ,
+    ("GET", "/v1/items"): _READ,
+    ("GET", "/v1/items/{sku}/{location}"): _READ,
+    ("POST", "/v1/whatif"): Rule(EVERYONE, "read"),
+    ("GET", "/v1/forecasts"): _READ,
+    ("GET", "/v1/forecasts/{sku}/{location}"): _READ,
+    ("GET", "/v1/positions"): _READ,
+    ("GET", "/v1/orders"): _READ,
+    ("GET", "/v1/orders/{order_id}"): _READ,
+    ("POST", "/v1/orders/{order_id}/cancel"): _DECIDE,
+    ("GET", "/v1/exceptions"): _READ,
+    ("GET", "/v1/policy"): _READ,
+    ("GET", "/v1/status"): _READ,
+    ("GET", "/v1/stream"): _READ,
+    ("GET", "/v1/training"): _READ,
+    ("POST", "/v1/training"): _PLAN,
+    ("GET", "/v1/planning-runs"): _READ,
+    ("POST", "/v1/planning-runs"): _PLAN,
+    ("GET", "/v1/audit/checkpoint"): _AUDIT,
+    ("GET", "/v1/audit/entries"): _AUDIT,
+    ("GET", "/v1/audit/entries/{seq}"): _AUDIT,
+    ("GET", "/v1/audit/proof/inclusion"): _AUDIT,
+    ("GET", "/v1/audit/proof/consistency"): _AUDIT,
+    ("POST", "/v1/audit/verification"): _AUDIT,
+    ("GET", "/v1/audit/export"): _AUDIT,
+    ("GET", "/v1/api-keys"): _ADMIN,
+    ("POST", "/v1/api-keys"): _ADMIN,
+    ("DELETE", "/v1/api-keys/{key_id}"): _ADMIN,
+    ("GET", "/v1/accounts"): _ADMIN,
+    ("GET", "/v1/preferences"): _SELF,
+    ("PUT", "/v1/preferences"): _SELF,
+}
+
+# What the pages may offer, by what a person may do; the routes above decide, this only keeps dead buttons away.
+ABILITIES: Final[Mapping[str, frozenset[str]]] = {
+    "decide": frozenset({PLANNER, APPROVER}),
+    "decide_high": frozenset({APPROVER}),
+    "plan": frozenset({PLANNER, APPROVER, ADMIN}),
+    "change_policy": frozenset({APPROVER, ADMIN}),
+    "audit": frozenset({AUDITOR, ADMIN}),
+    "administer": frozenset({ADMIN}),
+}
+
+
+def abilities(roles: Iterable[str]) -> list[str]:
+    """Names of what these roles can do, for the pages."""
+    held = frozenset(roles)
+    return [name for name, needed in ABILITIES.items() if held & needed]
+
+
+def rule_for(method: str, path: str) -> Rule | None:
+    """The rule of a route template, or None: then nobody gets in. HEAD is read as GET."""
+    return ROUTES.get(("GET" if method == "HEAD" else method, path))

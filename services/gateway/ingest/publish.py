@@ -1,0 +1,115 @@
+"""Durable before acknowledged: records go to Kafka with acks=all, and every acknowledgement is read back.
+
+Bounded in both directions: only so many events may wait for Kafka (then callers are told to slow down), and only for so
+long (then they are told to try again; ids make that safe).
+"""
+
+import asyncio
+import functools
+import math
+import time
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
+
+from kit import kafka, telemetry
+from kit.http import Problem
+from services.gateway.ingest.check import OPEN_TOPICS, Record
+from services.gateway.settings import GatewaySettings
+
+log = telemetry.get_logger()
+IN_FLIGHT = telemetry.gauge("ingest_in_flight_events", "Events handed to Kafka and not acknowledged yet")
+RETRY_SECONDS = 1.0
+KEYS_CACHED = 200_000
+
+
+@functools.lru_cache(maxsize=KEYS_CACHED)
+def partition_of(key: bytes, partitions: int) -> int:
+    """Where Kafka's own default partitioner (murmur2) puts a key, so that all producers agree."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
+
+
+class Publisher:
+    """The gateway's producer. `run` keeps it started; `publish` returns once everything is durable."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self._settings = settings
+        self._producer: AIOKafkaProducer | None = None
+        self._broken = asyncio.Event()
+        self.in_flight = 0
+        for topic in OPEN_TOPICS:
+            kafka.check_produces("gateway", topic)
+
+    async def run(self) -> None:
+        """Start the producer, and start a new one whenever it breaks; ends when cancelled."""
+        try:
+            while True:
+                producer = kafka.idempotent_producer(self._settings, "gateway-ingest", request_timeout_ms=int(self._settings.ingest_deadline_seconds * 1000))
+                try:
+                    await producer.start()
+                except (KafkaError, OSError) as error:
+                    log.warning("kafka_unreachable", error=f"{type(error).__name__}: {error}")
+                    await producer.stop()
+                    await asyncio.sleep(RETRY_SECONDS)
+                    continue
+                self._broken.clear()
+                self._producer = producer
+                await self._broken.wait()
+                self._producer = None
+                await producer.stop()
+        finally:
+            if self._producer is not None:
+                await self._producer.stop()
+
+    async def ready(self) -> tuple[bool, str]:
+        """For readiness: whether events can be taken."""
+        return self._producer is not None, "started" if self._producer is not None else "Kafka does not answer"
+
+    async def publish(self, records: Sequence[Record]) -> None:
+        """Write all records. Raises Problem 429 when Kafka is behind, 503 when it does not acknowledge in time."""
+        producer = self._producer
+        if producer is None:
+            raise self._unavailable("no connection to Kafka")
+        if self.in_flight and self.in_flight + len(records) > self._settings.ingest_in_flight_max:
+            raise Problem(
+                429,
+                "kafka_slow",
+                "Events come faster than Kafka takes them",
+                f"{self.in_flight} events wait for Kafka. Nothing of this batch was taken; send it again after the time in Retry-After.",
+                headers={"Retry-After": "1"},
+            )
+        self.in_flight += len(records)
+        IN_FLIGHT.set(self.in_flight)
+        started = time.monotonic()
+        try:
+            async with asyncio.timeout(self._settings.ingest_deadline_seconds):
+                await self._send(producer, records)
+        except (TimeoutError, KafkaError) as error:
+            if isinstance(error, KafkaError) and not getattr(error, "retriable", False):
+                self._broken.set()  # an idempotent producer that has failed for good refuses everything from then on
+            log.warning("ingest_failed", error=f"{type(error).__name__}: {error}", records=len(records), seconds=round(time.monotonic() - started, 3))
+            raise self._unavailable(type(error).__name__) from error
+        finally:
+            self.in_flight -= len(records)
+            IN_FLIGHT.set(self.in_flight)
+
+    async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> None:
+        futures = []
+        for record in records:
+            place = record.partition if record.partition is not None else partition_of(record.key, record.topic.partitions)
+            topic = record.topic.on(self._settings.namespace)
+            futures.append(await producer.send(topic, value=record.value, key=record.key, partition=place, headers=record.headers))
+        for future in futures:  # all of them are on their way already; this only collects
+            await future
+
+    def _unavailable(self, why: str) -> Problem:
+        return Problem(
+            503,
+            "kafka_unavailable",
+            "Kafka does not take events at the moment",
+            "Some events of this batch may have been written. Send the same batch again: events with the same source and id count once.",
+            headers={"Retry-After": str(math.ceil(RETRY_SECONDS))},
+            cause=why,
+        )

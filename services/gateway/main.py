@@ -1,0 +1,55 @@
+"""Starts the gateway: topics into read models, the public API and the pages, the live stream, events into Kafka."""
+
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from kit.clock import SystemClock
+from kit.identity import Mint, ensure_keys
+from kit.runtime import Runtime, run
+from services.gateway import api, stream, web
+from services.gateway.access import Door
+from services.gateway.accounts import Passwords
+from services.gateway.api.sessions import Tries
+from services.gateway.context import Context
+from services.gateway.ingest.publish import Publisher
+from services.gateway.ingest.recent import Recent
+from services.gateway.live import Broadcaster
+from services.gateway.owners import Owners
+from services.gateway.settings import GatewaySettings
+
+
+def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
+    """Put the parts together; what runs beside the HTTP server is registered with the runtime."""
+    clock = SystemClock()
+    private_key: Path = settings.internal_private_key_file or ensure_keys(settings.data_dir)[0]
+    owners = Owners(settings.owner_urls, Mint(private_key), settings.owner_timeout_seconds)
+    publisher, broadcaster = Publisher(settings), Broadcaster(runtime.database)
+    consumer = runtime.consumer()
+    stream.attach(consumer)
+    app = runtime.api(title="Countersign", description=web.DESCRIPTION, internal=False)
+    app.state.context = Context(
+        settings, runtime.database, clock, Door(runtime.database, settings, clock), Passwords(), publisher, Recent(), owners, broadcaster, consumer
+    )
+    app.state.door = app.state.context.door
+    app.state.tries = Tries(settings.sign_in_tries, settings.sign_in_tries_per_address)
+    api.attach(app)
+    web.attach(app, settings)
+    runtime.background(publisher.run(), "ingest")
+    runtime.background(broadcaster.run(), "live")
+    runtime.background(web.close_streams(runtime.stop, broadcaster), "streams")
+    runtime.check("ingest", publisher.ready)
+    runtime.on_close(owners.close)
+    return app
+
+
+async def main() -> None:
+    """Build everything, then run until told to stop."""
+    settings = GatewaySettings()
+    async with Runtime.start("gateway", settings) as runtime:
+        build(runtime, settings)
+        await runtime.serve()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,105 @@
+"""Questions and commands for the owner services: with a token for one call, a time-out, and an honest answer when one is down."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import httpx2
+from fastapi import Response
+
+from kit import telemetry
+from kit.http import PROBLEM_TYPE, Problem
+from kit.identity import Mint, Principal
+
+log = telemetry.get_logger()
+CALLS = telemetry.histogram("owner_call_duration_seconds", "Calls to the owner services", ("service", "outcome"))
+# Headers of an answer that mean something to the caller; everything else stays inside.
+PASSED_BACK = ("content-type", "etag", "retry-after", "location", "content-disposition", "cache-control")
+CONNECT_TIMEOUT_SECONDS = 2.0
+
+
+class Owners:
+    """The four owner services over HTTP."""
+
+    def __init__(self, urls: Mapping[str, str], mint: Mint, timeout_seconds: float) -> None:
+        self._mint = mint
+        timeout = httpx2.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
+        limits = httpx2.Limits(max_connections=50, max_keepalive_connections=20)
+        self._clients = {name: httpx2.AsyncClient(base_url=url, timeout=timeout, limits=limits) for name, url in urls.items()}
+
+    async def close(self) -> None:
+        for client in self._clients.values():
+            await client.aclose()
+
+    async def ready(self, service: str) -> bool:
+        """Whether the service says it can work."""
+        try:
+            answer = await self._clients[service].get("/readyz", timeout=1.0)
+        except httpx2.HTTPError:
+            return False
+        return answer.status_code == 200
+
+    async def call(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        principal: Principal,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Response:
+        """One call on behalf of `principal`. Raises Problem: what the owner refused (4xx), or 502, 503, 504 when it failed."""
+        sent = {"authorization": f"Bearer {self._mint.token(principal, service)}", **(headers or {})}
+        traceparent = telemetry.traceparent()
+        if traceparent is not None:
+            sent["traceparent"] = traceparent
+        present = {name: value for name, value in (params or {}).items() if value is not None}
+        outcome = "failed"
+        with CALLS.labels(service, "any").time():
+            try:
+                answer = await self._clients[service].request(method, path, json=json, params=present, headers=sent)
+                outcome = str(answer.status_code)
+            except httpx2.TimeoutException as error:
+                raise self._down(504, "owner_timeout", service, f"The {service} service did not answer in time.") from error
+            except httpx2.HTTPError as error:
+                raise self._down(503, "owner_unavailable", service, f"The {service} service cannot be reached.") from error
+            finally:
+                log.debug("owner_called", owner=service, method=method, path=path, outcome=outcome)
+        if answer.status_code >= 500:
+            log.warning("owner_failed", owner=service, method=method, path=path, status=answer.status_code, body=answer.text[:500])
+            if answer.status_code == 503:
+                raise self._down(503, "owner_unavailable", service, f"The {service} service cannot do this at the moment.")
+            raise self._down(502, "owner_failed", service, f"The {service} service failed; its log says why.")
+        if answer.status_code >= 400:
+            raise refusal(answer)
+        return answer
+
+    def _down(self, status: int, code: str, service: str, detail: str) -> Problem:
+        return Problem(
+            status, code, "A service this needs is not there", f"{detail} Nothing was changed by us; try again in a moment.", headers={"Retry-After": "2"}, service=service
+        )
+
+
+def refusal(answer: httpx2.Response) -> Problem:
+    """An owner's refusal as our own problem document, with what it says for the caller."""
+    document: dict[str, Any] = {}
+    if answer.headers.get("content-type", "").startswith(PROBLEM_TYPE):
+        document = answer.json()
+    known = {name: document.pop(name, None) for name in ("type", "title", "status", "code", "detail", "instance", "errors")}
+    headers = {name: answer.headers[name] for name in ("etag", "retry-after") if name in answer.headers}
+    return Problem(
+        answer.status_code,
+        known["code"] or "refused",
+        known["title"] or "Refused",
+        known["detail"] or "",
+        errors=known["errors"] or (),
+        headers=headers,
+        **document,
+    )
+
+
+def passed(answer: httpx2.Response) -> Response:
+    """The owner's answer as ours."""
+    headers = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
+    return Response(answer.content, answer.status_code, headers)

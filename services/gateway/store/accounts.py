@@ -1,0 +1,128 @@
+"""Accounts, sessions, API keys and preferences."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from kit.database import Transaction
+from services.gateway.store.rows import Row, loaded
+
+
+async def account(tx: Transaction, tenant: str, username: str) -> Row | None:
+    row = await tx.fetchrow("select * from accounts where tenant = $1 and username = $2", tenant, username)
+    return dict(row) if row else None
+
+
+async def accounts(tx: Transaction, tenant: str) -> list[Row]:
+    rows = await tx.fetch(
+        "select username, name, roles, active, last_sign_in_at from accounts where tenant = $1 order by username", tenant
+    )
+    return [dict(row) for row in rows]
+
+
+async def put_account(tx: Transaction, tenant: str, username: str, *, name: str, roles: Sequence[str], password_hash: str) -> None:
+    """Make or replace an account; its sessions end, because its password changed."""
+    await tx.execute(
+        "insert into accounts (tenant, username, name, roles, password_hash) values ($1, $2, $3, $4, $5)"
+        " on conflict (tenant, username) do update set name = $3, roles = $4, password_hash = $5, active = true",
+        tenant,
+        username,
+        name,
+        list(roles),
+        password_hash,
+    )
+    await tx.execute("delete from sessions where tenant = $1 and username = $2", tenant, username)
+
+
+async def rehash(tx: Transaction, tenant: str, username: str, password_hash: str) -> None:
+    """Keep the same password under newer hash parameters."""
+    await tx.execute("update accounts set password_hash = $3 where tenant = $1 and username = $2", tenant, username, password_hash)
+
+
+async def open_session(tx: Transaction, tenant: str, username: str, token_sha256: bytes, now: datetime, expires_at: datetime) -> None:
+    await tx.execute(
+        "insert into sessions (tenant, token_sha256, username, created_at, expires_at) values ($1, $2, $3, $4, $5)",
+        tenant,
+        token_sha256,
+        username,
+        now,
+        expires_at,
+    )
+    await tx.execute("update accounts set last_sign_in_at = $3 where tenant = $1 and username = $2", tenant, username, now)
+    await tx.execute("delete from sessions where tenant = $1 and expires_at < $2", tenant, now)
+
+
+async def session(tx: Transaction, tenant: str, token_sha256: bytes, now: datetime) -> Row | None:
+    """The account behind a live session, or None."""
+    row = await tx.fetchrow(
+        "select s.username, s.expires_at, a.name, a.roles from sessions s join accounts a using (tenant, username)"
+        " where s.tenant = $1 and s.token_sha256 = $2 and s.expires_at > $3 and a.active",
+        tenant,
+        token_sha256,
+        now,
+    )
+    return dict(row) if row else None
+
+
+async def close_session(tx: Transaction, tenant: str, token_sha256: bytes) -> None:
+    await tx.execute("delete from sessions where tenant = $1 and token_sha256 = $2", tenant, token_sha256)
+
+
+async def put_key(tx: Transaction, tenant: str, row: Row) -> None:
+    await tx.execute(
+        "insert into api_keys (tenant, key_id, name, prefix, secret_sha256, scopes, created_by, created_at, expires_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        tenant,
+        row["key_id"],
+        row["name"],
+        row["prefix"],
+        row["secret_sha256"],
+        row["scopes"],
+        row["created_by"],
+        row["created_at"],
+        row["expires_at"],
+    )
+
+
+async def key(tx: Transaction, tenant: str, secret_sha256: bytes, now: datetime) -> Row | None:
+    """A usable key, marked as used now."""
+    row = await tx.fetchrow(
+        "update api_keys set last_used_at = $3 where tenant = $1 and secret_sha256 = $2 and expires_at > $3 and revoked_at is null"
+        " returning key_id, name, scopes, expires_at",
+        tenant,
+        secret_sha256,
+        now,
+    )
+    return dict(row) if row else None
+
+
+async def keys(tx: Transaction, tenant: str) -> list[Row]:
+    rows = await tx.fetch(
+        "select key_id, name, prefix, scopes, created_by, created_at, expires_at, last_used_at, revoked_at from api_keys"
+        " where tenant = $1 order by created_at desc, key_id",
+        tenant,
+    )
+    return [dict(row) for row in rows]
+
+
+async def revoke_key(tx: Transaction, tenant: str, key_id: str, now: datetime) -> bool:
+    """Whether there was such a key."""
+    done = await tx.fetchval(
+        "update api_keys set revoked_at = coalesce(revoked_at, $3) where tenant = $1 and key_id = $2 returning true", tenant, key_id, now
+    )
+    return bool(done)
+
+
+async def preferences(tx: Transaction, tenant: str, username: str) -> dict[str, Any]:
+    body = await tx.fetchval("select body from preferences where tenant = $1 and username = $2", tenant, username)
+    return loaded(body) if body is not None else {}
+
+
+async def put_preferences(tx: Transaction, tenant: str, username: str, body: str) -> None:
+    await tx.execute(
+        "insert into preferences (tenant, username, body) values ($1, $2, $3::jsonb)"
+        " on conflict (tenant, username) do update set body = excluded.body",
+        tenant,
+        username,
+        body,
+    )

@@ -1,0 +1,76 @@
+"""What the approvals service and the ERP published: decisions, orders, answers to orders."""
+
+from collections.abc import Collection, Sequence
+
+from kit.database import Transaction
+from services.gateway.store.rows import Row, as_json
+
+
+async def put_decisions(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
+    """Every decision, once; (line, version) is one decision for ever."""
+    await tx.execute(
+        """
+        insert into decisions (tenant, line_id, version, decision_id, recommendation_id, sku, location, verdict, status, quantity_before,
+          quantity, value, currency, decided_by, role, decided_at, reason_code, note, snoozed_until, limits)
+        select $1, line_id, version, decision_id, recommendation_id, sku, location, verdict, status, quantity_before, quantity, value,
+          currency, decided_by, role, decided_at, reason_code, note, snoozed_until, limits
+        from jsonb_to_recordset($2::jsonb) as r(line_id text, version integer, decision_id text, recommendation_id text, sku text,
+          location text, verdict text, status text, quantity_before numeric, quantity numeric, value numeric, currency text,
+          decided_by text, role text, decided_at timestamptz, reason_code text, note text, snoozed_until date, limits jsonb)
+        order by line_id, version
+        on conflict (tenant, line_id, version) do nothing
+        """,
+        tenant,
+        as_json(rows),
+    )
+
+
+async def put_orders(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
+    """Released orders and which decisions they carry out."""
+    await tx.execute(
+        """
+        insert into orders (tenant, order_id, kind, supplier, from_location, location, order_on, arrive_on, currency, value, released_at,
+          lines)
+        select $1, order_id, kind, supplier, from_location, location, order_on, arrive_on, currency, value, released_at, lines
+        from jsonb_to_recordset($2::jsonb) as r(order_id text, kind text, supplier text, from_location text, location text, order_on date,
+          arrive_on date, currency text, value numeric, released_at timestamptz, lines jsonb)
+        order by order_id
+        on conflict (tenant, order_id) do nothing
+        """,
+        tenant,
+        as_json(rows),
+    )
+    await tx.execute(
+        """
+        insert into order_lines (tenant, recommendation_id, order_id, line_no, decision_id)
+        select $1, l->>'recommendation_id', r.order_id, (l->>'line_no')::integer, l->>'decision_id'
+        from jsonb_to_recordset($2::jsonb) as r(order_id text, lines jsonb), jsonb_array_elements(r.lines) as l
+        order by 2, 3
+        on conflict do nothing
+        """,
+        tenant,
+        as_json(rows),
+    )
+
+
+async def put_order_updates(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
+    """Answers and cancellations, each once."""
+    await tx.execute(
+        """
+        insert into order_updates (tenant, order_id, event_id, status, updated_at, lines, note)
+        select $1, order_id, event_id, status, updated_at, lines, note
+        from jsonb_to_recordset($2::jsonb) as r(order_id text, event_id text, status text, updated_at timestamptz, lines jsonb, note text)
+        order by order_id, event_id
+        on conflict do nothing
+        """,
+        tenant,
+        as_json(rows),
+    )
+
+
+async def lines_of_decisions(tx: Transaction, tenant: str, decisions: Collection[str]) -> list[str]:
+    """The lines these decisions are about, as far as they are known here yet."""
+    rows = await tx.fetch(
+        "select distinct line_id from decisions where tenant = $1 and decision_id = any($2)", tenant, sorted(decisions)
+    )
+    return [row["line_id"] for row in rows]

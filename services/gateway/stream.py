@@ -1,0 +1,213 @@
+"""What the other services and the ERP published, carried into the read models; and what open pages are told about it.
+
+Nothing is judged here: `domain` says what a verdict means and how a line ranks, `store` keeps it. Every handler ends in
+the consumer's transaction, so a page never hears of something a reload would not show.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kit.consumer import BatchConsumer
+from kit.database import Transaction
+from kit.events import Outgoing, Received
+from schemas import topics
+from schemas.base import Message
+from schemas.decisions import DecisionMade, OrderCancelled, OrderReleased, OrderUpdated
+from schemas.forecasts import ForecastIssued, ModelPromoted
+from schemas.recommendations import ExceptionRaised, ExceptionResolved, RecommendationIssued, RecommendationWithheld
+from services.gateway import rows
+from services.gateway.domain.lines import PENDING
+from services.gateway.store import decided, live, planning, reference
+
+# A planning run changes thousands of lines at once; beyond this many in one batch a page is told to look again instead.
+TOLD_ONE_BY_ONE_MAX = 100
+
+Events = Sequence[Received[Any]]
+Told = tuple[str, dict[str, Any]]
+
+
+def of_type(events: Events, *kinds: type[Message]) -> list[Received[Any]]:
+    return [one for one in events if isinstance(one.body, kinds)]
+
+
+async def recommendations(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
+    """Newest outcome per item, newest recommendation per line, counts per run."""
+    newest = {(one.body.sku, one.body.location): one for one in events}
+    issued = {one.body.line_id: one for one in of_type(events, RecommendationIssued)}
+    if issued:
+        await planning.put_lines(tx, tenant, [rows.line(one) for one in issued.values()])
+    await planning.put_outcomes(tx, tenant, [rows.outcome(one) for one in newest.values()])
+    items = [(sku, location, getattr(one.body, "line_id", None)) for (sku, location), one in newest.items()]
+    replaced = await planning.withdraw(tx, tenant, items)
+    counts = rows.runs(events)
+    if counts:
+        await planning.count_runs(tx, tenant, counts)
+    await planning.settle(tx, tenant, {*issued, *replaced})
+    # A line that was replaced by a fresher one of the same batch is not told: only what an item came to in the end.
+    told = [_recommended(one) for one in newest.values() if isinstance(one.body, RecommendationIssued)]
+    told += [
+        _withheld(one)
+        for one in newest.values()
+        if isinstance(one.body, RecommendationWithheld) and one.body.supersedes is not None
+    ]
+    await _tell(tx, tenant, told)
+    return []
+
+
+def _recommended(one: Received[RecommendationIssued]) -> Told:
+    body = one.body
+    data = {
+        "recommendation_id": body.recommendation_id,
+        "line_id": body.line_id,
+        "sku": body.sku,
+        "location": body.location,
+        "status": PENDING,
+        "action": body.action,
+        "change": "changed" if body.supersedes else "new",
+        "value": format(body.value, "f"),
+        "money_at_risk": format(body.money_at_risk, "f"),
+        "business_date": body.origin.isoformat(),
+    }
+    return "recommendation", data
+
+
+def _withheld(one: Received[RecommendationWithheld]) -> Told:
+    body = one.body
+    data = {
+        "recommendation_id": body.supersedes,
+        "sku": body.sku,
+        "location": body.location,
+        "status": "withheld",
+        "change": "withheld",
+        "reason": body.reason,
+        "message": body.says,
+    }
+    return "recommendation", data
+
+
+async def decisions(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
+    """Every decision, and the status of its line."""
+    made: list[Received[DecisionMade]] = of_type(events, DecisionMade)
+    await decided.put_decisions(tx, tenant, [rows.decision(one) for one in made])
+    changed = await planning.settle(tx, tenant, {one.body.line_id for one in made})
+    status = {row["line_id"]: row["status"] for row in changed}
+    await _tell(tx, tenant, [_decided(one.body, status.get(one.body.line_id)) for one in made])
+    return []
+
+
+def _decided(body: DecisionMade, status: str | None) -> Told:
+    data = {
+        "recommendation_id": body.recommendation_id,
+        "line_id": body.line_id,
+        "sku": body.sku,
+        "location": body.location,
+        "version": body.version,
+        "status": status or rows.status_after(body.verdict),
+        "verdict": body.verdict,
+        "quantity": format(body.quantity, "f"),
+        "decided_by": body.decided_by,
+        "decided_at": body.decided_at.isoformat().replace("+00:00", "Z"),
+        "reason": body.reason_code,
+    }
+    return "decision", data
+
+
+async def orders(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
+    """Released and cancelled orders."""
+    released: list[Received[OrderReleased]] = of_type(events, OrderReleased)
+    cancelled: list[Received[OrderCancelled]] = of_type(events, OrderCancelled)
+    if released:
+        await decided.put_orders(tx, tenant, [rows.order(one) for one in released])
+    if cancelled:
+        await decided.put_order_updates(tx, tenant, [rows.cancellation(one) for one in cancelled])
+    carried = {line.decision_id for one in released for line in one.body.lines}
+    await planning.settle(tx, tenant, await decided.lines_of_decisions(tx, tenant, carried))
+    told: list[Told] = [("order", rows.order_told(one.body)) for one in released]
+    told += [("order", {"order_id": one.body.order_id, "status": "cancelled"}) for one in cancelled]
+    await _tell(tx, tenant, told)
+    return []
+
+
+async def order_updates(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
+    """What ERP and suppliers answered."""
+    answers: list[Received[OrderUpdated]] = of_type(events, OrderUpdated)
+    await decided.put_order_updates(tx, tenant, [rows.order_update(one) for one in answers])
+    await _tell(tx, tenant, [("order", {"order_id": one.body.order_id, "status": one.body.status}) for one in answers])
+    return []
+
+
+async def exceptions(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
+    """Exceptions, raised and resolved, in the order of their topic."""
+    last: dict[str, Received[Any]] = {}
+    for one in events:
+        last[one.body.exception_id] = one
+    raised = {one.body.exception_id: one for one in of_type(events, ExceptionRaised)}
+    if raised:
+        await reference.raise_exceptions(tx, tenant, [rows.exception(one) for one in raised.values()])
+    resolved = [one for one in last.values() if isinstance(one.body, ExceptionResolved)]
+    if resolved:
+        await reference.resolve_exceptions(tx, tenant, [rows.resolution(one) for one in resolved])
+    await _tell(tx, tenant, [("exception", rows.exception_told(one.body)) for one in last.values()])
+    return []
+
+
+async def forecasts(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
+    """Newest forecast per item, champion model per segment."""
+    newest = {(one.body.sku, one.body.location): one for one in of_type(events, ForecastIssued)}
+    if newest:
+        await planning.put_forecasts(tx, tenant, [rows.forecast(one) for one in newest.values()])
+    champions = {one.body.segment: one for one in of_type(events, ModelPromoted)}
+    if champions:
+        await planning.put_models(tx, tenant, [rows.model(one) for one in champions.values()])
+    return []
+
+
+async def catalogue(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
+    """Master data; within a batch the newest definition of a thing counts."""
+    newest: dict[tuple[str, str], Received[Any]] = {}
+    for one in events:
+        place = (one.body.KIND, one.body.identity())
+        if place not in newest or newest[place].body.defined_at <= one.body.defined_at:
+            newest[place] = one
+    await reference.put_catalogue(tx, tenant, [rows.catalogue(one) for one in newest.values()])
+    return []
+
+
+async def signals(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
+    newest = {one.body.signal_id: one for one in events}
+    await reference.put_signals(tx, tenant, [rows.signal(one) for one in newest.values()])
+    return []
+
+
+async def policies(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
+    await reference.put_policies(tx, tenant, [rows.policy(one) for one in events])
+    return []
+
+
+async def checkpoints(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
+    largest: dict[str, Received[Any]] = {}
+    for one in events:
+        if one.body.log_id not in largest or largest[one.body.log_id].body.size <= one.body.size:
+            largest[one.body.log_id] = one
+    await reference.put_checkpoints(tx, tenant, [rows.checkpoint(one) for one in largest.values()])
+    return []
+
+
+async def _tell(tx: Transaction, tenant: str, told: Sequence[Told]) -> None:
+    if len(told) > TOLD_ONE_BY_ONE_MAX:
+        told = [("changed", {"what": told[0][0], "count": len(told)})]
+    await live.tell(tx, tenant, told)
+
+
+def attach(consumer: BatchConsumer) -> None:
+    """Read every topic the catalogue gives the gateway, each with its handler, in one group."""
+    consumer.on((topics.CATALOGUE,), catalogue)
+    consumer.on((topics.POLICIES,), policies)
+    consumer.on((topics.FORECASTS,), forecasts)
+    consumer.on((topics.RECOMMENDATIONS,), recommendations)
+    consumer.on((topics.DECISIONS,), decisions)
+    consumer.on((topics.ORDERS,), orders)
+    consumer.on((topics.ORDER_UPDATES,), order_updates)
+    consumer.on((topics.EXCEPTIONS,), exceptions)
+    consumer.on((topics.SIGNALS,), signals)
+    consumer.on((topics.CHECKPOINTS,), checkpoints)
