@@ -11,10 +11,20 @@ class Settings(ServiceSettings):
     http_port: int = Field(8081, ge=0, le=65535, description="port to listen on")
     forecaster_threads: int = Field(1, ge=1, le=64, description="cores one training may use; does not change results")
     forecaster_seed: int = Field(20171105, ge=0, description="seed of every random draw in training")
-    history_days: int = Field(756, ge=120, le=3660, description="days of history a model sees: two years and four weeks")
+    history_days: int = Field(
+        756, ge=120, le=3660, description="days of history a model sees: two years and four weeks"
+    )
     train_when_ready: bool = Field(True, description="train by itself when there is enough history and no model yet")
-    retrain_after_days: int = Field(28, ge=0, le=3660, description="closed days after which a model is trained again; 0: never")
-    catch_up_records: int = Field(5_000, ge=0, description="backlog above which forecasts wait for the events to be read")
+    retrain_after_days: int = Field(
+        28, ge=0, le=3660, description="closed days after which a model is trained again; 0: never"
+    )
+    catch_up_records: int = Field(
+        5_000, ge=0, description="backlog above which forecasts wait for the events to be read"
+    )
     sensing_enabled: bool = Field(True, description="run live demand sensing (Faust) as a child process")
-    sensing_lag_records_max: int = Field(20_000, ge=100, description="backlog above which sensing jumps to the newest sales")
-    sensing_stall_seconds: float = Field(45.0, gt=1, description="no progress with a backlog for this long restarts sensing")
+    sensing_lag_records_max: int = Field(
+        20_000, ge=100, description="backlog above which sensing jumps to the newest sales"
+    )
+    sensing_stall_seconds: float = Field(
+        45.0, gt=1, description="no progress with a backlog for this long restarts sensing"
+    )

@@ -37,9 +37,7 @@ class SeasonalNaive:
     def fit(self, panel: DemandPanel) -> "SeasonalNaive":
         return self
 
-    def expected(
-        self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None
-    ) -> Expected:
+    def expected(self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None) -> Expected:
         level = levels(panel, origin)
         profile = np.empty((len(panel.item_ids), SEASON_DAYS))
         for ahead in range(1, SEASON_DAYS + 1):

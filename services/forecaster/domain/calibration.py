@@ -92,7 +92,7 @@ def _tail_quantiles(ratio: FloatArray, levels: tuple[float, ...], wider: FloatAr
     ordered = np.sort(ratio)
     count = len(ordered)
     rank = np.clip(np.ceil((count + 1) * np.asarray(levels)).astype(np.int64), 1, count) - 1
-    out = ordered[rank]
+    out: FloatArray = ordered[rank]
     if wider is None:
         return out
     for position, level in enumerate(levels):
@@ -125,7 +125,10 @@ def collect(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int]) 
                 actual = np.maximum(realised[known, horizon - 1], 0.0)
                 parts[node].append((nodes[known, node], actual, expected.lumpiness[known]))
     empty = np.zeros(0)
-    return [Samples(*(np.concatenate(c) for c in zip(*p, strict=True))) if p else Samples(empty, empty, empty) for p in parts]
+    return [
+        Samples(*(np.concatenate(c) for c in zip(*p, strict=True))) if p else Samples(empty, empty, empty)
+        for p in parts
+    ]
 
 
 @dataclass(frozen=True, slots=True)

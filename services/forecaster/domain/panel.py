@@ -73,11 +73,19 @@ class DemandPanel:
         """The same days for some of the items, in the order given."""
         ids = tuple(self.item_ids[row] for row in rows.tolist())
         groups = (self.location[rows], self.category[rows], self.product[rows])
-        return DemandPanel(ids, self.first_day, self.demand[rows], *groups, *self._known(self.known[rows] if self.known_names else None))
+        return DemandPanel(
+            ids,
+            self.first_day,
+            self.demand[rows],
+            *groups,
+            *self._known(self.known[rows] if self.known_names else None),
+        )
 
     def _replace(self, demand: FloatArray) -> "DemandPanel":
         groups = (self.location, self.category, self.product)
-        return DemandPanel(self.item_ids, self.first_day, demand, *groups, *self._known(self.known if self.known_names else None))
+        return DemandPanel(
+            self.item_ids, self.first_day, demand, *groups, *self._known(self.known if self.known_names else None)
+        )
 
     def _known(self, known: FloatArray | None) -> tuple[tuple[str, ...], FloatArray]:
         return (self.known_names, known) if known is not None else ((), np.zeros((0, 0, 0)))

@@ -18,7 +18,7 @@ def flags(panel: DemandPanel, origin: int, censored: FloatArray, negative: IntAr
     (their demand counts as zero).
     """
     known = ~np.isnan(panel.demand[:, : origin + 1])
-    sold = np.nan_to_num(panel.demand[:, : origin + 1]) > 0
+    sold = np.asarray(np.nan_to_num(panel.demand[:, : origin + 1]) > 0)
     days = known.sum(axis=1)
     never = ~sold.any(axis=1)
     silent = ~sold[:, -DEAD_AFTER_DAYS:].any(axis=1) & ~never & (days >= DEAD_AFTER_DAYS)
@@ -42,4 +42,4 @@ def confidence(panel: DemandPanel, origin: int, censored: FloatArray, *, has_mod
     days = (~np.isnan(panel.demand[:, : origin + 1])).sum(axis=1)
     grown = np.minimum(1.0, (days + 14.0) / FULL_CONFIDENCE_DAYS)
     value = grown * (1.0 - censored)
-    return np.round(value if has_model else np.minimum(value, 0.6), 4)
+    return np.asarray(np.round(value if has_model else np.minimum(value, 0.6), 4), dtype=np.float64)

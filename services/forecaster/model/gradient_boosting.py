@@ -10,7 +10,14 @@ import lightgbm
 import numpy as np
 
 from kernel.distribution import DAYS
-from services.forecaster.domain.features import OriginFeatures, feature_names, origin_features, rows, sizes_when_sold
+from services.forecaster.domain.features import (
+    FEATURES,
+    OriginFeatures,
+    feature_names,
+    origin_features,
+    rows,
+    sizes_when_sold,
+)
 from services.forecaster.domain.panel import DemandPanel, IntArray
 from services.forecaster.domain.strategy import Expected
 from services.forecaster.domain.training import training_rows
@@ -34,6 +41,11 @@ PARAMETERS: dict[str, object] = {
 PREDICT_ITEMS_MAX = 2_000  # rows of a prediction at once: 2,000 items x 56 leads x 40 features is 18 MB
 
 
+def is_readable(features: tuple[str, ...]) -> bool:
+    """Whether a stored model was trained on the features this code computes (known regressors come after them)."""
+    return features[: len(FEATURES)] == FEATURES
+
+
 @dataclass(frozen=True, slots=True)
 class GradientBoosted:
     """A trained booster; `text` is LightGBM's own model text, which is also its stored form."""
@@ -54,9 +66,7 @@ class GradientBoosted:
     def feature_names(self) -> tuple[str, ...]:
         return tuple(self.booster.feature_name())
 
-    def expected(
-        self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None
-    ) -> Expected:
+    def expected(self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None) -> Expected:
         """Expected demand by day after column `origin`."""
         features = origin_features(panel, origin, np.arange(1, days + 1), chosen)
         items = len(features.level)
@@ -89,7 +99,11 @@ class GradientBoosting:
         table = training_rows(panel, seed=self.seed, **limit)
         parameters = PARAMETERS | {"seed": self.seed, "num_threads": self.threads}
         data = lightgbm.Dataset(
-            table.features, table.demand, init_score=np.log(table.level), feature_name=list(feature_names(panel)), params=parameters
+            table.features,
+            table.demand,
+            init_score=np.log(table.level),
+            feature_name=list(feature_names(panel)),
+            params=parameters,
         )
         booster = lightgbm.train(parameters, data, num_boost_round=self.rounds)
         return GradientBoosted.from_text(booster.model_to_string(), self.threads)

@@ -1,0 +1,131 @@
+"""From sparse daily records to the frame models read: zeros filled in, hidden and unclosed days unknown."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray, start_at_first_sale
+from services.forecaster.domain.series import CENSORED_LOOK_BACK_DAYS
+from services.forecaster.domain.stock import on_hand_at_close, stock_out_days
+
+
+@dataclass(frozen=True, slots=True)
+class ItemRecord:
+    """An item-location: the last closed day of its partition and the first day anything is recorded for it."""
+
+    sku: str
+    location: str
+    partition: int
+    category: str | None
+    first_on: date
+    closed_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class Cells:
+    """Sparse values: item number, day (days since 1970-01-01), value."""
+
+    item: IntArray
+    day: IntArray
+    value: FloatArray
+
+    @staticmethod
+    def empty() -> "Cells":
+        return Cells(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0))
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What the tables hold of one tenant. `left` are units that left the shelf by sales, net of voids and restocked
+    returns; `net` other movements; counts with whether they were taken before the day's business."""
+
+    items: tuple[ItemRecord, ...]
+    demand: Cells
+    left: Cells
+    net: Cells
+    counted: Cells
+    counted_at_opening: BoolArray
+    revision: IntArray
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The panel, with each item's origin column (its last closed day), stock-out mask and quality facts."""
+
+    items: tuple[ItemRecord, ...]
+    panel: DemandPanel
+    origin: IntArray
+    censored: BoolArray
+    negative_days: IntArray
+    revision: IntArray
+
+    def censored_share(self, origin: int) -> FloatArray:
+        """Share of stock-out days among the last eight weeks up to `origin`."""
+        part = self.censored[:, max(0, origin - CENSORED_LOOK_BACK_DAYS + 1) : origin + 1]
+        return part.mean(axis=1) if part.shape[1] else np.zeros(len(self.items))
+
+    def recent_demand(self, origin: int, days: int = 28) -> FloatArray:
+        """Known demand of the last days up to `origin`, units."""
+        return np.asarray(np.nansum(self.panel.demand[:, max(0, origin - days + 1) : origin + 1], axis=1))
+
+
+def build(records: Records, *, history_days: int) -> Frame | None:
+    """The frame of everything that is closed, at most `history_days` long; None when nothing is.
+
+    Stock levels need counts from before the window, so they are worked out over all records first.
+    """
+    items = records.items
+    if not items:
+        return None
+    start = min(item.first_on for item in items)
+    end = max(item.closed_on for item in items)
+    days = (end - start).days + 1
+    if days < 1:
+        return None
+    demand = _spread(records.demand, len(items), start, days)
+    closed = np.array([(item.closed_on - start).days for item in items], dtype=np.int64)
+    first = np.array([(item.first_on - start).days for item in items], dtype=np.int64)
+    column = np.arange(days)
+    unknown = (column[None, :] > closed[:, None]) | (column[None, :] < first[:, None])
+    censored = _censored(records, len(items), start, days) & ~unknown
+    negative = (demand < 0) & ~unknown
+    open_demand = np.where(unknown | censored, np.nan, np.maximum(demand, 0.0))
+    known = start_at_first_sale(open_demand)
+    cut = max(0, days - history_days)
+    panel = DemandPanel(
+        tuple(f"{item.sku}/{item.location}" for item in items),
+        start + timedelta(days=cut),
+        known[:, cut:],
+        codes([item.location for item in items]),
+        codes([item.category for item in items]),
+        codes([item.sku for item in items]),
+    )
+    # Facts that flags are made of count inside the window only: an old mistake must not flag an item for ever.
+    return Frame(items, panel, closed - cut, censored[:, cut:], negative[:, cut:].sum(axis=1), records.revision)
+
+
+def codes(names: Sequence[str | None]) -> IntArray:
+    """Group numbers in the order of the sorted names, so that they do not depend on the order of items."""
+    number = {name: position for position, name in enumerate(sorted({name or "" for name in names}))}
+    return np.array([number[name or ""] for name in names], dtype=np.int64)
+
+
+def _censored(records: Records, items: int, start: date, days: int) -> BoolArray:
+    if not len(records.counted.item):
+        return np.zeros((items, days), dtype=np.bool_)
+    net = _spread(records.net, items, start, days) - _spread(records.left, items, start, days)
+    counted = _spread(records.counted, items, start, days, fill=np.nan)
+    flags = Cells(records.counted.item, records.counted.day, records.counted_at_opening.astype(np.float64))
+    at_opening = _spread(flags, items, start, days) > 0
+    return stock_out_days(on_hand_at_close(net, counted, at_opening))
+
+
+def _spread(cells: Cells, items: int, start: date, days: int, *, fill: float = 0.0) -> FloatArray:
+    """Sparse cells as a full table; days outside it are left out (a future day is not closed yet)."""
+    out = np.full((items, days), fill)
+    column = cells.day - (start - date(1970, 1, 1)).days
+    inside = (column >= 0) & (column < days)
+    out[cells.item[inside], column[inside]] = cells.value[inside]
+    return out

@@ -1,0 +1,129 @@
+"""From distributions to messages: integers of the contract, ids that follow from cause and content."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from hashlib import blake2b
+
+import numpy as np
+
+from kit.events import Outgoing, derived_id, outgoing
+from schemas.forecasts import DemandDistribution, ForecastIssued
+from services.forecaster.domain.frame import Frame
+from services.forecaster.domain.panel import IntArray
+from services.forecaster.domain.series import confidence, flags
+from services.forecaster.domain.strategy import DistributionForecast
+from services.forecaster.model.pipeline import Calibrated
+
+SERVICE = "forecaster"
+NO_MODEL = "no_trained_model"
+BASELINE_ID = "baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who forecasts: a trained model, or the baseline with the reason why."""
+
+    calibrated: Calibrated | None
+    model_id: str
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Forecast these items of the frame, all with the same origin, because of `cause`."""
+
+    rows: IntArray
+    origin: int
+    cause: str
+    cause_at: datetime
+    corrected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A message, as published and as kept."""
+
+    message: ForecastIssued
+    outgoing: Outgoing
+    caused_at: datetime
+
+
+def issue(tenant: str, frame: Frame, task: Task, speaker: Speaker, baseline: Calibrated) -> list[Issued]:
+    """Forecast the items of a task and write the messages. Same frame, task and model: same bytes and ids."""
+    answers = speaker.calibrated or baseline
+    distribution = answers.forecast(frame.panel, task.origin, task.rows)
+    means = np.rint(np.clip(distribution.by_day, 0, 1e9) * 10_000).astype(np.int64).tolist()
+    quantiles = _integers(distribution)
+    part = frame.panel.take(task.rows)
+    censored = frame.censored_share(task.origin)[task.rows]
+    reasons = flags(part, task.origin, censored, frame.negative_days[task.rows])
+    trust = confidence(part, task.origin, censored, has_model=speaker.calibrated is not None)
+    recent = frame.recent_demand(task.origin)[task.rows]
+    extra = tuple(
+        reason for reason in (speaker.reason, "late_correction" if task.corrected else None) if reason is not None
+    )
+    issued = []
+    for position, row in enumerate(task.rows.tolist()):
+        item = frame.items[row]
+        content = blake2b(repr((means[position], quantiles[position])).encode(), digest_size=8).hexdigest()
+        message = ForecastIssued(
+            tenant=tenant,
+            sku=item.sku,
+            location=item.location,
+            forecast_id=derived_id(SERVICE, tenant, task.cause, item.sku, item.location, speaker.model_id, content),
+            origin=frame.panel.day(task.origin),
+            strategy=answers.forecaster.strategy,
+            model_id=speaker.model_id,
+            window_from=frame.panel.first_day,
+            window_to=frame.panel.day(task.origin),
+            demand=DemandDistribution(
+                mean_e4=tuple(means[position]), quantiles_e2=tuple(map(tuple, quantiles[position]))
+            ),
+            confidence=Decimal(f"{trust[position]:.4f}"),
+            flags=(*reasons[position], *extra),
+            revision=int(frame.revision[row]),
+            recent_demand=Decimal(f"{recent[position]:.4f}"),
+        )
+        sent = outgoing(message, service=SERVICE, cause=task.cause, time=task.cause_at, name=message.forecast_id)
+        issued.append(Issued(message, sent, task.cause_at))
+    return issued
+
+
+def _integers(distribution: DistributionForecast) -> list[list[list[int]]]:
+    """Hundredths of a unit, in order along levels and horizons after rounding too."""
+    units = np.rint(np.clip(distribution.quantiles, 0, 1e9) * 100).astype(np.int64)
+    ordered = np.maximum.accumulate(np.maximum.accumulate(units, axis=2), axis=1)
+    out: list[list[list[int]]] = ordered.tolist()
+    return out
+
+
+def tasks(
+    frame: Frame,
+    closings: Sequence[tuple[str, int, str, datetime]],
+    corrected: Sequence[tuple[str, str, str, datetime]],
+    whole_location: int,
+) -> list[Task]:
+    """Group what is due into tasks with one origin and one cause each.
+
+    `closings`: (location, partition, cause, cause at); `corrected`: (sku, location, cause, cause at). An item that a
+    due closing covers anyway is not forecast a second time for its correction.
+    """
+    place = np.array([item.location for item in frame.items], dtype=object)
+    partition = np.array([item.partition for item in frame.items], dtype=np.int64)
+    out: list[Task] = []
+    covered: set[int] = set()
+    for location, number, cause, at in closings:
+        mine = (place == location) & ((partition == number) | (number == whole_location))
+        # A close reaches only items whose own last closed day it is; with two kinds of close those can differ.
+        for origin in sorted(set(frame.origin[mine].tolist())):
+            rows = np.flatnonzero(mine & (frame.origin == origin))
+            out.append(Task(rows, int(origin), cause, at))
+            covered.update(rows.tolist())
+    number_of = {(item.sku, item.location): row for row, item in enumerate(frame.items)}
+    for sku, location, cause, at in corrected:
+        row = number_of.get((sku, location))
+        if row is not None and row not in covered:
+            out.append(Task(np.array([row]), int(frame.origin[row]), cause, at, corrected=True))
+    return [task for task in out if task.origin >= 0]

@@ -1,0 +1,39 @@
+"""Builds the forecaster and runs it: `python -m services.forecaster.main`."""
+
+from services.forecaster.sensing_process import SensingProcess
+
+from kit.runtime import Runtime, run
+from services.forecaster import api, stream
+from services.forecaster.model.artefacts import ArtefactStore
+from services.forecaster.settings import Settings
+from services.forecaster.stream import Intake
+from services.forecaster.training import Trainer
+from services.forecaster.worker import Worker
+
+# How often to look for work; a close or a correction wakes the worker before its turn.
+FORECAST_EVERY_SECONDS = 0.05
+TRAIN_EVERY_SECONDS = 1.0
+
+
+async def main() -> None:
+    settings = Settings()
+    async with Runtime.start("forecaster", settings) as runtime:
+        consumer = runtime.consumer()
+        models = settings.data_dir / "models"
+        worker = Worker(runtime.database, ArtefactStore(models), settings, consumer.lag, runtime.relay.wake)
+        trainer = Trainer(runtime.database, models, settings, worker.wake, consumer.lag)
+        stream.attach(consumer, Intake(worker.wake))
+        api.attach(runtime.api(description="Daily demand, forecasts, models."), runtime.database)
+        runtime.every(FORECAST_EVERY_SECONDS, worker.run_once, "forecast")
+        runtime.every(TRAIN_EVERY_SECONDS, trainer.run_once, "train")
+        runtime.on_close(trainer.close)
+        if settings.sensing_enabled:
+            sensing = SensingProcess(settings)
+            runtime.check("sensing", sensing.state)
+            runtime.background(sensing.watch(runtime.stop), "sensing")
+            runtime.on_close(sensing.close)
+        await runtime.serve()
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,96 @@
+"""Which forecasts are due, and the last one of every item."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kit.database import Transaction
+from schemas.forecasts import ForecastIssued
+
+# Closings of one run: 64 keep a run of thousands of items inside a second transaction of a few megabytes.
+CLOSINGS_MAX = 64
+ITEMS_MAX = 5_000
+
+
+@dataclass(frozen=True, slots=True)
+class DueClosing:
+    """All items of one partition of a location (-1: of the location)."""
+
+    location: str
+    partition: int
+    cause: str
+    cause_at: datetime
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class DueItem:
+    """One corrected item."""
+
+    sku: str
+    location: str
+    cause: str
+    cause_at: datetime
+    seq: int
+
+
+async def read(tx: Transaction, tenant: str) -> tuple[list[DueClosing], list[DueItem]]:
+    """What waits, oldest first."""
+    closings = await tx.fetch(
+        "select location, partition, cause, cause_at, seq from due_closings where tenant = $1 order by seq limit $2",
+        tenant,
+        CLOSINGS_MAX,
+    )
+    items = await tx.fetch(
+        "select sku, location, cause, cause_at, seq from due_items where tenant = $1 order by seq limit $2",
+        tenant,
+        ITEMS_MAX,
+    )
+    return [DueClosing(*row) for row in closings], [DueItem(*row) for row in items]
+
+
+async def done(tx: Transaction, tenant: str, closings: Sequence[DueClosing], items: Sequence[DueItem]) -> None:
+    """Take these out, unless a newer cause has taken their place meanwhile."""
+    for table, rows in (("due_closings", [one.seq for one in closings]), ("due_items", [one.seq for one in items])):
+        if rows:
+            await tx.execute(f"delete from {table} where tenant = $1 and seq = any($2::bigint[])", tenant, rows)
+
+
+async def waiting(tx: Transaction, tenant: str) -> int:
+    """Closings and items that wait for a forecast."""
+    return int(
+        await tx.fetchval(
+            "select (select count(*) from due_closings where tenant = $1)"
+            " + (select count(*) from due_items where tenant = $1)",
+            tenant,
+        )
+    )
+
+
+async def keep(tx: Transaction, tenant: str, issued: Sequence[tuple[ForecastIssued, str, datetime]]) -> None:
+    """Remember forecasts (message, its JSON, event time of its cause) as the last ones of their items."""
+    rows = sorted(issued, key=lambda one: (one[0].sku, one[0].location))
+    await tx.execute(
+        "insert into forecasts (tenant, sku, location, forecast_id, origin, model_id, strategy, body, issued_at)"
+        " select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::text[], $7::text[], $8::text[],"
+        " $9::timestamptz[]) on conflict (tenant, sku, location) do update set forecast_id = excluded.forecast_id,"
+        " origin = excluded.origin, model_id = excluded.model_id, strategy = excluded.strategy, body = excluded.body,"
+        " issued_at = excluded.issued_at",
+        tenant,
+        [one[0].sku for one in rows],
+        [one[0].location for one in rows],
+        [one[0].forecast_id for one in rows],
+        [one[0].origin for one in rows],
+        [one[0].model_id for one in rows],
+        [one[0].strategy for one in rows],
+        [one[1] for one in rows],
+        [one[2] for one in rows],
+    )
+
+
+async def last(tx: Transaction, tenant: str, sku: str, location: str) -> Any:
+    """The last forecast of an item: body (JSON) and event time of its cause; None when there is none."""
+    return await tx.fetchrow(
+        "select body, issued_at from forecasts where tenant = $1 and sku = $2 and location = $3", tenant, sku, location
+    )

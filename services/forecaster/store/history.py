@@ -1,0 +1,132 @@
+"""Reading daily records: all of a tenant as arrays for the models, one item as rows for people."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+import numpy as np
+
+from kit.database import Transaction
+from services.forecaster.domain.booking import WHOLE_LOCATION
+from services.forecaster.domain.frame import Cells, ItemRecord, Records
+
+EPOCH = date(1970, 1, 1)
+# `unnest` of one array pair per item: a year of 3,000 items arrives as 3,000 rows, not as a million.
+_DEMAND = (
+    "select sku, location, array_agg(business_date - date '1970-01-01' order by business_date) as days,"
+    " array_agg(quantity::float8 order by business_date) as quantity,"
+    " array_agg((quantity - restocked)::float8 order by business_date) as shelf, sum(revision)::int as revision"
+    " from daily_demand where tenant = $1 group by sku, location"
+)
+_NET = (
+    "select sku, location, array_agg(business_date - date '1970-01-01' order by business_date) as days,"
+    " array_agg(net::float8 order by business_date) as value from stock_days where tenant = $1 group by sku, location"
+)
+_COUNTS = (
+    "select sku, location, array_agg(business_date - date '1970-01-01' order by business_date) as days,"
+    " array_agg(quantity::float8 order by business_date) as value,"
+    " array_agg(at_opening order by business_date) as opening from stock_counts where tenant = $1 group by sku, location"
+)
+
+
+async def load(tx: Transaction, tenant: str) -> Records:
+    """Everything of a tenant whose location has closed a day, items in key order."""
+    rows = await tx.fetch(
+        "select i.sku, i.location, i.partition, i.first_on, c.category, max(d.business_date) as closed_on"
+        " from items i join closed_days d on d.tenant = i.tenant and d.location = i.location"
+        " and d.partition in (i.partition, $2)"
+        " left join catalogue_items c on c.tenant = i.tenant and c.sku = i.sku"
+        " where i.tenant = $1 group by 1, 2, 3, 4, 5 having max(d.business_date) >= i.first_on order by 1, 2",
+        tenant,
+        WHOLE_LOCATION,
+    )
+    items = tuple(
+        ItemRecord(r["sku"], r["location"], r["partition"], r["category"], r["first_on"], r["closed_on"]) for r in rows
+    )
+    number = {(item.sku, item.location): position for position, item in enumerate(items)}
+    sold = await _fetch(tx, _DEMAND, tenant, number)
+    moved = await _fetch(tx, _NET, tenant, number)
+    counted = await _fetch(tx, _COUNTS, tenant, number)
+    revision = np.zeros(len(items), dtype=np.int64)
+    for row in sold:
+        revision[number[(row["sku"], row["location"])]] = row["revision"]
+    opening = np.array([flag for row in counted for flag in row["opening"]], dtype=np.bool_)
+    return Records(
+        items,
+        _cells(sold, number, "quantity"),
+        _cells(sold, number, "shelf"),
+        _cells(moved, number, "value"),
+        _cells(counted, number, "value"),
+        opening,
+        revision,
+    )
+
+
+async def _fetch(tx: Transaction, query: str, tenant: str, number: dict[tuple[str, str], int]) -> list[Any]:
+    return [row for row in await tx.fetch(query, tenant) if (row["sku"], row["location"]) in number]
+
+
+def _cells(rows: Sequence[Any], number: dict[tuple[str, str], int], column: str) -> Cells:
+    if not rows:
+        return Cells.empty()
+    item = [number[(row["sku"], row["location"])] for row in rows]
+    length = [len(row["days"]) for row in rows]
+    return Cells(
+        np.repeat(np.array(item, dtype=np.int64), length),
+        np.concatenate([np.array(row["days"], dtype=np.int64) for row in rows]),
+        np.concatenate([np.array(row[column], dtype=np.float64) for row in rows]),
+    )
+
+
+async def save_censored(
+    tx: Transaction, tenant: str, keys: Sequence[tuple[str, str]], days: Sequence[tuple[str, str, date]]
+) -> None:
+    """Make the censored flags of these items exactly `days`; a stock-out day without a sale gets a row of zero."""
+    skus, places = [key[0] for key in keys], [key[1] for key in keys]
+    await tx.execute(
+        "update daily_demand d set censored = false from unnest($2::text[], $3::text[]) as k(sku, location)"
+        " where d.tenant = $1 and d.sku = k.sku and d.location = k.location and d.censored and not exists"
+        " (select from unnest($4::text[], $5::text[], $6::date[]) as f(sku, location, business_date)"
+        "  where (f.sku, f.location, f.business_date) = (d.sku, d.location, d.business_date))",
+        tenant,
+        skus,
+        places,
+        *_columns(days),
+    )
+    await tx.execute(
+        "insert into daily_demand as d (tenant, sku, location, business_date, censored)"
+        " select $1, s, l, b, true from unnest($2::text[], $3::text[], $4::date[]) as t(s, l, b) order by s, l, b"
+        " on conflict (tenant, sku, location, business_date) do update set censored = true where not d.censored",
+        tenant,
+        *_columns(days),
+    )
+
+
+def _columns(days: Sequence[tuple[str, str, date]]) -> tuple[list[str], list[str], list[date]]:
+    return [day[0] for day in days], [day[1] for day in days], [day[2] for day in days]
+
+
+async def series(tx: Transaction, tenant: str, sku: str, location: str) -> list[Any]:
+    """Every recorded day of one item, oldest first."""
+    return list(
+        await tx.fetch(
+            "select business_date, quantity, returned, restocked, promoted, revision, censored from daily_demand"
+            " where tenant = $1 and sku = $2 and location = $3 order by business_date",
+            tenant,
+            sku,
+            location,
+        )
+    )
+
+
+async def item(tx: Transaction, tenant: str, sku: str, location: str) -> Any:
+    """First recorded day and last closed day of one item; None when it is not known."""
+    return await tx.fetchrow(
+        "select i.first_on, max(d.business_date) as closed_on from items i left join closed_days d"
+        " on d.tenant = i.tenant and d.location = i.location and d.partition in (i.partition, $4)"
+        " where i.tenant = $1 and i.sku = $2 and i.location = $3 group by 1",
+        tenant,
+        sku,
+        location,
+        WHOLE_LOCATION,
+    )

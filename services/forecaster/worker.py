@@ -1,0 +1,158 @@
+"""Forecasts what is due: reads a snapshot, computes in a thread, publishes and ticks off in one transaction.
+
+Killed anywhere, what was due is still due and the same ids come out again; consumers drop what they have seen.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import Any
+
+from kit import outbox, telemetry
+from kit.database import Database
+from services.forecaster.domain.booking import WHOLE_LOCATION
+from services.forecaster.domain.frame import Frame, Records, build
+from services.forecaster.issuing import BASELINE_ID, NO_MODEL, Issued, Speaker, issue, tasks
+from services.forecaster.model.artefacts import ArtefactDamaged, ArtefactStore
+from services.forecaster.model.gradient_boosting import is_readable
+from services.forecaster.model.pipeline import Calibrated, baseline
+from services.forecaster.settings import Settings
+from services.forecaster.store import due, history, registry
+
+log = telemetry.get_logger()
+FORECASTS = telemetry.counter("forecasts_issued_total", "Forecasts published", ("strategy",))
+RUN_SECONDS = telemetry.histogram("forecast_run_seconds", "One run over what was due, from reading to commit")
+# Held-back forecasts are not held back for ever: a broker that is fed faster than we read must not silence them.
+HOLD_SECONDS_MAX = 30.0
+
+
+class Worker:
+    """`run_once` for the runtime's clockwork; `wake` sets it going before its turn."""
+
+    def __init__(
+        self,
+        database: Database,
+        artefacts: ArtefactStore,
+        settings: Settings,
+        lag: Callable[[], int | None],
+        published: Callable[[], None],
+    ) -> None:
+        self._database = database
+        self._artefacts = artefacts
+        self._settings = settings
+        self._lag = lag
+        self._published = published
+        self._woken = asyncio.Event()
+        self._loaded: dict[str, Calibrated] = {}
+        self._held_since: float | None = None
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Until woken, or so long. A wake comes just before its transaction commits, hence the moment of patience."""
+        try:
+            await asyncio.wait_for(self._woken.wait(), seconds)
+            await asyncio.sleep(0.05)
+        except TimeoutError:
+            pass
+        self._woken.clear()
+
+    async def run_once(self) -> None:
+        """Forecast everything that is due, unless a backlog of events says that newer days are about to close."""
+        lag = self._lag()
+        if lag is not None and lag > self._settings.catch_up_records:
+            self._held_since = self._held_since or time.monotonic()
+            if time.monotonic() - self._held_since < HOLD_SECONDS_MAX:
+                return
+        self._held_since = None
+        for tenant in await self._database.tenants():
+            while await self._tenant(tenant):
+                pass
+        await self.wait(0.5)
+
+    async def _tenant(self, tenant: str) -> bool:
+        """One run; says whether there was work."""
+        started = time.perf_counter()
+        async with self._database.transaction(tenant) as tx:
+            closings, items = await due.read(tx, tenant)
+            if not closings and not items:
+                return False
+            champion = await registry.champion(tx, tenant)
+            records = await history.load(tx, tenant)
+        speaker = await asyncio.to_thread(self._speaker, champion)
+        frame, issued = await asyncio.to_thread(self._compute, tenant, records, speaker, closings, items)
+        async with self._database.transaction(tenant) as tx:
+            await due.keep(tx, tenant, [(one.message, one.outgoing.value.decode(), one.caused_at) for one in issued])
+            if frame is not None and issued:
+                await self._save_censored(tx, tenant, frame, issued)
+            await due.done(tx, tenant, closings, items)
+            await outbox.enqueue(tx, [one.outgoing for one in issued])
+        self._published()
+        seconds = time.perf_counter() - started
+        RUN_SECONDS.observe(seconds)
+        for one in issued:
+            FORECASTS.labels(one.message.strategy).inc()
+        log.info(
+            "forecasts_issued",
+            tenant=tenant,
+            items=len(issued),
+            closings=len(closings),
+            corrections=len(items),
+            model_id=speaker.model_id,
+            seconds=round(seconds, 3),
+        )
+        return True
+
+    def _speaker(self, champion: Any) -> Speaker:
+        """The champion, ready to use; the baseline, with its reason, where there is none or it cannot be read."""
+        if champion is None:
+            return Speaker(None, BASELINE_ID, NO_MODEL)
+        sha256 = champion["artefact_sha256"]
+        if sha256 not in self._loaded:
+            try:
+                loaded, manifest = self._artefacts.load(sha256, threads=self._settings.forecaster_threads)
+            except (ArtefactDamaged, OSError, ValueError) as error:
+                log.error("model_unreadable", model_id=champion["model_id"], error=f"{type(error).__name__}: {error}")
+                return Speaker(None, BASELINE_ID, "model_unreadable")
+            if not is_readable(manifest.features):
+                log.error("model_outdated", model_id=champion["model_id"], says="it knows other features; train again")
+                return Speaker(None, BASELINE_ID, "model_outdated")
+            self._loaded = {**dict(list(self._loaded.items())[-3:]), sha256: loaded}
+        return Speaker(self._loaded[sha256], champion["model_id"])
+
+    def _compute(
+        self,
+        tenant: str,
+        records: Records,
+        speaker: Speaker,
+        closings: Sequence[due.DueClosing],
+        items: Sequence[due.DueItem],
+    ) -> tuple[Frame | None, list[Issued]]:
+        frame = build(records, history_days=self._settings.history_days)
+        if frame is None:
+            return None, []
+        work = tasks(
+            frame,
+            [(one.location, one.partition, one.cause, one.cause_at) for one in closings],
+            [(one.sku, one.location, one.cause, one.cause_at) for one in items],
+            WHOLE_LOCATION,
+        )
+        stand_in: dict[int, Calibrated] = {}
+        issued: list[Issued] = []
+        for task in work:
+            if speaker.calibrated is None and task.origin not in stand_in:
+                stand_in[task.origin] = baseline(frame.panel, task.origin)
+            answers = speaker.calibrated or stand_in[task.origin]
+            issued += issue(tenant, frame, task, speaker, answers)
+        return frame, issued
+
+    async def _save_censored(self, tx: Any, tenant: str, frame: Frame, issued: Sequence[Issued]) -> None:
+        keys = sorted({(one.message.sku, one.message.location) for one in issued})
+        rows = {(item.sku, item.location): row for row, item in enumerate(frame.items)}
+        days: list[tuple[str, str, date]] = []
+        for sku, location in keys:
+            hidden = frame.censored[rows[(sku, location)]].nonzero()[0].tolist()
+            days += [(sku, location, frame.panel.day(column)) for column in hidden]
+        await history.save_censored(tx, tenant, keys, days)
