@@ -19,7 +19,8 @@ class Parameters:
     `fill_rate` = share of demand met from the shelf. service_goal_*: by ABC class; items without a class use `b`.
     service_minimum: below this probability of no stock-out after the order, a person decides.
     carrying_rate: cost of holding, share of unit cost per year. setup_cost: cost of one order line.
-    auto_approve_value_limit: an order worth more than this goes to a person. order_value_maximum: as policy exception.
+    auto_approve_value_limit: an order worth more than this goes to a person.
+    second_signature_above: worth more than this needs two people (kept by the approvals service). order_value_maximum: as policy exception.
     gmroi_minimum: annual gross margin ÷ average inventory at cost. max_cover_days: cover after the order.
     lot_cover_max_days: the economic lot never covers more days of demand than this.
     confidence_minimum: of the forecast, after deductions for age. presentation_minimum_units: never plan to hold less.
@@ -36,6 +37,7 @@ class Parameters:
     carrying_rate: Decimal = Decimal("0.25")
     setup_cost: Decimal = Decimal("0.50")
     auto_approve_value_limit: Decimal = Decimal("50.00")
+    second_signature_above: Decimal = Decimal("1000.00")
     order_value_maximum: Decimal = Decimal("5000.00")
     gmroi_minimum: Decimal = Decimal("1.00")
     max_cover_days: Decimal = Decimal(90)
@@ -63,14 +65,17 @@ _RISKS = ("expiry_risk_max", "expiry_risk_never")
 _ABOVE_ZERO = ("carrying_rate", "max_cover_days", "lot_cover_max_days")
 
 
-def parse_parameters(given: Mapping[str, Any]) -> Parameters:
-    """Parameters from contract strings; what is absent has its default, unknown names are refused.
+def parse_parameters(given: Mapping[str, Any], *, ignore_unknown: bool = False) -> Parameters:
+    """Parameters from contract strings; what is absent has its default. Unknown names are refused, or, where a version
+    is read that other services have their own parameters in, left alone.
 
     Raises PolicyRefusal(policy_contradictory), its explanation begins with the name of the parameter that is wrong.
     """
     values: dict[str, Any] = {}
     for name, raw in given.items():
         if name not in NAMES:
+            if ignore_unknown:
+                continue
             raise PolicyRefusal("policy_contradictory", f"{name}: no such parameter; known are {', '.join(NAMES)}")
         if name == "service_kind":
             values[name] = str(raw)

@@ -26,3 +26,8 @@ def projected(
     expected: Floats = np.maximum(net, 0.0).astype(np.float64).round(2)
     expected_with: Floats = np.maximum(ordered, 0.0).astype(np.float64).round(2)
     return expected, expected_with, first
+
+
+def project(columns: Columns, levels: Levels, quantity: Floats) -> tuple[Floats, Floats, Floats]:
+    """As `projected`, for every row."""
+    return projected(columns, levels, np.arange(len(quantity), dtype=np.int64), quantity)

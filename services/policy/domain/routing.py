@@ -63,9 +63,11 @@ def reasons_of(evidence: Evidence, facts: Facts) -> tuple[str, ...]:
 
 
 def _is_doubtful(evidence: Evidence, index: int) -> bool:
-    """An open order that failed, or should have arrived by the planning date."""
-    order = evidence.open_orders[index]
-    return order.status == "failed" or (evidence.as_of is not None and order.arrive_on <= evidence.as_of)
+    """An open order that failed before its day, or should have arrived by the planning date."""
+    order, as_of = evidence.open_orders[index], evidence.as_of
+    if as_of is None:
+        return False
+    return order.arrive_on > as_of if order.status == "failed" else order.arrive_on <= as_of
 
 
 def flags_text(evidence: Evidence) -> str:

@@ -1,0 +1,23 @@
+"""Starts the policy service: settings, plumbing, handlers, planning runs, HTTP; then runs until told to stop."""
+
+from kit.runtime import Runtime, run
+from services.policy import api, stream
+from services.policy.runner import Runner
+from services.policy.settings import Settings
+
+
+async def main() -> None:
+    """Build everything, then serve."""
+    settings = Settings()
+    async with Runtime.start("policy", settings) as runtime:
+        handlers = stream.Stream()
+        stream.attach(runtime.consumer(), handlers)
+        runner = Runner(runtime.database, runtime.relay, settings)
+        runtime.background(runner.run_forever(), "planning")
+        runtime.every(settings.sweep_seconds, lambda: handlers.sweep(runtime.database), "sweep")
+        api.attach(runtime.api(description="Internal: reached through the gateway."), runtime.database, runner)
+        await runtime.serve()
+
+
+if __name__ == "__main__":
+    run(main)

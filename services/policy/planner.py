@@ -1,0 +1,198 @@
+"""Plans items inside a transaction: evidence from the store, the cascade, and what of its outcome is news to others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+
+from kit.database import Transaction
+from kit.events import Outgoing, derived_id, outgoing
+from schemas.recommendations import PolicyPublished, RecommendationIssued, RecommendationWithheld
+from services.policy.domain.cascade import plan
+from services.policy.domain.evidence import Evidence, Policy, canonical
+from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
+from services.policy.domain.parameters import Parameters
+from services.policy.store import evidence as evidence_store
+from services.policy.store import plans, policies
+from services.policy.store.evidence import Previous
+
+SERVICE = "policy"
+# Planned before any day has closed: the beginning of the calendar stands in where a message needs a time.
+BEFORE_ANY_DAY = date(1970, 1, 1)
+FIRST_POLICY_REASON = "Defaults of this version of Countersign; change them before relying on them."
+
+
+@dataclass(slots=True)
+class Planned:
+    """What planning some items led to. `says` goes to the outbox."""
+
+    says: list[Outgoing] = field(default_factory=list)
+    proposed: int = 0
+    published: int = 0
+
+
+async def current_policy(tx: Transaction, tenant: str) -> tuple[Policy, list[Outgoing]]:
+    """The tenant's policy; a tenant without one gets version 1 with the defaults, and everybody is told."""
+    policy = await policies.current(tx, tenant)
+    if policy is not None:
+        return policy, []
+    published = PolicyPublished(
+        tenant=tenant,
+        scope=policies.DEFAULT_SCOPE,
+        version=1,
+        valid_from=BEFORE_ANY_DAY,
+        parameters=Parameters().as_text(),
+        published_by="countersign",
+        reason=FIRST_POLICY_REASON,
+    )
+    await policies.keep(tx, tenant, published)
+    cause = derived_id("first-policy", tenant)
+    says = outgoing(published, service=SERVICE, cause=cause, time=_moment(BEFORE_ANY_DAY))
+    return default_policy(), [says]
+
+
+def default_policy() -> Policy:
+    """What counts for a tenant that has published nothing."""
+    return Policy(policies.DEFAULT_SCOPE, 1, Parameters())
+
+
+async def plan_items(
+    tx: Transaction, tenant: str, items: Sequence[tuple[str, str]], *, run_id: str | None = None
+) -> Planned:
+    """Plan these items (each at most once) and keep the result; what did not change is not published again."""
+    planned = Planned()
+    chosen = sorted(set(items))
+    if not chosen:
+        return planned
+    policy, planned.says = await current_policy(tx, tenant)
+    loaded = await evidence_store.load(tx, tenant, chosen, policy)
+    outcomes = plan([evidence for evidence, _previous in loaded])
+    rows: list[plans.Plan] = []
+    published: list[plans.Published] = []
+    for (evidence, previous), outcome in zip(loaded, outcomes, strict=True):
+        if isinstance(outcome, Recommendation):
+            planned.proposed += 1
+            _propose(planned, rows, published, evidence, previous, outcome, run_id)
+        else:
+            _withhold(planned, rows, evidence, previous, outcome, run_id)
+    await plans.keep(tx, tenant, rows)
+    if published:
+        await plans.publish(tx, tenant, published)
+    thresholds = [_thresholds(outcome) for outcome in outcomes]
+    await evidence_store.keep_thresholds(tx, tenant, chosen, thresholds)
+    return planned
+
+
+def _propose(
+    planned: Planned,
+    rows: list[plans.Plan],
+    published: list[plans.Published],
+    evidence: Evidence,
+    previous: Previous,
+    outcome: Recommendation,
+    run_id: str | None,
+) -> None:
+    """Publish a recommendation, as a newer version of the item's open line if there is one, unless it says the same."""
+    if previous.is_open and previous.signature == outcome.signature:
+        identity, line_id = previous.recommendation_id, previous.line_id
+    else:
+        identity = outcome.recommendation_id
+        line_id = previous.line_id if previous.is_open else derived_id("line", identity)
+        assert line_id is not None  # an open line has its id
+        body = dict(outcome.document)
+        body["line_id"] = line_id
+        if previous.is_open:
+            body["supersedes"] = previous.recommendation_id
+        if run_id is not None:
+            body["run_id"] = run_id
+        message = RecommendationIssued.model_validate(body)
+        planned.says.append(outgoing(message, service=SERVICE, cause=identity, time=_moment(evidence.as_of)))
+        planned.published += 1
+        kept = canonical(body)
+        published.append(
+            plans.Published(
+                identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity, kept
+            )
+        )
+    rows.append(
+        plans.Plan(
+            evidence.sku,
+            evidence.location,
+            evidence.as_of,
+            run_id,
+            "recommended",
+            None,
+            identity,
+            line_id,
+            True,
+            outcome.signature,
+            outcome.quantity,
+            outcome.reorder_point,
+            outcome.order_up_to,
+        )
+    )
+
+
+def _withhold(
+    planned: Planned,
+    rows: list[plans.Plan],
+    evidence: Evidence,
+    previous: Previous,
+    outcome: Withheld,
+    run_id: str | None,
+) -> None:
+    """Publish why there is no order; it ends an open line, except one that a person has put to sleep."""
+    stays_open = previous.is_open and outcome.reason == "snoozed"
+    ends = previous.recommendation_id if previous.is_open and not stays_open else None
+    is_news = (previous.outcome, previous.reason, previous.as_of) != ("withheld", outcome.reason, outcome.as_of)
+    if is_news or ends is not None:
+        forecast_id = evidence.forecast.forecast_id if evidence.forecast is not None else None
+        item = (evidence.tenant, evidence.sku, evidence.location)
+        watermark = (str(evidence.as_of), str(evidence.stock.movements), str(forecast_id), str(evidence.policy.version))
+        identity = derived_id("withheld", *item, outcome.reason, *watermark, str(ends))
+        message = RecommendationWithheld(
+            tenant=evidence.tenant,
+            sku=evidence.sku,
+            location=evidence.location,
+            recommendation_id=identity,
+            supersedes=ends,
+            run_id=run_id,
+            origin=outcome.as_of,
+            reason=outcome.reason,
+            says=outcome.says,
+            field=outcome.field,
+            on_hand=evidence.stock.on_hand,
+            on_order=outcome.on_order,
+            inventory_position=outcome.position,
+            reorder_point=outcome.reorder_point,
+            days_of_cover=outcome.days_of_cover,
+            forecast_id=forecast_id,
+            policy_version=evidence.policy.version,
+        )
+        planned.says.append(outgoing(message, service=SERVICE, cause=identity, time=_moment(outcome.as_of)))
+        planned.published += 1
+    rows.append(
+        plans.Plan(
+            evidence.sku,
+            evidence.location,
+            evidence.as_of,
+            run_id,
+            "withheld",
+            outcome.reason,
+            previous.recommendation_id if stays_open else None,
+            previous.line_id if stays_open else None,
+            stays_open,
+            None,
+            None,
+            outcome.reorder_point,
+            outcome.order_up_to,
+        )
+    )
+
+
+def _thresholds(outcome: Outcome) -> Thresholds:
+    return outcome.thresholds
+
+
+def _moment(as_of: date | None) -> datetime:
+    """When a plan became true: the close of the business date it stands on, never a server's clock."""
+    return datetime.combine((as_of or BEFORE_ANY_DAY) + timedelta(days=1), time(), UTC)

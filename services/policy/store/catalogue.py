@@ -1,0 +1,148 @@
+"""Master data as last told, and which codes name what."""
+
+import json
+from collections.abc import Iterable, Sequence
+
+from kit.database import Transaction
+from schemas.catalogue import (
+    IdentityAliasDefined,
+    ItemDefined,
+    LocationDefined,
+    SupplierDefined,
+    SupplierItemDefined,
+)
+
+EVERYWHERE = "*"
+# The newest `defined_at` wins, whatever the order of arrival.
+NEWER = "where excluded.defined_at >= {table}.defined_at"
+
+
+async def define_items(tx: Transaction, tenant: str, items: Sequence[ItemDefined]) -> None:
+    """Insert or renew products."""
+    await tx.executemany(
+        "insert into products (tenant, sku, name, unit, category, price, currency, shelf_life_days, abc_class, active,"
+        " defined_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (tenant, sku) do update set"
+        " name = excluded.name, unit = excluded.unit, category = excluded.category, price = excluded.price,"
+        " currency = excluded.currency, shelf_life_days = excluded.shelf_life_days, abc_class = excluded.abc_class,"
+        " active = excluded.active, defined_at = excluded.defined_at " + NEWER.format(table="products"),
+        [
+            (
+                tenant,
+                one.sku,
+                one.name,
+                one.unit,
+                one.category,
+                one.price,
+                one.currency,
+                one.shelf_life_days,
+                one.abc_class,
+                one.active,
+                one.defined_at,
+            )
+            for one in items
+        ],
+    )
+
+
+async def define_locations(tx: Transaction, tenant: str, locations: Sequence[LocationDefined]) -> None:
+    """Insert or renew locations."""
+    await tx.executemany(
+        "insert into locations (tenant, location, name, active, defined_at) values ($1, $2, $3, $4, $5)"
+        " on conflict (tenant, location) do update set name = excluded.name, active = excluded.active,"
+        " defined_at = excluded.defined_at " + NEWER.format(table="locations"),
+        [(tenant, one.location, one.name, one.active, one.defined_at) for one in locations],
+    )
+
+
+async def define_suppliers(tx: Transaction, tenant: str, suppliers: Sequence[SupplierDefined]) -> None:
+    """Insert or renew suppliers and their calendars."""
+    await tx.executemany(
+        "insert into suppliers (tenant, supplier, name, order_weekdays, receipt_weekdays, closed_on, currency, active,"
+        " defined_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (tenant, supplier) do update set"
+        " name = excluded.name, order_weekdays = excluded.order_weekdays, receipt_weekdays = excluded.receipt_weekdays,"
+        " closed_on = excluded.closed_on, currency = excluded.currency, active = excluded.active,"
+        " defined_at = excluded.defined_at " + NEWER.format(table="suppliers"),
+        [
+            (
+                tenant,
+                one.supplier,
+                one.name,
+                sorted(set(one.order_weekdays)),
+                sorted(set(one.receipt_weekdays)),
+                sorted(set(one.closed_on)),
+                one.currency,
+                one.active,
+                one.defined_at,
+            )
+            for one in suppliers
+        ],
+    )
+
+
+async def define_terms(tx: Transaction, tenant: str, terms: Sequence[SupplierItemDefined]) -> None:
+    """Insert or renew the terms on which suppliers deliver products."""
+    await tx.executemany(
+        "insert into supplier_items (tenant, sku, location, supplier, lead_time_days, lead_time_sd_days, unit_cost, currency,"
+        " moq, pack, price_breaks, discount, priority, active, defined_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)"
+        " on conflict (tenant, sku, location, supplier) do update set lead_time_days = excluded.lead_time_days,"
+        " lead_time_sd_days = excluded.lead_time_sd_days, unit_cost = excluded.unit_cost, currency = excluded.currency,"
+        " moq = excluded.moq, pack = excluded.pack, price_breaks = excluded.price_breaks, discount = excluded.discount,"
+        " priority = excluded.priority, active = excluded.active, defined_at = excluded.defined_at "
+        + NEWER.format(table="supplier_items"),
+        [
+            (
+                tenant,
+                one.sku,
+                one.location or EVERYWHERE,
+                one.supplier,
+                one.lead_time_days,
+                one.lead_time_sd_days or 0.0,
+                one.unit_cost,
+                one.currency,
+                one.moq,
+                one.pack,
+                json.dumps([[str(step.from_quantity), str(step.unit_cost)] for step in one.price_breaks]),
+                one.discount,
+                one.priority,
+                one.active,
+                one.defined_at,
+            )
+            for one in terms
+        ],
+    )
+
+
+async def define_aliases(tx: Transaction, tenant: str, aliases: Sequence[IdentityAliasDefined]) -> None:
+    """Insert or renew other codes for items and locations."""
+    await tx.executemany(
+        "insert into aliases (tenant, subject, code, scheme, target, active, defined_at) values ($1, $2, $3, $4, $5, $6, $7)"
+        " on conflict (tenant, subject, code, scheme) do update set target = excluded.target, active = excluded.active,"
+        " defined_at = excluded.defined_at " + NEWER.format(table="aliases"),
+        [(tenant, one.subject, one.code, one.scheme, one.target, one.active, one.defined_at) for one in aliases],
+    )
+
+
+async def resolve_items(tx: Transaction, tenant: str, codes: Iterable[str]) -> dict[str, str]:
+    """Code -> SKU for the codes that name a product, directly or by an active alias. An own SKU wins."""
+    rows = await tx.fetch(
+        "select code, target from (select a.code, a.target, 1 as rank from aliases a join products p on p.tenant = $1"
+        " and p.sku = a.target where a.tenant = $1 and a.subject = 'item' and a.active and a.code = any($2::text[])"
+        " union all select sku, sku, 2 from products where tenant = $1 and sku = any($2::text[])) found order by rank, target",
+        tenant,
+        list(codes),
+    )
+    return {row["code"]: row["target"] for row in rows}
+
+
+async def resolve_locations(tx: Transaction, tenant: str, codes: Iterable[str]) -> dict[str, str]:
+    """Code -> location for the codes that name one, directly or by an active alias. An own code wins."""
+    rows = await tx.fetch(
+        "select code, target from (select a.code, a.target, 1 as rank from aliases a join locations p on p.tenant = $1"
+        " and p.location = a.target where a.tenant = $1 and a.subject = 'location' and a.active and a.code = any($2::text[])"
+        " union all select location, location, 2 from locations where tenant = $1 and location = any($2::text[])) found"
+        " order by rank, target",
+        tenant,
+        list(codes),
+    )
+    return {row["code"]: row["target"] for row in rows}

@@ -1,0 +1,202 @@
+"""Loads everything the cascade needs to know of some items, in one statement."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from kit.database import Transaction
+from services.policy.domain.evidence import Evidence, Forecast, Hold, Item, OpenOrder, Policy, Stock, Terms
+from services.policy.domain.outcome import Thresholds
+
+ZERO = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What the last plan of an item said."""
+
+    as_of: date | None
+    outcome: str
+    reason: str | None
+    recommendation_id: str | None
+    line_id: str | None
+    is_open: bool
+    signature: str | None
+
+
+NO_PLAN = Previous(None, "none", None, None, None, False, None)
+
+# Terms of the location itself come before those for everywhere, then the supplier's priority, then the lower cost.
+# What is still to come of an order line = what was confirmed (or ordered) minus the receipts booked against its order.
+LOAD = """
+select t.sku, t.location,
+  s.on_hand, s.reserved, s.backorders, s.movements,
+  case when d.closed_on is null then f.origin else greatest(d.closed_on, f.origin) end as as_of,
+  f.forecast_id, f.origin, f.confidence, f.flags, f.strategy, f.model_id, f.mean_e4, f.quantiles_e2,
+  i.unit, i.price, i.currency as item_currency, i.shelf_life_days, i.abc_class, i.active as item_active, i.sku is not null as has_item,
+  c.supplier, c.lead_time_days, c.lead_time_sd_days, c.unit_cost, coalesce(c.currency, c.supplier_currency) as currency,
+  c.moq, c.pack, c.price_breaks, c.discount, c.order_weekdays, c.receipt_weekdays, c.closed_on,
+  o.orders,
+  p.as_of as plan_as_of, p.outcome, p.reason, p.recommendation_id, p.line_id, p.is_open, p.signature,
+  p.hold_reason, p.hold_until
+from unnest($2::text[], $3::text[]) with ordinality as t(sku, location, n)
+left join positions s on s.tenant = $1 and s.sku = t.sku and s.location = t.location
+left join forecasts f on f.tenant = $1 and f.sku = t.sku and f.location = t.location
+left join products i on i.tenant = $1 and i.sku = t.sku
+left join plans p on p.tenant = $1 and p.sku = t.sku and p.location = t.location
+left join closed_days d on d.tenant = $1 and d.location = t.location
+left join lateral (
+  select x.*, u.order_weekdays, u.receipt_weekdays, u.closed_on, u.currency as supplier_currency
+  from supplier_items x join suppliers u on u.tenant = $1 and u.supplier = x.supplier and u.active
+  where x.tenant = $1 and x.sku = t.sku and x.location in (t.location, '*') and x.active
+  order by (x.location = '*'), x.priority, x.unit_cost nulls last, x.supplier limit 1
+) c on true
+left join lateral (
+  select json_agg(json_build_array(coalesce(y.order_id, y.recommendation_id), y.open::text, y.arrive_on, y.status, y.is_short)
+                  order by y.arrive_on, coalesce(y.order_id, y.recommendation_id)) as orders
+  from (
+    select v.order_id, v.recommendation_id, v.arrive_on, v.status,
+           coalesce(v.confirmed < v.quantity, false) as is_short,
+           coalesce(v.confirmed, v.quantity) - coalesce((
+             select sum(l.quantity) from ledger l where l.tenant = $1 and l.order_id = v.order_id and l.sku = v.sku
+               and l.location = v.location and l.kind = 'receipt'), 0) as open
+    from supply v
+    where v.tenant = $1 and v.sku = t.sku and v.location = t.location and v.status not in ('received', 'cancelled')
+  ) y where y.open > 0
+) o on true
+order by t.n
+"""
+
+
+async def load(
+    tx: Transaction, tenant: str, items: Sequence[tuple[str, str]], policy: Policy
+) -> list[tuple[Evidence, Previous]]:
+    """Evidence and last plan of each item, in the given order; the items' plans are locked in a fixed order first."""
+    skus, locations = [sku for sku, _location in items], [location for _sku, location in items]
+    await tx.execute(
+        "insert into plans (tenant, sku, location, outcome, is_open) select $1, *, 'none', false"
+        " from unnest($2::text[], $3::text[]) as t(sku, location) order by 2, 3 on conflict do nothing",
+        tenant,
+        skus,
+        locations,
+    )
+    await tx.execute(
+        "select 1 from plans where tenant = $1 and (sku, location) in (select * from unnest($2::text[], $3::text[]))"
+        " order by sku, location for update",
+        tenant,
+        skus,
+        locations,
+    )
+    return await read(tx, tenant, items, policy)
+
+
+async def read(
+    tx: Transaction, tenant: str, items: Sequence[tuple[str, str]], policy: Policy
+) -> list[tuple[Evidence, Previous]]:
+    """As `load`, without locking and without leaving a trace."""
+    skus, locations = [sku for sku, _location in items], [location for _sku, location in items]
+    rows = await tx.fetch(LOAD, tenant, skus, locations)
+    return [(_evidence(tenant, row, policy), _previous(row)) for row in rows]
+
+
+def _previous(row: Any) -> Previous:
+    if row["outcome"] is None:
+        return NO_PLAN
+    return Previous(
+        row["plan_as_of"],
+        row["outcome"],
+        row["reason"],
+        row["recommendation_id"],
+        row["line_id"],
+        row["is_open"],
+        row["signature"],
+    )
+
+
+def _evidence(tenant: str, row: Any, policy: Policy) -> Evidence:
+    return Evidence(
+        tenant=tenant,
+        sku=row["sku"],
+        location=row["location"],
+        as_of=row["as_of"],
+        stock=Stock(row["on_hand"] or ZERO, row["reserved"] or ZERO, row["backorders"] or ZERO, row["movements"] or 0),
+        open_orders=_open_orders(row["orders"]),
+        forecast=None if row["forecast_id"] is None else _forecast(row),
+        item=None if not row["has_item"] else _item(row),
+        terms=None if row["supplier"] is None else _terms(row),
+        policy=policy,
+        hold=None if row["hold_until"] is None else Hold(row["hold_reason"], row["hold_until"]),
+    )
+
+
+def _open_orders(text: str | None) -> tuple[OpenOrder, ...]:
+    if text is None:
+        return ()
+    return tuple(
+        OpenOrder(order_id, Decimal(quantity), date.fromisoformat(arrive_on), status, is_short)
+        for order_id, quantity, arrive_on, status, is_short in json.loads(text)
+    )
+
+
+def _forecast(row: Any) -> Forecast:
+    return Forecast(
+        forecast_id=row["forecast_id"],
+        origin=row["origin"],
+        confidence=row["confidence"],
+        flags=tuple(row["flags"]),
+        strategy=row["strategy"],
+        model_id=row["model_id"],
+        mean_e4=row["mean_e4"],
+        quantiles_e2=row["quantiles_e2"],
+    )
+
+
+def _item(row: Any) -> Item:
+    return Item(
+        row["unit"],
+        row["price"],
+        row["item_currency"],
+        row["shelf_life_days"],
+        row["abc_class"],
+        row["item_active"],
+    )
+
+
+def _terms(row: Any) -> Terms:
+    breaks = json.loads(row["price_breaks"])
+    return Terms(
+        supplier=row["supplier"],
+        lead_time_days=row["lead_time_days"],
+        lead_time_sd_days=Decimal(str(row["lead_time_sd_days"])),
+        unit_cost=row["unit_cost"],
+        currency=row["currency"],
+        moq=row["moq"],
+        pack=row["pack"],
+        price_breaks=tuple((Decimal(quantity), Decimal(cost)) for quantity, cost in breaks),
+        discount=row["discount"],
+        order_weekdays=tuple(row["order_weekdays"]),
+        receipt_weekdays=tuple(row["receipt_weekdays"]),
+        # Closed days long past or beyond any horizon are no evidence for this plan.
+        closed_on=tuple(
+            day for day in row["closed_on"] if row["as_of"] is not None and 0 < (day - row["as_of"]).days <= 200
+        ),
+    )
+
+
+async def keep_thresholds(
+    tx: Transaction, tenant: str, items: Sequence[tuple[str, str]], thresholds: Sequence[Thresholds]
+) -> None:
+    """Write the stock levels at which each item is to be planned again."""
+    await tx.execute(
+        "update positions p set replan_below = t.below, replan_at_or_above = t.above"
+        " from (select * from unnest($2::text[], $3::text[], $4::numeric[], $5::numeric[]) as u(sku, location, below, above)"
+        " order by 1, 2) t where p.tenant = $1 and p.sku = t.sku and p.location = t.location",
+        tenant,
+        [sku for sku, _location in items],
+        [location for _sku, location in items],
+        [one.below for one in thresholds],
+        [one.at_or_above for one in thresholds],
+    )

@@ -1,0 +1,206 @@
+"""The movement ledger and the positions that are its sum: one statement per batch."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from uuid import UUID
+
+from kit.database import Transaction
+from services.policy.domain.movements import Effect
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """One ledger entry to be."""
+
+    sku: str
+    location: str
+    event_hash: UUID
+    kind: str
+    quantity: Decimal
+    effect: Effect
+    occurred_at: datetime
+    business_date: date
+    order_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """An absolute count of on hand."""
+
+    sku: str
+    location: str
+    event_hash: UUID
+    quantity: Decimal
+    counted_at: datetime
+    business_date: date
+
+
+# A movement that happened before the last count of its item is booked with no effect: the count has seen it already.
+# Sorted by key, so that concurrent workers cannot deadlock.
+BOOK = """
+with incoming as (
+  select * from unnest($2::text[], $3::text[], $4::uuid[], $5::text[], $6::numeric[], $7::numeric[], $8::numeric[],
+                       $9::numeric[], $10::timestamptz[], $11::date[], $12::text[])
+    as t(sku, location, event_hash, kind, quantity, on_hand, reserved, backorders, occurred_at, business_date, order_id)
+), booked as (
+  insert into ledger (tenant, sku, location, event_hash, kind, quantity, on_hand, reserved, backorders, occurred_at,
+                      business_date, order_id)
+  select $1, i.sku, i.location, i.event_hash, i.kind, i.quantity,
+         case when p.counted_at >= i.occurred_at then 0 else i.on_hand end,
+         i.reserved, i.backorders, i.occurred_at, i.business_date, i.order_id
+  from incoming i
+  left join positions p on p.tenant = $1 and p.sku = i.sku and p.location = i.location
+  order by i.sku, i.location, i.event_hash
+  on conflict (tenant, sku, location, event_hash) do nothing
+  returning sku, location, on_hand, reserved, backorders, occurred_at
+), summed as (
+  select sku, location, sum(on_hand) as on_hand, sum(reserved) as reserved, sum(backorders) as backorders,
+         count(*) as movements, max(occurred_at) as moved_at
+  from booked group by sku, location
+)
+insert into positions as p (tenant, sku, location, on_hand, reserved, backorders, movements, moved_at)
+select $1, sku, location, on_hand, reserved, backorders, movements, moved_at from summed order by sku, location
+on conflict (tenant, sku, location) do update set
+  on_hand = p.on_hand + excluded.on_hand,
+  reserved = p.reserved + excluded.reserved,
+  backorders = p.backorders + excluded.backorders,
+  movements = p.movements + excluded.movements,
+  moved_at = greatest(p.moved_at, excluded.moved_at)
+returning sku, location,
+  (on_hand - reserved - backorders < replan_below or on_hand - reserved - backorders >= replan_at_or_above) as is_due
+"""
+
+LOCK_FOR_COUNT = """
+insert into positions (tenant, sku, location, on_hand, reserved, backorders, movements, moved_at)
+select $1, sku, location, 0, 0, 0, 0, counted_at from unnest($2::text[], $3::text[], $4::timestamptz[])
+  as t(sku, location, counted_at) order by sku, location
+on conflict (tenant, sku, location) do update set on_hand = positions.on_hand
+"""
+
+# On hand at the time of the count = on hand now - what happened after it; the entry brings it to what was counted.
+# Only the newest count of an item matters: what is older than one that is known has no effect.
+COUNT = """
+with incoming as (
+  select * from unnest($2::text[], $3::text[], $4::uuid[], $5::numeric[], $6::timestamptz[], $7::date[], $8::boolean[])
+    as t(sku, location, event_hash, quantity, counted_at, business_date, is_newest)
+), booked as (
+  insert into ledger (tenant, sku, location, event_hash, kind, quantity, on_hand, reserved, backorders, occurred_at,
+                      business_date)
+  select $1, i.sku, i.location, i.event_hash, 'count', i.quantity,
+         case when i.is_newest and (p.counted_at is null or i.counted_at > p.counted_at)
+              then i.quantity - p.on_hand + case when p.moved_at > i.counted_at then coalesce((
+                     select sum(l.on_hand) from ledger l
+                     where l.tenant = $1 and l.sku = i.sku and l.location = i.location and l.occurred_at > i.counted_at
+                   ), 0) else 0 end
+              else 0 end,
+         0, 0, i.counted_at, i.business_date
+  from incoming i
+  join positions p on p.tenant = $1 and p.sku = i.sku and p.location = i.location
+  order by i.sku, i.location, i.event_hash
+  on conflict (tenant, sku, location, event_hash) do nothing
+  returning sku, location, on_hand, occurred_at
+), summed as (
+  select sku, location, sum(on_hand) as on_hand, count(*) as movements, max(occurred_at) as counted_at
+  from booked group by sku, location
+)
+update positions p set
+  on_hand = p.on_hand + s.on_hand,
+  movements = p.movements + s.movements,
+  counted_at = greatest(p.counted_at, s.counted_at),
+  moved_at = greatest(p.moved_at, s.counted_at)
+from summed s where p.tenant = $1 and p.sku = s.sku and p.location = s.location
+returning p.sku, p.location,
+  (p.on_hand - p.reserved - p.backorders < p.replan_below
+   or p.on_hand - p.reserved - p.backorders >= p.replan_at_or_above) as is_due
+"""
+
+
+async def book(tx: Transaction, tenant: str, movements: Sequence[Movement]) -> list[tuple[str, str]]:
+    """Book movements that are not in the ledger yet; returns the items whose plan may have to change."""
+    if not movements:
+        return []
+    rows = await tx.fetch(
+        BOOK,
+        tenant,
+        [one.sku for one in movements],
+        [one.location for one in movements],
+        [one.event_hash for one in movements],
+        [one.kind for one in movements],
+        [one.quantity for one in movements],
+        [one.effect.on_hand for one in movements],
+        [one.effect.reserved for one in movements],
+        [one.effect.backorders for one in movements],
+        [one.occurred_at for one in movements],
+        [one.business_date for one in movements],
+        [one.order_id for one in movements],
+    )
+    return [(row["sku"], row["location"]) for row in rows if row["is_due"]]
+
+
+async def book_counts(tx: Transaction, tenant: str, counts: Sequence[Count]) -> list[tuple[str, str]]:
+    """Book counts; returns the items whose plan may have to change.
+
+    Movements of the same batch are booked first: the result is the same in whatever order they came, because a count
+    speaks for everything up to its own time and for nothing after it.
+    """
+    if not counts:
+        return []
+    newest: dict[tuple[str, str], Count] = {}
+    for one in counts:
+        known = newest.get((one.sku, one.location))
+        if known is None or one.counted_at >= known.counted_at:
+            newest[(one.sku, one.location)] = one
+    items = list(newest.values())
+    await tx.execute(
+        LOCK_FOR_COUNT,
+        tenant,
+        [one.sku for one in items],
+        [one.location for one in items],
+        [one.counted_at for one in items],
+    )
+    rows = await tx.fetch(
+        COUNT,
+        tenant,
+        [one.sku for one in counts],
+        [one.location for one in counts],
+        [one.event_hash for one in counts],
+        [one.quantity for one in counts],
+        [one.counted_at for one in counts],
+        [one.business_date for one in counts],
+        [newest[(one.sku, one.location)] is one for one in counts],
+    )
+    return [(row["sku"], row["location"]) for row in rows if row["is_due"]]
+
+
+async def close_days(tx: Transaction, tenant: str, days: Sequence[tuple[str, date]]) -> None:
+    """Note closed business days; a day that closes again, or late, moves nothing back."""
+    newest: dict[str, date] = {}
+    for location, day in days:
+        newest[location] = max(day, newest.get(location, day))
+    await tx.execute(
+        "insert into closed_days (tenant, location, closed_on) select $1, * from unnest($2::text[], $3::date[]) order by 2"
+        " on conflict (tenant, location) do update set closed_on = excluded.closed_on, closed_at = clock_timestamp()"
+        " where closed_days.closed_on < excluded.closed_on",
+        tenant,
+        list(newest),
+        list(newest.values()),
+    )
+
+
+async def movements_page(
+    tx: Transaction, tenant: str, sku: str, location: str, before: datetime | None, limit: int
+) -> list[dict[str, object]]:
+    """Ledger entries of an item, newest first."""
+    rows = await tx.fetch(
+        "select event_hash, kind, quantity, on_hand, reserved, backorders, occurred_at, business_date, order_id from ledger"
+        " where tenant = $1 and sku = $2 and location = $3 and ($4::timestamptz is null or occurred_at < $4)"
+        " order by occurred_at desc, event_hash limit $5",
+        tenant,
+        sku,
+        location,
+        before,
+        limit,
+    )
+    return [dict(row) for row in rows]

@@ -1,0 +1,138 @@
+"""The last plan of each item, holds by people, and what was published."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from kit.database import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A row to be written: what an item's newest plan said."""
+
+    sku: str
+    location: str
+    as_of: date | None
+    run_id: str | None
+    outcome: str
+    reason: str | None
+    recommendation_id: str | None
+    line_id: str | None
+    is_open: bool
+    signature: str | None
+    quantity: Decimal | None
+    reorder_point: Decimal | None
+    order_up_to: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A recommendation as it was published."""
+
+    recommendation_id: str
+    sku: str
+    location: str
+    line_id: str
+    arrive_on: date
+    quantity: Decimal
+    document: bytes
+
+
+async def keep(tx: Transaction, tenant: str, plans: Sequence[Plan]) -> None:
+    """Write the newest plans of items (their rows exist, locked by `evidence.load`)."""
+    await tx.execute(
+        "update plans p set as_of = t.as_of, run_id = coalesce(t.run_id, p.run_id), outcome = t.outcome, reason = t.reason,"
+        " recommendation_id = t.recommendation_id, line_id = t.line_id, is_open = t.is_open, signature = t.signature,"
+        " quantity = t.quantity, reorder_point = t.reorder_point, order_up_to = t.order_up_to,"
+        " hold_reason = case when p.hold_until > t.as_of then p.hold_reason end,"
+        " hold_until = case when p.hold_until > t.as_of then p.hold_until end"
+        " from unnest($2::text[], $3::text[], $4::date[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],"
+        " $10::boolean[], $11::text[], $12::numeric[], $13::numeric[], $14::numeric[])"
+        " as t(sku, location, as_of, run_id, outcome, reason, recommendation_id, line_id, is_open, signature, quantity,"
+        " reorder_point, order_up_to) where p.tenant = $1 and p.sku = t.sku and p.location = t.location",
+        tenant,
+        [one.sku for one in plans],
+        [one.location for one in plans],
+        [one.as_of for one in plans],
+        [one.run_id for one in plans],
+        [one.outcome for one in plans],
+        [one.reason for one in plans],
+        [one.recommendation_id for one in plans],
+        [one.line_id for one in plans],
+        [one.is_open for one in plans],
+        [one.signature for one in plans],
+        [one.quantity for one in plans],
+        [one.reorder_point for one in plans],
+        [one.order_up_to for one in plans],
+    )
+
+
+async def publish(tx: Transaction, tenant: str, published: Sequence[Published]) -> None:
+    """Keep recommendations with their evidence."""
+    await tx.execute(
+        "insert into recommendations (tenant, recommendation_id, sku, location, line_id, arrive_on, quantity, document)"
+        " select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::numeric[], $8::bytea[])"
+        " on conflict do nothing",
+        tenant,
+        [one.recommendation_id for one in published],
+        [one.sku for one in published],
+        [one.location for one in published],
+        [one.line_id for one in published],
+        [one.arrive_on for one in published],
+        [one.quantity for one in published],
+        [one.document for one in published],
+    )
+
+
+async def document_of(tx: Transaction, tenant: str, recommendation_id: str) -> bytes | None:
+    """A recommendation as published; None when there is none of this id."""
+    document: bytes | None = await tx.fetchval(
+        "select document from recommendations where tenant = $1 and recommendation_id = $2", tenant, recommendation_id
+    )
+    return document
+
+
+async def recommended(tx: Transaction, tenant: str, recommendation_id: str) -> Any:
+    """sku, location and quantity of a recommendation; None when this service did not make it."""
+    return await tx.fetchrow(
+        "select sku, location, quantity from recommendations where tenant = $1 and recommendation_id = $2",
+        tenant,
+        recommendation_id,
+    )
+
+
+async def hold(tx: Transaction, tenant: str, sku: str, location: str, reason: str, until: date | None) -> None:
+    """A person wants nothing proposed before `until`; without it, until the business date after the plan's."""
+    await tx.execute(
+        "update plans set hold_reason = $4, hold_until = coalesce($5, as_of + 1)"
+        " where tenant = $1 and sku = $2 and location = $3",
+        tenant,
+        sku,
+        location,
+        reason,
+        until,
+    )
+
+
+async def unhold(tx: Transaction, tenant: str, sku: str, location: str) -> None:
+    """The item may be proposed again."""
+    await tx.execute(
+        "update plans set hold_reason = null, hold_until = null where tenant = $1 and sku = $2 and location = $3",
+        tenant,
+        sku,
+        location,
+    )
+
+
+async def set_open(tx: Transaction, tenant: str, recommendation_id: str, is_open: bool) -> None:
+    """Whether the line of a recommendation still waits for a decision; only if it is the item's newest."""
+    await tx.execute(
+        "update plans set is_open = $3, signature = case when $3 then signature end"
+        " where tenant = $1 and recommendation_id = $2",
+        tenant,
+        recommendation_id,
+        is_open,
+    )

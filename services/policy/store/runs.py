@@ -1,0 +1,125 @@
+"""Planning runs: one per business date and scope, with a cursor that survives the process."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from kit.database import Transaction
+
+EVERYTHING = "all"
+LOCATION_PREFIX = "location:"
+# Every item there is: what has a position or a forecast.
+UNIVERSE = "(select sku, location from positions where tenant = $1 union select sku, location from forecasts where tenant = $1)"
+IN_SCOPE = "($2 = 'all' or location = substr($2, 10))"
+
+
+async def business_date(tx: Transaction, tenant: str, scope: str) -> date | None:
+    """The newest business date any location of the scope knows: closed, or forecast from."""
+    day: date | None = await tx.fetchval(
+        "select max(day) from (select closed_on as day, location from closed_days where tenant = $1"
+        f" union all select origin, location from forecasts where tenant = $1) known where {IN_SCOPE}",
+        tenant,
+        scope,
+    )
+    return day
+
+
+async def start(tx: Transaction, tenant: str, run_id: str, scope: str, day: date, requested_by: str) -> None:
+    """Begin the run of this day and scope, or begin it again when it is finished; one that runs is left alone."""
+    items = await tx.fetchval(f"select count(*) from {UNIVERSE} every where {IN_SCOPE}", tenant, scope)
+    await tx.execute(
+        "insert into runs as r (tenant, run_id, scope, business_date, state, attempt, requested_by, items, done, proposed,"
+        " withheld, published, cursor_sku, cursor_location) values ($1, $2, $3, $4, 'running', 1, $5, $6, 0, 0, 0, 0, '', '')"
+        " on conflict (tenant, scope, business_date) do update set state = 'running', attempt = r.attempt + 1,"
+        " requested_by = excluded.requested_by, items = excluded.items, done = 0, proposed = 0, withheld = 0, published = 0,"
+        " cursor_sku = '', cursor_location = '', started_at = clock_timestamp(), finished_at = null"
+        " where r.state = 'finished'",
+        tenant,
+        run_id,
+        scope,
+        day,
+        requested_by,
+        items,
+    )
+
+
+async def lock_next(tx: Transaction, tenant: str) -> Any:
+    """The oldest unfinished run that no other process works on, locked; None when there is none."""
+    return await tx.fetchrow(
+        "select * from runs where tenant = $1 and state = 'running' order by started_at limit 1 for update skip locked",
+        tenant,
+    )
+
+
+async def next_items(tx: Transaction, tenant: str, run: Any, limit: int) -> list[tuple[str, str]]:
+    """The items after the run's cursor, in order."""
+    rows = await tx.fetch(
+        f"select sku, location from {UNIVERSE} every where {IN_SCOPE} and (sku, location) > ($3, $4)"
+        " order by sku, location limit $5",
+        tenant,
+        run["scope"],
+        run["cursor_sku"],
+        run["cursor_location"],
+        limit,
+    )
+    return [(row["sku"], row["location"]) for row in rows]
+
+
+async def advance(
+    tx: Transaction, tenant: str, run_id: str, items: Sequence[tuple[str, str]], proposed: int, published: int
+) -> None:
+    """Count a chunk and move the cursor behind it; without items the run is finished."""
+    if not items:
+        await tx.execute(
+            "update runs set state = 'finished', finished_at = clock_timestamp() where tenant = $1 and run_id = $2",
+            tenant,
+            run_id,
+        )
+        return
+    await tx.execute(
+        "update runs set done = done + $3, items = greatest(items, done + $3), proposed = proposed + $4,"
+        " withheld = withheld + $3 - $4, published = published + $5, cursor_sku = $6, cursor_location = $7"
+        " where tenant = $1 and run_id = $2",
+        tenant,
+        run_id,
+        len(items),
+        proposed,
+        published,
+        *items[-1],
+    )
+
+
+async def get(tx: Transaction, tenant: str, run_id: str) -> dict[str, Any] | None:
+    """One run."""
+    row = await tx.fetchrow("select * from runs where tenant = $1 and run_id = $2", tenant, run_id)
+    return None if row is None else dict(row)
+
+
+async def newest(tx: Transaction, tenant: str, limit: int) -> list[dict[str, Any]]:
+    """Runs, newest first."""
+    rows = await tx.fetch("select * from runs where tenant = $1 order by started_at desc limit $2", tenant, limit)
+    return [dict(row) for row in rows]
+
+
+async def locations_to_plan(tx: Transaction, tenant: str, grace_seconds: float) -> list[tuple[str, date]]:
+    """Locations whose business day closed since their last run, and whose forecasts are renewed for it (or late by now)."""
+    rows = await tx.fetch(
+        "select d.location, d.closed_on from closed_days d where d.tenant = $1"
+        " and (d.planned_on is null or d.planned_on < d.closed_on)"
+        " and exists (select 1 from forecasts f where f.tenant = $1 and f.location = d.location and f.origin >= d.closed_on - 14)"
+        " and (d.closed_at < clock_timestamp() - make_interval(secs => $2) or not exists (select 1 from forecasts f"
+        " where f.tenant = $1 and f.location = d.location and f.origin < d.closed_on)) order by d.location",
+        tenant,
+        grace_seconds,
+    )
+    return [(row["location"], row["closed_on"]) for row in rows]
+
+
+async def mark_planned(tx: Transaction, tenant: str, location: str, day: date) -> None:
+    """The location's run of this day is on its way."""
+    await tx.execute(
+        "update closed_days set planned_on = greatest(planned_on, $3) where tenant = $1 and location = $2",
+        tenant,
+        location,
+        day,
+    )

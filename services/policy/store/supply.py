@@ -1,0 +1,122 @@
+"""Supply on its way: from the approval through release and confirmation to receipt or cancellation."""
+
+from collections.abc import Sequence
+from datetime import date
+from decimal import Decimal
+
+from kit.database import Transaction
+from schemas.decisions import DecisionMade, OrderReleased, OrderUpdated
+
+Items = list[tuple[str, str]]
+# What an update may follow: an order never goes back on its way.
+PROGRESS = ("approved", "released", "acknowledged", "confirmed", "shipped")
+STATUS_RANK = "array_position(array['approved','released','acknowledged','confirmed','shipped','failed','received','cancelled'], {})"
+
+
+async def approve(tx: Transaction, tenant: str, decision: DecisionMade) -> Items:
+    """An approved recommendation counts as on order at once, before its order is released.
+
+    The arrival is the one that was recommended. When the order came first, nothing changes.
+    """
+    rows = await tx.fetch(
+        "insert into supply as s (tenant, sku, location, recommendation_id, quantity, arrive_on, status)"
+        " select $1, r.sku, r.location, r.recommendation_id, $3, r.arrive_on, 'approved' from recommendations r"
+        " where r.tenant = $1 and r.recommendation_id = $2"
+        " on conflict (tenant, sku, location, recommendation_id) do update set quantity = excluded.quantity, status = 'approved'"
+        " where s.order_id is null returning sku, location",
+        tenant,
+        decision.recommendation_id,
+        decision.quantity,
+    )
+    return _items(rows)
+
+
+async def withdraw(tx: Transaction, tenant: str, recommendation_id: str) -> Items:
+    """An approval was taken back before its order went out."""
+    rows = await tx.fetch(
+        "update supply set status = 'cancelled' where tenant = $1 and recommendation_id = $2 and order_id is null"
+        " returning sku, location",
+        tenant,
+        recommendation_id,
+    )
+    return _items(rows)
+
+
+async def release(tx: Transaction, tenant: str, order: OrderReleased) -> Items:
+    """A released order: its lines are on order at its location, whether or not their decision was seen."""
+    rows = await tx.fetch(
+        "insert into supply as s (tenant, sku, location, recommendation_id, order_id, quantity, arrive_on, status)"
+        " select $1, sku, $2, recommendation_id, $3, quantity, $4, 'released'"
+        " from unnest($5::text[], $6::text[], $7::numeric[]) as t(sku, recommendation_id, quantity) order by 2, 4"
+        " on conflict (tenant, sku, location, recommendation_id) do update set order_id = excluded.order_id,"
+        " quantity = excluded.quantity, arrive_on = excluded.arrive_on, status = excluded.status"
+        " where s.order_id is null returning sku, location",
+        tenant,
+        order.location,
+        order.order_id,
+        order.arrive_on,
+        [one.sku for one in order.lines],
+        [one.recommendation_id for one in order.lines],
+        [one.quantity for one in order.lines],
+    )
+    return _items(rows)
+
+
+async def cancel(tx: Transaction, tenant: str, order_id: str) -> Items:
+    """A released order was taken back."""
+    rows = await tx.fetch(
+        "update supply set status = 'cancelled' where tenant = $1 and order_id = $2 and status <> 'received'"
+        " returning sku, location",
+        tenant,
+        order_id,
+    )
+    return _items(rows)
+
+
+async def is_known(tx: Transaction, tenant: str, order_id: str) -> bool:
+    """Whether this order was released, as far as this service has read."""
+    found: bool | None = await tx.fetchval(
+        "select true from supply where tenant = $1 and order_id = $2 limit 1", tenant, order_id
+    )
+    return bool(found)
+
+
+async def update(tx: Transaction, tenant: str, event: OrderUpdated) -> Items:
+    """What the supplier or ERP answered: status, and for its lines the confirmed quantity and date.
+
+    Without lines it is about the whole order. `received` closes a line: its units come by the stock topic's receipt.
+    """
+    rank_old, rank_new = STATUS_RANK.format("s.status"), STATUS_RANK.format("$3")
+    lines: Sequence[tuple[str | None, Decimal | None, date | None]] = [
+        (one.sku, one.quantity if event.status == "confirmed" else None, one.arrive_on) for one in event.lines
+    ] or [(None, None, None)]
+    touched: Items = []
+    for sku, confirmed, arrive_on in lines:
+        rows = await tx.fetch(
+            f"update supply s set status = case when {rank_new} >= {rank_old} then $3 else s.status end,"
+            " confirmed = coalesce($5, s.confirmed), arrive_on = coalesce($6, s.arrive_on)"
+            " where tenant = $1 and order_id = $2 and ($4::text is null or sku = $4)"
+            " and status not in ('received', 'cancelled') returning sku, location",
+            tenant,
+            event.order_id,
+            event.status,
+            sku,
+            confirmed,
+            arrive_on,
+        )
+        touched += _items(rows)
+    return touched
+
+
+async def receiving(tx: Transaction, tenant: str, order_ids: Sequence[str]) -> Items:
+    """Items of orders for which a receipt was booked: what is still to come of them has changed."""
+    rows = await tx.fetch(
+        "select distinct sku, location from supply where tenant = $1 and order_id = any($2::text[]) order by 1, 2",
+        tenant,
+        list(order_ids),
+    )
+    return _items(rows)
+
+
+def _items(rows: Sequence[object]) -> Items:
+    return [(row["sku"], row["location"]) for row in rows]  # type: ignore[index]  # asyncpg records

@@ -1,0 +1,169 @@
+"""Topics in, positions and plans out. Every judgement is in `domain`; this file only carries."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kit import parking
+from kit.consumer import BatchConsumer
+from kit.database import Database, Transaction
+from kit.events import Outgoing, Received
+from kit.outbox import enqueue
+from schemas.catalogue import (
+    IdentityAliasDefined,
+    ItemDefined,
+    LocationDefined,
+    SupplierDefined,
+    SupplierItemDefined,
+)
+from schemas.decisions import DecisionMade, OrderCancelled, OrderReleased, OrderUpdated
+from schemas.forecasts import ForecastIssued
+from schemas.recommendations import PolicyPublished
+from schemas.topics import CATALOGUE, DECISIONS, FORECASTS, ORDER_UPDATES, ORDERS, POLICIES, SALES, STOCK
+from services.policy import demand
+from services.policy.demand import Identities
+from services.policy.planner import current_policy, plan_items
+from services.policy.store import catalogue, forecasts, plans, policies, supply
+
+UNKNOWN_ORDER = "unknown_order"
+APPROVALS = ("approved", "approved_by_rule")
+
+
+class Stream:
+    """The handlers of one process; `identities` is what it remembers of the catalogue between batches."""
+
+    def __init__(self) -> None:
+        self._identities = Identities()
+
+    async def book(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Sales and stock: move positions; plan at once what crossed the stock level of its last plan."""
+        booked = await demand.book(tx, tenant, events, self._identities)
+        planned = await plan_items(tx, tenant, booked.due)
+        return [*booked.says, *planned.says]
+
+    async def define(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Master data; events that waited for a name are booked now. The first word of a tenant gives it a policy."""
+        _policy, says = await current_policy(tx, tenant)
+        bodies = [one.body for one in events]
+        await catalogue.define_items(tx, tenant, [one for one in bodies if isinstance(one, ItemDefined)])
+        await catalogue.define_locations(tx, tenant, [one for one in bodies if isinstance(one, LocationDefined)])
+        await catalogue.define_suppliers(tx, tenant, [one for one in bodies if isinstance(one, SupplierDefined)])
+        await catalogue.define_terms(tx, tenant, [one for one in bodies if isinstance(one, SupplierItemDefined)])
+        aliases = [one for one in bodies if isinstance(one, IdentityAliasDefined)]
+        if aliases:
+            await catalogue.define_aliases(tx, tenant, aliases)
+            self._identities.forget(tenant)
+        if any(isinstance(one, ItemDefined | LocationDefined | IdentityAliasDefined) for one in bodies):
+            says += await self.free(tx, tenant, cause=events[-1].envelope.id)
+        return says
+
+    async def free(self, tx: Transaction, tenant: str, *, cause: str) -> list[Outgoing]:
+        """Book the parked events whose names are known by now, in the order they came."""
+        waiting = await parking.waiting_keys(tx, tenant, like="%/%/%")
+        codes = {key: key.split("/") for key in waiting if key.count("/") == 2}
+        if not codes:
+            return []
+        await self._identities.learn(
+            tx, tenant, {parts[1] for parts in codes.values()}, {parts[2] for parts in codes.values()}
+        )
+        known = [
+            key
+            for key, (_tenant, sku, location) in codes.items()
+            if self._identities.item(tenant, sku) is not None
+            and self._identities.location(tenant, location) is not None
+        ]
+        booked = await demand.release(tx, tenant, known, self._identities, cause=cause)
+        planned = await plan_items(tx, tenant, booked.due)
+        return [*booked.says, *planned.says]
+
+    async def foresee(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Forecasts: keep the newest; an item whose plan of the day is older than its forecast is planned again."""
+        issued = [one.body for one in events if isinstance(one.body, ForecastIssued)]
+        if not issued:
+            return []
+        renewed = await forecasts.keep(tx, tenant, issued)
+        planned = await plan_items(tx, tenant, await forecasts.planned_before(tx, tenant, renewed))
+        return planned.says
+
+    async def rule(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Policy versions: keep them; the next plan of each item follows the newest."""
+        for one in events:
+            if isinstance(one.body, PolicyPublished):
+                await policies.keep(tx, tenant, one.body)
+        return []
+
+    async def decide(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Decisions and orders: what is approved is on its way, what a person refused is not proposed again at once."""
+        due: list[tuple[str, str]] = []
+        says: list[Outgoing] = []
+        for one in events:
+            if isinstance(one.body, DecisionMade):
+                due += await self._decision(tx, tenant, one.body)
+            elif isinstance(one.body, OrderReleased):
+                due += await supply.release(tx, tenant, one.body)
+                for waiting in await parking.release(tx, tenant, [one.body.order_id]):
+                    due += await supply.update(tx, tenant, waiting.body)
+            elif isinstance(one.body, OrderCancelled):
+                due += await supply.cancel(tx, tenant, one.body.order_id)
+        planned = await plan_items(tx, tenant, due)
+        return [*says, *planned.says]
+
+    async def _decision(self, tx: Transaction, tenant: str, decision: DecisionMade) -> list[tuple[str, str]]:
+        ours = await plans.recommended(tx, tenant, decision.recommendation_id)
+        if ours is None:
+            return []  # a line of another origin (an urgent order of a person): its order will tell
+        item = (ours["sku"], ours["location"])
+        if decision.verdict in APPROVALS:
+            await plans.set_open(tx, tenant, decision.recommendation_id, False)
+            if decision.quantity < ours["quantity"]:
+                await plans.hold(tx, tenant, *item, "decided_today", None)
+            return await supply.approve(tx, tenant, decision)
+        if decision.verdict == "undone":
+            await plans.set_open(tx, tenant, decision.recommendation_id, True)
+            await plans.unhold(tx, tenant, *item)
+            await supply.withdraw(tx, tenant, decision.recommendation_id)
+            return [item]
+        if decision.verdict == "rejected":
+            await plans.set_open(tx, tenant, decision.recommendation_id, False)
+            await plans.hold(tx, tenant, *item, "rejected_today", None)
+        elif decision.verdict == "snoozed":
+            await plans.hold(tx, tenant, *item, "snoozed", decision.snoozed_until)
+        elif decision.verdict == "returned":
+            await plans.unhold(tx, tenant, *item)
+        elif decision.verdict in ("expired", "recalled"):
+            await plans.set_open(tx, tenant, decision.recommendation_id, False)
+            return [item, *await supply.withdraw(tx, tenant, decision.recommendation_id)]
+        return []
+
+    async def update(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Answers to orders: quantities and dates move; an answer that overtook its order waits for it."""
+        due: list[tuple[str, str]] = []
+        for one in events:
+            if not isinstance(one.body, OrderUpdated):
+                continue
+            if await supply.is_known(tx, tenant, one.body.order_id):
+                due += await supply.update(tx, tenant, one.body)
+            else:
+                await parking.park(tx, tenant, [one], UNKNOWN_ORDER)
+        planned = await plan_items(tx, tenant, due)
+        return planned.says
+
+    async def sweep(self, database: Database) -> None:
+        """Book parked events another process' catalogue events have set free (it could not see them yet)."""
+        for tenant in await database.tenants():
+            async with database.transaction(tenant) as tx:
+                says = await self.free(tx, tenant, cause="sweep")
+                if says:
+                    await enqueue(tx, says)
+
+
+def attach(consumer: BatchConsumer, stream: Stream) -> None:
+    """Register the handlers. The ledger drops repeats by its own key; the other topics use the inbox.
+
+    Master data and policies are read first after a start, so that sales do not wait for names that are there already.
+    """
+    consumer.on((CATALOGUE,), stream.define, first=True)
+    consumer.on((POLICIES,), stream.rule, first=True)
+    consumer.on((FORECASTS,), stream.foresee)
+    consumer.on((ORDERS, DECISIONS), stream.decide)
+    consumer.on((ORDER_UPDATES,), stream.update)
+    consumer.on((SALES, STOCK), stream.book, dedupe=False)
