@@ -35,7 +35,7 @@ Items = Annotated[int, typer.Option("--items", min=10, help="Store x product pai
 Stores = Annotated[int, typer.Option("--stores", min=1, help="Stores of the world.")]
 
 
-@app.callback(invoke_without_command=True)
+@app.command()
 def demo(
     smoke: Smoke = False,
     as_json: AsJson = False,

@@ -94,7 +94,10 @@ def _mount(app: typer.Typer, name: str, place: Elsewhere) -> None:
             exit_code=Exit.MISSING,
         )
     found: Any = getattr(importlib.import_module(place.module), place.attribute)
-    if isinstance(found, typer.Typer):
+    if isinstance(found, typer.Typer) and len(found.registered_commands) == 1:
+        # One command of its own words: mounted plainly, so that options and arguments may come in any order.
+        app.command(name)(found.registered_commands[0].callback or _placeholder)
+    elif isinstance(found, typer.Typer):
         app.add_typer(found, name=name, help=place.help)
     else:
         settings = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
