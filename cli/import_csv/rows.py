@@ -22,6 +22,15 @@ from schemas.registry import strict
 SOURCE = "import/csv"
 # A cell longer than this is a broken quote that swallowed half the file, not a value.
 CELL_LENGTH_MAX = 10_000
+# Where a contract calls a field otherwise than a file's owner would.
+FIELD_OF = {
+    "unit_price": "price",
+    "business_date": "date",
+    "sold_at": "date",
+    "returned_at": "date",
+    "counted_at": "date",
+    "moved_at": "date",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +171,11 @@ def _against_contract(draft: Draft, tenant: str, columns: Columns) -> list[Compl
     try:
         strict(draft.type).model_validate({**draft.data, "tenant": tenant})
     except ValidationError as error:
-        problems = error.errors(include_url=False, include_context=False, include_input=False)
-        return [
-            Complaint(columns.column_of(str(one["loc"][0]) if one["loc"] else "(row)"), f"{one['msg']}")
-            for one in problems
-        ]
+        complaints = []
+        for one in error.errors(include_url=False, include_context=False, include_input=False):
+            name = str(one["loc"][0]) if one["loc"] else "(row)"
+            complaints.append(Complaint(columns.column_of(FIELD_OF.get(name, name)), one["msg"]))
+        return complaints
     return []
 
 
