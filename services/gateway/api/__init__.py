@@ -1,6 +1,6 @@
 """The public API under /v1. Every route is in the table of `domain.access`, or answers nobody."""
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 
 from services.gateway.access import authorise
 from services.gateway.api import (
@@ -18,10 +18,11 @@ from services.gateway.api import (
     streams,
 )
 
+ROOMS = (sessions, events, queue, deciding, items, orders, planning, status, streams, audit, settings, openapi)
+
 
 def attach(app: FastAPI) -> None:
     """Add every /v1 route behind the door."""
-    v1 = APIRouter(prefix="/v1", dependencies=[Depends(authorise)])
-    for room in (sessions, events, queue, deciding, items, orders, planning, status, streams, audit, settings, openapi):
-        v1.include_router(room.router)
-    app.include_router(v1)
+    for room in ROOMS:
+        # Each router carries its whole prefix itself: `authorise` looks routes up by the path they were declared with.
+        app.include_router(room.router, dependencies=[Depends(authorise)])

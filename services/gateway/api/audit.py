@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 from services.gateway.api.shared import Parts, Who
 from services.gateway.owners import passed
 
-router = APIRouter(prefix="/audit", tags=["audit"])
+router = APIRouter(prefix="/v1/audit", tags=["audit"])
 Seq = Annotated[int, Path(ge=0, lt=2**63)]
 Size = Annotated[int | None, Query(ge=0, lt=2**63)]
 Text = Annotated[str | None, Query(max_length=200)]

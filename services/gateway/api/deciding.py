@@ -14,7 +14,7 @@ from services.gateway.api.shared import Parts, Who
 from services.gateway.context import Context
 from services.gateway.store import queue
 
-router = APIRouter(tags=["decisions"])
+router = APIRouter(prefix="/v1", tags=["decisions"])
 BULK_LINES_MAX = 200
 
 Id = Annotated[str, Field(min_length=1, max_length=64)]

@@ -12,7 +12,7 @@ from services.gateway.api.models import BatchView
 from services.gateway.api.shared import Parts, Who
 from services.gateway.ingest import batch
 
-router = APIRouter(tags=["events"])
+router = APIRouter(prefix="/v1", tags=["events"])
 BATCHES = telemetry.histogram("ingest_batch_duration_seconds", "One batch of events, from first byte to durable")
 
 EXAMPLE: list[dict[str, Any]] = [

@@ -17,7 +17,7 @@ from services.gateway.domain.wording import WITHHELD_REASONS
 from services.gateway.store import queue, views
 from services.gateway.store.rows import Row, amount, loaded, plain
 
-router = APIRouter(tags=["items"])
+router = APIRouter(prefix="/v1", tags=["items"])
 # Three months show the season of a grocery item and still fit a chart.
 HISTORY_DAYS = 90
 PAST_DECISIONS = 5

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from schemas.registry import strict
 from services.gateway.ingest.check import OPEN_TOPICS
 
-router = APIRouter(tags=["openapi"])
+router = APIRouter(prefix="/v1", tags=["openapi"])
 PROBLEM: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "code", "instance"],

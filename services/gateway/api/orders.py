@@ -9,7 +9,7 @@ from services.gateway.api.shared import Code, Cursor, Limit, Parts, Search, Who,
 from services.gateway.store import views
 from services.gateway.store.rows import loaded
 
-router = APIRouter(tags=["orders"])
+router = APIRouter(prefix="/v1", tags=["orders"])
 OrderStatus = Literal["released", "acknowledged", "confirmed", "shipped", "received", "failed", "cancelled"]
 
 

@@ -13,7 +13,7 @@ from services.gateway.owners import passed
 from services.gateway.store import views
 from services.gateway.store.rows import instant, loaded
 
-router = APIRouter(tags=["planning"])
+router = APIRouter(prefix="/v1", tags=["planning"])
 Id = Annotated[str, Field(min_length=1, max_length=64)]
 OWNERS_ANSWER: dict[int | str, dict[str, Any]] = {503: {"description": "The owner service cannot be reached; nothing was changed."}}
 

@@ -14,7 +14,7 @@ from services.gateway.store import queue, views
 from services.gateway.store.queue import Filters
 from services.gateway.store.rows import amount
 
-router = APIRouter(tags=["queue"])
+router = APIRouter(prefix="/v1", tags=["queue"])
 # A spreadsheet with more rows than a person can review; the API pages through everything.
 CSV_ROWS_MAX = 50_000
 CSV_COLUMNS = (

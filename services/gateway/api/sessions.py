@@ -19,7 +19,7 @@ from services.gateway.domain.limits import Limiter
 from services.gateway.store import accounts
 from services.gateway.store.rows import instant
 
-router = APIRouter(tags=["session"])
+router = APIRouter(prefix="/v1", tags=["session"])
 log = telemetry.get_logger()
 SIGN_INS = telemetry.counter("sign_ins_total", "Sign-ins by outcome", ("outcome",))
 WINDOW_SECONDS = 900.0

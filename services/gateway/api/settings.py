@@ -16,7 +16,7 @@ from services.gateway.domain.credentials import KEY_MARK, SECRET_BYTES, write_se
 from services.gateway.store import accounts
 from services.gateway.store.rows import instant
 
-router = APIRouter(tags=["settings"])
+router = APIRouter(prefix="/v1", tags=["settings"])
 PREFERENCES_BYTES_MAX = 16_384
 Scope = Literal["ingest", "read", "decide", "plan", "audit"]
 

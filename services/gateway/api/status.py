@@ -9,7 +9,7 @@ from services.gateway.api.shared import Parts, Who
 from services.gateway.store import views
 from services.gateway.store.rows import day, instant
 
-router = APIRouter(tags=["status"])
+router = APIRouter(prefix="/v1", tags=["status"])
 
 
 @router.get("/status", summary="How far planning is and what waits")

@@ -11,7 +11,7 @@ from services.gateway.api.shared import Parts, Who
 from services.gateway.context import Context
 from services.gateway.store.rows import instant
 
-router = APIRouter(tags=["live"])
+router = APIRouter(prefix="/v1", tags=["live"])
 # A browser that lost the stream comes back after this long; also how soon it finds a restarted gateway.
 RETRY_MILLISECONDS = 2_000
 EventId = Annotated[str | None, Header(alias="Last-Event-ID", pattern=r"^\d{1,18}$")]

@@ -1,0 +1,148 @@
+"""A real gateway process on a real Kafka and PostgreSQL, with the accounts of two tenants."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx2
+from aiokafka import AIOKafkaProducer
+
+from cli.platform.ports import any_free
+from kit.events import Outgoing, headers_of, outgoing
+from kit.settings import ServiceSettings
+from schemas.base import Message
+from services.gateway.accounts import bootstrap
+from tests.ground import FreshDatabase, Ground, wait_for
+from tests.integration.gateway.messages import NOW
+
+START_SECONDS = 40.0
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One gateway process and what a test needs to talk to it."""
+
+    platform: Ground
+    namespace: str
+    database: FreshDatabase
+    data_dir: Path
+    passwords: dict[tuple[str, str], str]
+    port: int = field(default_factory=any_free)
+    more_env: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> Path:
+        return self.data_dir / f"gateway-{self.port}.log"
+
+    def start(self) -> "Gateway":
+        env = os.environ | {
+            "COUNTERSIGN_NAMESPACE": self.namespace,
+            "COUNTERSIGN_KAFKA_BOOTSTRAP": self.platform.kafka_bootstrap,
+            "COUNTERSIGN_DATABASE_URL": self.database.url("gateway"),
+            "COUNTERSIGN_HTTP_PORT": str(self.port),
+            "COUNTERSIGN_DATA_DIR": str(self.data_dir),
+            "COUNTERSIGN_CONSUMER_WAIT_MILLISECONDS": "20",
+            "COUNTERSIGN_CONSUMER_SESSION_MILLISECONDS": "6000",
+            "COUNTERSIGN_STREAM_HEARTBEAT_SECONDS": "1",
+            **self.more_env,
+        }
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "services.gateway.main"], env=env, stdout=log, stderr=log
+            )
+        eventually(self.is_ready, START_SECONDS, lambda: f"gateway not ready; log:\n{self.log.read_text()[-4000:]}")
+        return self
+
+    def is_ready(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, f"gateway ended:\n{self.log.read_text()[-4000:]}"
+        try:
+            return httpx2.get(f"{self.url}/readyz").status_code == 200
+        except httpx2.HTTPError:
+            return False
+
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(how)
+        return self.process.wait(timeout=30)
+
+    def anonymous(self) -> httpx2.Client:
+        return httpx2.Client(base_url=self.url, timeout=20)
+
+    def client(self, username: str, tenant: str = "acme") -> httpx2.Client:
+        """Signed in as one of the bootstrap accounts."""
+        body = {"username": username, "password": self.passwords[tenant, username], "tenant": tenant}
+        answer = httpx2.post(f"{self.url}/v1/session", json=body, timeout=20)
+        assert answer.status_code == 200, answer.text
+        return httpx2.Client(base_url=self.url, timeout=20, cookies=dict(answer.cookies))
+
+    def machine(self, *scopes: str, tenant: str = "acme") -> httpx2.Client:
+        """With a fresh API key of these scopes."""
+        with self.client("admin", tenant) as admin:
+            answer = admin.post("/v1/api-keys", json={"name": "test", "scopes": list(scopes)})
+        assert answer.status_code == 201, answer.text
+        return httpx2.Client(
+            base_url=self.url, timeout=20, headers={"Authorization": f"Bearer {answer.json()['secret']}"}
+        )
+
+    def publish(self, *messages: Outgoing) -> None:
+        """As the owner services would, straight to Kafka."""
+        wait_for(publish(self.platform.kafka_bootstrap, self.namespace, messages))
+
+
+async def publish(bootstrap_servers: str, namespace: str, messages: tuple[Outgoing, ...]) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all", enable_idempotence=True)
+    await producer.start()
+    try:
+        sent = [
+            await producer.send(
+                f"{namespace}.{one.topic}", value=one.value, key=one.envelope.key.encode(), headers=headers_of(one)
+            )
+            for one in messages
+        ]
+        await asyncio.gather(*sent)
+    finally:
+        await producer.stop()
+
+
+def eventually(condition: Any, seconds: float = 20.0, why: Any = "condition not met") -> Any:
+    """Poll a condition outside this process until it holds, and return what it gave."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, why() if callable(why) else why
+        time.sleep(0.05)
+
+
+def said(body: Message, service: str = "policy", cause: str = "test", name: str = "") -> Outgoing:
+    """A message as `service` would publish it."""
+    return outgoing(body, service=service, cause=cause, time=NOW, name=name)
+
+
+def settings_of(gateway: Gateway) -> ServiceSettings:
+    return ServiceSettings(
+        namespace=gateway.namespace,
+        kafka_bootstrap=gateway.platform.kafka_bootstrap,
+        database_url=gateway.database.url("gateway"),
+    )
+
+
+def make_gateway(platform: Ground, namespace: str, database: FreshDatabase, data_dir: Path) -> Gateway:
+    passwords = {}
+    for tenant in ("acme", "globex"):
+        for made in wait_for(bootstrap(database.url("gateway"), tenant)):
+            passwords[tenant, made.username] = made.password
+    return Gateway(platform, namespace, database, data_dir, passwords)
