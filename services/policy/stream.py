@@ -113,24 +113,24 @@ class Stream:
             return []  # a line of another origin (an urgent order of a person): its order will tell
         item = (ours["sku"], ours["location"])
         if decision.verdict in APPROVALS:
-            await plans.set_open(tx, tenant, decision.recommendation_id, False)
+            await plans.close_line(tx, tenant, *item, decision.line_id)
             if decision.quantity < ours["quantity"]:
                 await plans.hold(tx, tenant, *item, "decided_today", None)
             return await supply.approve(tx, tenant, decision)
         if decision.verdict == "undone":
-            await plans.set_open(tx, tenant, decision.recommendation_id, True)
+            await plans.reopen(tx, tenant, decision.recommendation_id)
             await plans.unhold(tx, tenant, *item)
             await supply.withdraw(tx, tenant, decision.recommendation_id)
             return [item]
         if decision.verdict == "rejected":
-            await plans.set_open(tx, tenant, decision.recommendation_id, False)
+            await plans.close_line(tx, tenant, *item, decision.line_id)
             await plans.hold(tx, tenant, *item, "rejected_today", None)
         elif decision.verdict == "snoozed":
             await plans.hold(tx, tenant, *item, "snoozed", decision.snoozed_until)
         elif decision.verdict == "returned":
             await plans.unhold(tx, tenant, *item)
         elif decision.verdict in ("expired", "recalled"):
-            await plans.set_open(tx, tenant, decision.recommendation_id, False)
+            await plans.close_line(tx, tenant, *item, decision.line_id)
             return [item, *await supply.withdraw(tx, tenant, decision.recommendation_id)]
         return []
 

@@ -127,12 +127,24 @@ async def unhold(tx: Transaction, tenant: str, sku: str, location: str) -> None:
     )
 
 
-async def set_open(tx: Transaction, tenant: str, recommendation_id: str, is_open: bool) -> None:
-    """Whether the line of a recommendation still waits for a decision; only if it is the item's newest."""
+async def close_line(tx: Transaction, tenant: str, sku: str, location: str, line_id: str) -> None:
+    """The line of an item waits for no decision any more, whichever of its versions was decided."""
     await tx.execute(
-        "update plans set is_open = $3, signature = case when $3 then signature end"
-        " where tenant = $1 and recommendation_id = $2",
+        "update plans set is_open = false, signature = null"
+        " where tenant = $1 and sku = $2 and location = $3 and line_id = $4",
+        tenant,
+        sku,
+        location,
+        line_id,
+    )
+
+
+async def reopen(tx: Transaction, tenant: str, recommendation_id: str) -> None:
+    """A decision was taken back: its line waits again, unless the item has another open line by now."""
+    await tx.execute(
+        "update plans p set is_open = true, recommendation_id = r.recommendation_id, line_id = r.line_id, signature = null"
+        " from recommendations r where r.tenant = $1 and r.recommendation_id = $2 and p.tenant = $1 and p.sku = r.sku"
+        " and p.location = r.location and not p.is_open",
         tenant,
         recommendation_id,
-        is_open,
     )
