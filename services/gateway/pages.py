@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote, urlsplit
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -103,11 +103,11 @@ async def favicon() -> RedirectResponse:
 
 
 @router.get("/sign-in")
-async def sign_in(request: Request, viewer: Viewer, next: str = "/today") -> Response:
+async def sign_in(request: Request, viewer: Viewer, target: Annotated[str, Query(alias="next")] = "/today") -> Response:
     """The way in. Someone who is in already goes where they wanted to go."""
     if viewer is not None:
-        return RedirectResponse(safe_next(next), status_code=303)
-    return _render(request, "sign_in.html", None, page="sign-in", title="Sign in", next=safe_next(next))
+        return RedirectResponse(safe_next(target), status_code=303)
+    return _render(request, "sign_in.html", None, page="sign-in", title="Sign in", next=safe_next(target))
 
 
 @router.get("/items/{sku}/{location}")

@@ -4,6 +4,8 @@ import { h, s } from "../dom.js";
 import { day, number, unitWord } from "../format.js";
 
 const HISTORY_DAYS_MAX = 42;
+const HISTORY_DAYS_WIDE = 84; // twice as many where the picture has the room
+const WIDE_PX = 560;
 const AHEAD_DAYS_MAX = 28;
 const PAD = { left: 36, right: 6 };
 
@@ -71,7 +73,7 @@ function runsOf(history) {
 
 /** Sales as bars, days with an empty shelf shaded, then the forecast as a fan. Either part may be unknown. */
 export function demandChart({ history, fan, unit, width, height = 152 }) {
-  const past = (history ?? []).slice(-HISTORY_DAYS_MAX);
+  const past = (history ?? []).slice(width > WIDE_PX ? -HISTORY_DAYS_WIDE : -HISTORY_DAYS_MAX);
   const ahead = (fan?.days ?? []).slice(0, AHEAD_DAYS_MAX);
   const all = [...past.map((entry) => entry.date), ...ahead.map((entry) => entry.date)];
   const levels = fan?.levels ?? [];
@@ -109,7 +111,7 @@ export function demandChart({ history, fan, unit, width, height = 152 }) {
   };
   const readout = probe(svg, all, x, ceiling, floor, sentence, "");
   const rows = [...past.map((entry) => [day(entry.date), `${number(entry.sold)}${entry.censored ? " (shelf empty)" : ""}`, ""]), ...ahead.map((entry) => [day(entry.date), "", `${number(entry.mean, 1)}${likely(entry)}`])];
-  const kinds = [past.length && ["sold", "sold"], past.some((entry) => entry.censored) && ["empty", "shelf empty"], ahead.length && ["median", "forecast"], high > low && low >= 0 && ["band2", "80 % likely"], last > high && low >= 0 && ["band", `up to ${number(levels[last] * 100, 1)} %`]].filter(Boolean);
+  const kinds = [past.length && ["sold", "sold"], past.some((entry) => entry.censored) && ["empty", "empty"], ahead.length && ["median", "forecast"], high > low && low >= 0 && ["band2", "80 %"], last > high && low >= 0 && ["band", `to ${number(levels[last] * 100, 1)} %`]].filter(Boolean);
   return h("figure", {}, svg, legend(kinds), readout, tableOf("Show demand as a table", ["Day", `Sold, ${words}`, `Expected, ${words}`], rows));
 }
 

@@ -33,7 +33,7 @@ const grid = new Grid({
   source: { count: () => lines.entries.length, draw },
   on: { activate: follow, open: openLine, toggle, sort: (name) => filters.set({ sort: name === filters.values.sort || name === "risk" ? "" : name }) },
 });
-const decider = new Decider(lines, { changed: redraw, settled: soonSummary });
+const decider = new Decider(lines, { changed: redraw, settled: soonSummary, show: goTo });
 const panel = new Panel(byId("panel"), {
   approve, reject, snooze, undo: () => decider.undo(), canDecide: can, reasons: (verdict) => decider.reasonsFor(verdict),
   amend: (quantity, reason) => decideOne("amend", { quantity, reason }), leave: () => grid.focus(),
@@ -49,6 +49,11 @@ function draw(index) {
     return drawGroup(entry, members, { isSelected: open.length > 0 && open.every((line) => lines.selected.has(line.recommendation_id)), minimum });
   }
   return drawLine(lines.byId.get(entry.id), { isSelected: lines.selected.has(entry.id), today: status?.business_date });
+}
+
+function goTo(id) {
+  const index = lines.indexOf(id);
+  if (index >= 0) grid.activate(index, { focus: true });
 }
 
 const activeLine = () => lines.at(grid.active);
@@ -317,4 +322,3 @@ status = (await import("../shell.js")).status;
 await loading;
 follow();
 grid.refresh();
-if (document.activeElement === document.body && !panel.isOverlay && lines.order.length) grid.focus();

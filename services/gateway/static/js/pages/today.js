@@ -7,7 +7,7 @@ import * as live from "../live.js";
 import { start } from "../shell.js";
 import { empty, failed } from "../states.js";
 
-const LINES = 6;
+const LINES = 10;
 const page = byId("page");
 
 const tile = (href, label, figure, note) => h(href ? "a" : "div", href ? { href } : {}, h("span.label", {}, label), h("span.figure", {}, figure), h("span.note", {}, note));

@@ -48,7 +48,7 @@ const SETTLED = { approved: "g", by_rule: "g", released: "g", amended: "g", reje
 /** The last column: why a person is asked, or what became of the line. */
 function why(line) {
   if (line.busy) return h("span.tag.a", {}, BUSY[line.busy]);
-  if (line.problem) return h("span.tag.b", { title: line.problem.detail }, line.problem.status === 412 ? "Changed meanwhile" : "Not recorded");
+  if (line.problem) return h("span.tag.b", { title: line.problem.detail }, line.problem.status === 412 ? "Changed" : "Not recorded");
   if (line.status === "pending") {
     const [first, ...rest] = line.reasons ?? [];
     const more = rest.length ? h("span.rest", { title: rest.map((reason) => reason.label).join(", ") }, `+${rest.length}`) : null;

@@ -21,9 +21,9 @@ export function refusal(problem, line) {
 }
 
 export class Decider {
-  /** `changed(id)` redraws one line; `settled()` refreshes the totals. */
-  constructor(lines, { changed, settled }) {
-    Object.assign(this, { lines, changed, settled, last: null, reasons: null });
+  /** `changed(id)` redraws one line; `settled()` refreshes the totals; `show(id)` goes to a line. */
+  constructor(lines, { changed, settled, show }) {
+    Object.assign(this, { lines, changed, settled, show, last: null, reasons: null });
   }
 
   async reasonsFor(verdict) {
@@ -79,7 +79,7 @@ export class Decider {
     this.lines.merge(id, { busy: null, problem: { status: problem.status, code: problem.code, detail: sentence, errors: problem.errors, instance: problem.instance } });
     this.changed(id);
     alarm(`Not recorded. ${sentence}`);
-    toast(`Not recorded: ${line.item_name ?? line.sku}. ${sentence}`, { seconds: 12 });
+    toast(`Not recorded: ${line.item_name ?? line.sku}. ${sentence}`, { seconds: 12, action: { label: "Show line", run: () => this.show(id) } });
     if (problem.status === 412 || problem.status === 409) await this.reread(id);
   }
 

@@ -90,10 +90,10 @@ export class Filters {
       this.#select("location", "Location", (summary?.by_location ?? []).map((entry) => [entry.location, `${entry.location_name ?? entry.location} (${entry.count})`]), "Any location"),
       this.#select("category", "Category", (summary?.by_category ?? []).filter((entry) => entry.category).map((entry) => [entry.category, `${entry.category} (${entry.count})`]), "Any category"),
       this.#select("sort", "Sort by", SORTS),
-      this.isNarrowed ? h("button.link", { type: "button", onclick: () => this.clear() }, "Clear filters") : null,
+      this.isNarrowed ? h("button.chip", { type: "button", onclick: () => this.clear() }, "Clear") : null,
     ] : [];
     const pill = news ? h("div.end", {}, h("button.chip.pill", { type: "button", onclick: () => this.showNews() }, `${number(news, 0)} new`)) : null;
-    this.host.replaceChildren(...[...chips, ...fields, pill].filter(Boolean));
-    if (focusedName) [...this.host.children].find((child) => (child.getAttribute("aria-label") ?? child.textContent) === focusedName)?.focus();
+    this.host.replaceChildren(...[...chips, pill, fields.length ? h("div.fields", {}, ...fields) : null].filter(Boolean));
+    if (focusedName) [...this.host.querySelectorAll("button, input, select")].find((child) => (child.getAttribute("aria-label") ?? child.textContent) === focusedName)?.focus();
   }
 }

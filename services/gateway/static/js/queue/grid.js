@@ -105,7 +105,7 @@ export class Grid {
       if (cell.title) box.title = cell.title;
       else box.removeAttribute("title");
       box.tabIndex = index === this.active && position === this.#columnIn(row.cells.length) ? 0 : -1;
-      box.replaceChildren(...cell.content);
+      box.replaceChildren(...cell.content.filter(Boolean));
     });
   }
 
