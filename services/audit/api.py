@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, Depends, FastAPI, Query, Response
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
 
 from kit.consumer import BatchConsumer
@@ -25,6 +25,7 @@ from services.audit.store import heads, reading
 
 Auditor = Annotated[Principal, Depends(require("auditor", "admin"))]
 # Planners and approvers may look up what the log says about a line; the whole log is for auditors.
+Seq = Annotated[int, Path(ge=0, lt=2**63)]
 Reader = Annotated[Principal, Depends(require())]
 IMMUTABLE = {"cache-control": "public, max-age=31536000, immutable"}
 NO_STORE = {"cache-control": "no-store"}
@@ -141,7 +142,7 @@ def _entries(router: APIRouter, database: Database) -> None:
     @router.get("/entries")
     async def entries(
         principal: Reader,
-        after_seq: Annotated[int, Query(ge=-1)] = -1,
+        after_seq: Annotated[int, Query(ge=-1, lt=2**63)] = -1,
         limit: Annotated[int, Query(ge=1, le=reading.PAGE_MAX)] = 50,
         kind: Annotated[str | None, Query(alias="type")] = None,
         subject: str | None = None,
@@ -168,7 +169,7 @@ def _entries(router: APIRouter, database: Database) -> None:
         return {"items": [_shown(one) for one in found], "next_cursor": found[-1].seq if len(found) == limit else None}
 
     @router.get("/entries/{seq}")
-    async def entry(principal: Reader, seq: int) -> dict[str, Any]:
+    async def entry(principal: Reader, seq: Seq) -> dict[str, Any]:
         """One entry with its payload (if it was not erased) and the receipt that it is in the signed log."""
         async with database.transaction(principal.tenant) as tx:
             found = await reading.entries_between(tx, principal.tenant, seq, seq + 1)
@@ -201,7 +202,9 @@ async def _receipt(tx: Transaction, tenant: str, seq: int, signed: heads.StoredC
 def _proofs(router: APIRouter, database: Database) -> None:
     @router.get("/proof/inclusion")
     async def inclusion(
-        principal: Reader, seq: Annotated[int, Query(ge=0)], size: Annotated[int | None, Query(ge=1)] = None
+        principal: Reader,
+        seq: Annotated[int, Query(ge=0, lt=2**63)],
+        size: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
     ) -> dict[str, Any]:
         """Proof that entry `seq` is in the log at a signed `size` (default: the newest), and its receipt for offline use."""
         async with database.transaction(principal.tenant) as tx:
@@ -226,7 +229,7 @@ def _proofs(router: APIRouter, database: Database) -> None:
 
     @router.get("/proof/consistency")
     async def consistency(
-        principal: Reader, old: Annotated[int, Query(ge=1)], new: Annotated[int, Query(ge=1)]
+        principal: Reader, old: Annotated[int, Query(ge=1, lt=2**63)], new: Annotated[int, Query(ge=1, lt=2**63)]
     ) -> dict[str, Any]:
         """Proof that the log at `old` is a prefix of the log at `new`."""
         async with database.transaction(principal.tenant) as tx:

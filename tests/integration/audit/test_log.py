@@ -1,0 +1,240 @@
+"""Events in, a gapless, signed, verifiable log out; on real Kafka and Postgres, with the service as its own process."""
+
+import base64
+import hashlib
+import json
+
+import asyncpg
+import pytest
+from aiokafka import TopicPartition
+
+from kit import kafka
+from kit.events import Envelope, Outgoing
+from schemas.topics import DECISIONS, SALES
+from services.audit.domain.checkpoints import check_receipt
+from services.audit.domain.merkle import leaf_hash
+from services.audit.domain.notes import parse_vkey
+from services.audit.domain.proofs import consistency_holds, inclusion_holds
+from services.audit.domain.tiles import decode_entries
+from tests.integration.audit.bench import AuditBench
+from tests.unit.audit.story import WHEN, Event, decision, item, order, recommendation, sale, whole_story
+
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
+
+
+async def test_events_become_a_gapless_signed_log_that_a_stranger_can_verify(audit: AuditBench) -> None:
+    await audit.start()
+    await audit.send([*whole_story(20), *(sale(number) for number in range(500))])
+    await audit.caught_up()
+    entries = await audit.entries()
+    assert [entry["seq"] for entry in entries] == list(range(len(entries)))
+    kinds = [entry["type"] for entry in entries]
+    for kind in ("item.defined.v1", "recommendation.issued.v1", "decision.made.v1", "order.released.v1"):
+        assert kinds.count(kind) == 20
+    batches = [entry for entry in entries if entry["type"] == "audit.batch.v1"]
+    assert sum(entry["count"] for entry in batches) == 500
+    code, facts = audit.verify("--from-service", "--tenant", "acme")
+    assert (code, facts["ok"], facts["problem"]) == (0, True, None)
+    assert facts["entries_verified"] == facts["checkpoint_size"] == len(entries)
+    assert facts["outside_checkpoints_verified"] >= 1
+    assert facts["orders"] == 20 and facts["batched_records"] == 500
+    platform = await audit.entries("~platform")
+    assert {entry["type"] for entry in platform} == {"audit.checkpoint.v1"}
+
+
+async def test_batches_commit_to_the_very_bytes_of_the_records(audit: AuditBench) -> None:
+    await audit.start()
+    await audit.send([sale(number) for number in range(40)])
+    broken = Envelope("x", "pos", "sale.recorded.v1", WHEN, "acme", "acme/s1/L1")
+    await audit.send_raw(Outgoing(SALES.name, broken, b"\xff not json"))
+    await audit.producer.flush()
+    await audit.caught_up()
+    batches = [entry for entry in await audit.entries() if entry["type"] == "audit.batch.v1"]
+    assert sum(entry["count"] for entry in batches) == 41, "what nobody can read is under the log all the same"
+    consumer = kafka.plain_consumer(audit.settings, "test-reader")
+    await consumer.start()
+    for batch in batches:
+        place = TopicPartition(SALES.on(audit.settings.namespace), batch["partition"])
+        consumer.assign([place])
+        consumer.seek(place, batch["first_offset"])
+        total, at = hashlib.sha256(), batch["first_offset"]
+        while at <= batch["last_offset"]:
+            for record in (await consumer.getmany(timeout_ms=1000)).get(place, ()):
+                if record.offset <= batch["last_offset"]:
+                    total.update(
+                        len(record.key).to_bytes(4, "big") + record.key + len(record.headers).to_bytes(4, "big")
+                    )
+                    for name, value in record.headers:
+                        total.update(
+                            len(name).to_bytes(4, "big") + name.encode() + len(value).to_bytes(4, "big") + value
+                        )
+                    total.update(len(record.value).to_bytes(4, "big") + record.value)
+                at = record.offset + 1
+        assert total.hexdigest() == batch["payload_sha256"]
+    await consumer.stop()
+
+
+async def test_a_repeat_is_dropped_and_a_reused_id_becomes_a_conflict_entry(audit: AuditBench) -> None:
+    await audit.start()
+    first = decision("a")
+    await audit.send([recommendation("a"), first])
+    await audit.caught_up()
+    await audit.send([first, first])
+    changed = Event(first.id, decision("a", quantity="99").body)
+    await audit.send([changed, changed])
+    await audit.caught_up()
+
+    async def is_said() -> bool:
+        return any(entry["type"] == "exception.raised.v1" for entry in await audit.entries())
+
+    await audit.until(is_said, "the exception to come back into the log")
+    entries = await audit.entries()
+    kinds = [entry["type"] for entry in entries]
+    assert kinds.count("decision.made.v1") == 1
+    assert kinds.count("audit.conflict.v1") == 1, "the same conflict again is a repeat"
+    conflict = next(entry for entry in entries if entry["type"] == "audit.conflict.v1")
+    assert conflict["event_id"] == first.id and entries[conflict["conflicts_with_seq"]]["id"] == first.id
+    await audit.caught_up()
+    assert audit.verify("--from-service", "--tenant", "acme")[0] == 0
+
+
+async def test_what_cannot_be_read_goes_to_the_dead_letters_and_stops_nothing(audit: AuditBench) -> None:
+    await audit.start()
+    for number, value in enumerate((b"{", b"[]", json.dumps({"tenant": "other"}).encode(), b"x" * 900_000)):
+        envelope = Envelope(f"bad-{number}", "test", "decision.made.v1", WHEN, "acme", "rec")
+        await audit.send_raw(Outgoing(DECISIONS.name, envelope, value))
+    await audit.send(whole_story(1))
+    await audit.caught_up()
+    assert len([entry for entry in await audit.entries() if entry["type"] == "decision.made.v1"]) == 1
+    dead = await audit.admin.fetchval("select count(*) from audit.outbox where topic = 'decisions.v1.dead'")
+    assert dead == 4
+
+
+async def test_tenants_have_logs_of_their_own(audit: AuditBench) -> None:
+    await audit.start()
+    await audit.send([item("s1"), item("s1b", tenant="other"), sale(1), sale(2, tenant="other")])
+    await audit.caught_up()
+    for tenant in ("acme", "other"):
+        entries = await audit.entries(tenant)
+        assert [entry["seq"] for entry in entries] == [0, 1]
+        assert {entry["tenant"] for entry in entries} == {tenant}
+        shown = (await audit.call("GET", "/audit/entries", tenant=tenant)).json()["items"]
+        assert {one["entry"]["tenant"] for one in shown} == {tenant}
+        assert audit.verify("--from-service", "--tenant", tenant)[0] == 0
+
+
+async def test_the_api_answers_with_proofs_that_hold(audit: AuditBench) -> None:
+    await audit.start()
+    await audit.send(whole_story(80))
+    await audit.caught_up()
+    head = (await audit.call("GET", "/audit/checkpoint")).json()
+    key, size, root = parse_vkey(head["key"]), head["size"], bytes.fromhex(head["root_hash"])
+    assert size == 320
+    for seq in (0, 1, 255, 256, 319):
+        entry = (await audit.call("GET", f"/audit/entries/{seq}", "planner")).json()
+        assert entry["payload"]["tenant"] == "acme" and entry["payload_state"] == "kept"
+        leaf = bytes.fromhex(entry["leaf"])
+        assert check_receipt(entry["receipt"], leaf, head["origin"], [key]).size == size
+        proof = (await audit.call("GET", f"/audit/proof/inclusion?seq={seq}")).json()
+        assert inclusion_holds(leaf, seq, size, [bytes.fromhex(one) for one in proof["proof"]], root)
+    for old in (1, 255, 256, 319, 320):
+        answer = (await audit.call("GET", f"/audit/proof/consistency?old={old}&new={size}")).json()
+        proof = [bytes.fromhex(one) for one in answer["proof"]]
+        assert consistency_holds(old, size, proof, bytes.fromhex(answer["old_root"]), root)
+    bundle = decode_entries((await audit.call("GET", "/audit/log/tile/entries/000")).content)
+    hashes = (await audit.call("GET", "/audit/log/tile/0/000")).content
+    assert b"".join(leaf_hash(entry) for entry in bundle) == hashes
+    assert len((await audit.call("GET", "/audit/log/tile/1/000.p/1")).content) == 32
+    assert (await audit.call("GET", "/audit/log/checkpoint")).text == head["note"]
+    by_item = (await audit.call("GET", "/audit/entries?item=s-7/L1")).json()["items"]
+    assert [one["type"] for one in by_item] == ["recommendation.issued.v1", "decision.made.v1"]
+    by_thread = (await audit.call("GET", "/audit/entries?thread=rec-7&order=newest")).json()["items"]
+    assert by_thread[0]["type"] == "decision.made.v1"
+    page = (await audit.call("GET", "/audit/entries?limit=100")).json()
+    assert len(page["items"]) == 100 and page["next_cursor"] == 99
+    assert (await audit.call("POST", "/audit/verification")).json()["ok"] is True
+    assert (await audit.call("GET", "/audit/verification")).json()["entries_verified"] == 320
+
+
+QUESTIONS_WITHOUT_ANSWER = {
+    "/audit/entries/99999": 404,
+    "/audit/proof/inclusion?seq=99999": 404,
+    "/audit/proof/inclusion?seq=0&size=77": 404,
+    "/audit/proof/consistency?old=0&new=1": 422,
+    "/audit/proof/consistency?old=5&new=2": 400,
+    "/audit/proof/consistency?old=1&new=99999": 404,
+    "/audit/log/tile/0/1": 400,
+    "/audit/log/tile/0/001": 404,
+    "/audit/entries?limit=100000": 422,
+    "/audit/entries?from_time=2017-11-05": 422,
+    "/audit/entries/99999999999999999999999": 422,
+}
+
+
+async def test_questions_without_an_answer_get_a_problem_document(audit: AuditBench) -> None:
+    await audit.start()
+    await audit.send(whole_story(1))
+    await audit.caught_up()
+    for path, status in QUESTIONS_WITHOUT_ANSWER.items():
+        answer = await audit.call("GET", path)
+        assert answer.status_code == status, (path, answer.text)
+        assert answer.headers["content-type"] == "application/problem+json"
+
+
+async def test_only_the_right_callers_are_answered(audit: AuditBench) -> None:
+    await audit.start()
+    await audit.send(whole_story(1))
+    await audit.caught_up()
+    assert (await audit.call("GET", "/audit/export", "planner")).status_code == 403
+    assert (await audit.call("POST", "/audit/verification", "planner")).status_code == 403
+    assert (await audit.call("GET", "/audit/entries", "planner", tenant="stranger")).json()["items"] == []
+    assert (await audit.call("GET", "/audit/entries/0", tenant="stranger")).status_code == 404
+
+
+async def test_the_role_of_the_service_can_only_add(audit: AuditBench) -> None:
+    await audit.start()
+    await audit.send(whole_story(2))
+    await audit.caught_up()
+    role = await asyncpg.connect(audit.database_url)
+    await role.execute("set search_path to audit; select set_config('app.tenant', 'acme', false)")
+    try:
+        assert await role.fetchval("select count(*) from entries") == 8
+        for table in ("entries", "checkpoints", "tile_roots", "cosignatures"):
+            for command in (f"update {table} set tenant = tenant", f"delete from {table}", f"truncate {table}"):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await role.execute(command)
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await role.execute(
+                "insert into entries select tenant, seq, event_hash, entry, leaf from entries on conflict (tenant, seq) do update set entry = 'x'"
+            )
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await role.execute("alter table entries disable trigger all")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await role.execute("delete from payloads")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await role.execute("update payloads set salt = null, value = null, erased_at = now() where not is_salted")
+    finally:
+        await role.close()
+    for setting in ("origin", "replica"):
+        await audit.admin.execute(f"set session_replication_role = {setting}")
+        for command in (
+            "update audit.entries set entry = entry",
+            "delete from audit.entries",
+            "truncate audit.entries",
+            "delete from audit.payloads",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError, match="only grows"):
+                await audit.admin.execute(command)
+    await audit.admin.execute("set session_replication_role = origin")
+
+
+async def test_orders_and_decisions_are_found_in_the_log_from_the_log_alone(audit: AuditBench) -> None:
+    await audit.start()
+    events = [recommendation("a"), decision("a"), order("a", "dec-a-1")]
+    await audit.send(events)
+    await audit.caught_up()
+    code, _ = audit.verify("--from-service", "--tenant", "acme")
+    assert code == 0
+    export = (await audit.call("GET", "/audit/export")).content
+    for event in events:
+        assert base64.b64encode(event.value) in export
