@@ -51,31 +51,33 @@ class Training(_In):
 @router.post("/whatif", summary="The same policy with something changed", responses=OWNERS_ANSWER)
 async def whatif(body: WhatIf, who: Who, parts: Parts) -> Response:
     """Computed by the policy service with the code that plans; nothing is kept."""
-    return passed(await parts.owners.call("policy", "POST", "/whatif", who.principal, json=body.model_dump(mode="json", exclude_none=True)))
+    return passed(await parts.owners.call("policy", "POST", "/what-if", who.principal, json=body.model_dump(mode="json", exclude_none=True)))
 
 
 @router.post("/planning-runs", status_code=202, summary="Plan now", responses=OWNERS_ANSWER)
 async def start_run(body: PlanningRun, who: Who, parts: Parts) -> Response:
     """Starts a run of the policy service."""
-    return passed(await parts.owners.call("policy", "POST", "/planning-runs", who.principal, json=body.model_dump(mode="json", exclude_none=True)))
+    return passed(await parts.owners.call("policy", "POST", "/runs", who.principal, json=body.model_dump(mode="json", exclude_none=True)))
 
 
 @router.get("/planning-runs", summary="Planning runs", responses=OWNERS_ANSWER)
 async def runs(who: Who, parts: Parts) -> Response:
     """As the policy service knows them, newest first."""
-    return passed(await parts.owners.call("policy", "GET", "/planning-runs", who.principal))
+    return passed(await parts.owners.call("policy", "GET", "/runs", who.principal))
 
 
 @router.post("/training", status_code=202, summary="Train the forecast models now", responses=OWNERS_ANSWER)
 async def train(body: Training, who: Who, parts: Parts) -> Response:
     """Starts a training run of the forecaster."""
-    return passed(await parts.owners.call("forecaster", "POST", "/training", who.principal, json=body.model_dump(mode="json")))
+    return passed(await parts.owners.call("forecaster", "POST", "/train", who.principal, json=body.model_dump(mode="json")))
 
 
 @router.get("/training", summary="Forecast models and training runs", responses=OWNERS_ANSWER)
-async def training(who: Who, parts: Parts) -> Response:
-    """As the forecaster's registry knows them."""
-    return passed(await parts.owners.call("forecaster", "GET", "/training", who.principal))
+async def training(who: Who, parts: Parts) -> dict[str, Any]:
+    """The forecaster's registry, and how far it is: forecasts still due, the last job, the days it knows."""
+    models_known = await parts.owners.call("forecaster", "GET", "/models", who.principal)
+    state = await parts.owners.call("forecaster", "GET", "/status", who.principal)
+    return {"models": models_known.json()["models"], "state": state.json()}
 
 
 @router.get("/policy", summary="The policy parameters, every published version")
