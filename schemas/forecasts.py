@@ -1,6 +1,7 @@
 """What the forecaster publishes: the distribution of cumulative demand per item, and which model speaks."""
 
 from datetime import date
+from itertools import pairwise
 from typing import Annotated, ClassVar
 
 from pydantic import Field, model_validator
@@ -34,7 +35,7 @@ class DemandDistribution(Part):
         for days, row in zip(HORIZONS_DAYS, self.quantiles_e2, strict=True):
             if len(row) != len(LEVELS):
                 raise ValueError(f"quantiles_e2 at {days} days has {len(row)} levels, needs {len(LEVELS)}")
-            if row[0] < 0 or any(a > b for a, b in zip(row, row[1:], strict=False)):
+            if row[0] < 0 or any(a > b for a, b in pairwise(row)):
                 raise ValueError(f"quantiles_e2 at {days} days are negative or not in order")
             if any(a > b for a, b in zip(below, row, strict=True)):
                 raise ValueError(f"quantiles_e2 at {days} days are below those of a shorter horizon")

@@ -1,6 +1,7 @@
 """From a wire type to its model, tolerant for readers and strict for what comes in from outside."""
 
 import functools
+from typing import cast
 
 from pydantic import ConfigDict, create_model
 
@@ -53,4 +54,4 @@ def strict(message_type: str) -> type[Message]:
     made = create_model(name, __base__=model, __module__=model.__module__)
     made.model_config = ConfigDict(**{**model.model_config, "extra": "forbid"})
     made.model_rebuild(force=True)
-    return made
+    return cast(type[Message], made)
