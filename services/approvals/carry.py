@@ -12,7 +12,9 @@ from services.approvals.domain.lifecycle import Moment, Step
 from services.approvals.domain.line import Line
 from services.approvals.store import decisions, lines, recommendations
 
-DECISIONS = telemetry.counter("decisions_total", "Decisions by verdict; those by rule and by the system included", ("verdict",))
+DECISIONS = telemetry.counter(
+    "decisions_total", "Decisions by verdict; those by rule and by the system included", ("verdict",)
+)
 
 
 async def keep(tx: Transaction, tenant: str, changed: Iterable[Line], steps: Sequence[Step]) -> list[Outgoing]:
@@ -37,7 +39,9 @@ async def take_those_behind(tx: Transaction, tenant: str, line: Line, moment: Mo
     return line, steps
 
 
-async def end_those_behind(tx: Transaction, tenant: str, released: Iterable[Line], moment: Moment) -> tuple[list[Line], list[Step]]:
+async def end_those_behind(
+    tx: Transaction, tenant: str, released: Iterable[Line], moment: Moment
+) -> tuple[list[Line], list[Step]]:
     """After lines were released: recommendations that arrived while they were held did not know of the order; they end."""
     by_id = {line.line_id: line for line in released}
     steps: list[Step] = []

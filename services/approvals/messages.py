@@ -65,7 +65,9 @@ def decision_made(line: Line, decision: Decision) -> Outgoing:
         snoozed_until=decision.snoozed_until,
         limits=decision.limits.as_text(),
     )
-    return outgoing(body, service=SERVICE, cause=decision.decision_id, time=decision.at, subject=decision.recommendation_id)
+    return outgoing(
+        body, service=SERVICE, cause=decision.decision_id, time=decision.at, subject=decision.recommendation_id
+    )
 
 
 def order_released(tenant: str, order: Order, released_at: datetime) -> Outgoing:

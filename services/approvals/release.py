@@ -15,7 +15,9 @@ from services.approvals.store import lines, orders, requests, terms
 
 log = telemetry.get_logger()
 RELEASED = telemetry.counter("orders_released_total", "Orders released by kind", ("kind",))
-DELAY = telemetry.histogram("order_release_delay_seconds", "From the end of a line's undo window to its release in the outbox")
+DELAY = telemetry.histogram(
+    "order_release_delay_seconds", "From the end of a line's undo window to its release in the outbox"
+)
 # Lines looked at in one transaction: thousands of orders in well under a second, and a bound on the locks.
 LINES_MAX = 5000
 
@@ -42,11 +44,23 @@ class ReleaseJob:
             if not await lines.any_held_due(tx, tenant, now):
                 return []
             # One instance a tenant at a time: two would split an order in two. Row locks alone keep it exactly once.
-            if not await tx.fetchval("select pg_try_advisory_xact_lock(hashtextextended($1, 1))", f"approvals.release.{tenant}"):
+            if not await tx.fetchval(
+                "select pg_try_advisory_xact_lock(hashtextextended($1, 1))", f"approvals.release.{tenant}"
+            ):
                 return []
             held = await lines.lock_held(tx, tenant, LINES_MAX)
             due = orders_due(held, now=now, wait_at_most=timedelta(seconds=self._settings.group_wait_seconds_max))
-            await self._send(tx, tenant, due, Moment(now, date.min, await terms.limits(tx, tenant, self._settings.default_limits), self._settings.undo_window))
+            await self._send(
+                tx,
+                tenant,
+                due,
+                Moment(
+                    now,
+                    date.min,
+                    await terms.limits(tx, tenant, self._settings.default_limits),
+                    self._settings.undo_window,
+                ),
+            )
         for order in due:
             RELEASED.labels(order.kind).inc()
             for line in order.lines:

@@ -13,12 +13,24 @@ class Settings(ServiceSettings):
     """Limits here hold until a policy version that names them is published."""
 
     http_port: int = Field(8083, ge=0, le=65535, description="port to listen on")
-    undo_window_seconds: float = Field(10.0, ge=0, le=3600, description="how long a decision can be taken back before its order leaves")
-    group_wait_seconds_max: float = Field(60.0, ge=0, le=3600, description="how much longer an approved line waits for others of the same order at most")
-    release_every_seconds: float = Field(0.5, gt=0, le=60, description="how often approved lines are looked through for release")
-    rule_value_limit: Decimal = Field(Decimal(50), ge=0, description="up to this value a line nobody has to look at is approved by rule")
-    second_signature_above: Decimal = Field(Decimal(5000), ge=0, description="above this value two different persons sign")
-    line_expires_after_days: int = Field(7, ge=1, le=366, description="business days after which a proposal nobody refreshed expires")
+    undo_window_seconds: float = Field(
+        10.0, ge=0, le=3600, description="how long a decision can be taken back before its order leaves"
+    )
+    group_wait_seconds_max: float = Field(
+        60.0, ge=0, le=3600, description="how much longer an approved line waits for others of the same order at most"
+    )
+    release_every_seconds: float = Field(
+        0.5, gt=0, le=60, description="how often approved lines are looked through for release"
+    )
+    rule_value_limit: Decimal = Field(
+        Decimal(50), ge=0, description="up to this value a line nobody has to look at is approved by rule"
+    )
+    second_signature_above: Decimal = Field(
+        Decimal(5000), ge=0, description="above this value two different persons sign"
+    )
+    line_expires_after_days: int = Field(
+        7, ge=1, le=366, description="business days after which a proposal nobody refreshed expires"
+    )
 
     @property
     def undo_window(self) -> timedelta:

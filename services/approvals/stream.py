@@ -46,7 +46,9 @@ class Intake:
         says = await carry.keep(tx, tenant, batch.changed.values(), batch.steps)
         return [*says, *await self._close_days(tx, tenant, batch.days, moment)]
 
-    async def _close_days(self, tx: Transaction, tenant: str, days: Mapping[str, date], moment: Moment) -> list[Outgoing]:
+    async def _close_days(
+        self, tx: Transaction, tenant: str, days: Mapping[str, date], moment: Moment
+    ) -> list[Outgoing]:
         moved = await terms.advance(tx, tenant, days)
         if not moved:
             return []
@@ -79,11 +81,17 @@ class Intake:
     async def _update_order(self, tx: Transaction, tenant: str, update: OrderUpdated) -> None:
         status = await orders.lock_status(tx, tenant, update.order_id)
         if status is None:
-            raise Rejected("unknown_order", f"order {update.order_id} was never released here; check the id, then send it again", field="order_id")
+            raise Rejected(
+                "unknown_order",
+                f"order {update.order_id} was never released here; check the id, then send it again",
+                field="order_id",
+            )
         reached: str = update.status
         if update.status == "received":
             skus = {line.sku for line in update.lines}
-            open_lines = [line for line in await lines.lock_of_order(tx, tenant, update.order_id) if line.state is State.RELEASED]
+            open_lines = [
+                line for line in await lines.lock_of_order(tx, tenant, update.order_id) if line.state is State.RELEASED
+            ]
             received = [line for line in open_lines if not skus or line.proposal.sku in skus]
             await lines.save(tx, [lifecycle.close(line) for line in received])
             # The order is received when its last line is; until then the goods are on their way.
@@ -157,7 +165,9 @@ def limit_of(parameters: Mapping[str, Any], name: str) -> Decimal | None:
     except InvalidOperation:
         limit = Decimal("NaN")
     if not limit.is_finite() or limit < 0:
-        raise Rejected("invalid_limit", f"policy parameter {name} is {value!r}, needs a money value of zero or more", field=name)
+        raise Rejected(
+            "invalid_limit", f"policy parameter {name} is {value!r}, needs a money value of zero or more", field=name
+        )
     return limit
 
 

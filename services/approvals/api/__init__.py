@@ -12,4 +12,5 @@ from services.approvals.settings import Settings
 def attach(app: FastAPI, *, database: Database, relay: Relay, settings: Settings, clock: Clock) -> None:
     """Add every route of this service to its app."""
     app.include_router(deciding.router(database, relay, settings, clock))
-    app.include_router(reading.router(database))
+    app.include_router(reading.queue_router(database))
+    app.include_router(reading.orders_router(database))

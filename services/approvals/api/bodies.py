@@ -6,7 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.approvals.domain.lifecycle import Action, Command
+from services.approvals.domain.deciding import Command
+from services.approvals.domain.lifecycle import Action
 from services.approvals.domain.line import Line
 from services.approvals.domain.quantities import plain
 

@@ -16,9 +16,10 @@ from services.approvals import carry, messages
 from services.approvals.api import problems
 from services.approvals.api.bodies import BulkIn, CancelIn, DecisionIn, etag, line_document
 from services.approvals.api.once import Outcome, expected_version, idempotency_key, once
-from services.approvals.domain import authority, lifecycle
+from services.approvals.domain import authority, deciding
 from services.approvals.domain.authority import Actor, Limits
-from services.approvals.domain.lifecycle import Action, Command, Moment, Step
+from services.approvals.domain.deciding import Command
+from services.approvals.domain.lifecycle import Action, Moment, Step
 from services.approvals.domain.line import Line
 from services.approvals.domain.refusals import Refusal
 from services.approvals.settings import Settings
@@ -42,7 +43,9 @@ class Desk:
         self.relay.wake()
         return response
 
-    async def decide(self, tx: Transaction, principal: Principal, wanted: list[tuple[str, int, Command]]) -> list[Step | Problem]:
+    async def decide(
+        self, tx: Transaction, principal: Principal, wanted: list[tuple[str, int, Command]]
+    ) -> list[Step | Problem]:
         """Decide each wanted (id, version, command) on its own; the answers are in the same order."""
         actor = Actor(principal.subject, principal.roles)
         line_of = await lines.resolve(tx, principal.tenant, [name for name, _, _ in wanted])
@@ -82,7 +85,7 @@ class Desk:
                 return problems.stale(line, f"version {version}")
             business_date = days.get(line.proposal.location, line.proposal.origin)
             moment = Moment(self.clock.now(), business_date, limits, self.settings.undo_window)
-            step = lifecycle.decide(line, command, actor, moment)
+            step = deciding.decide(line, command, actor, moment)
         except Refusal as refusal:
             return problems.of_refusal(refusal)
         steps = [step]
@@ -104,14 +107,18 @@ class Desk:
         moment = Moment(self.clock.now(), date.min, limits, self.settings.undo_window)
         try:
             of_order = await lines.lock_of_order(tx, principal.tenant, order_id)
-            steps = [lifecycle.recall(line, actor, moment, reason=body.reason, note=body.note) for line in of_order]
+            steps = [deciding.recall(line, actor, moment, reason=body.reason, note=body.note) for line in of_order]
         except Refusal as refusal:
             return _refused(problems.of_refusal(refusal))
         await orders.set_status(tx, principal.tenant, order_id, "cancelled", moment.now)
         says = await carry.keep(tx, principal.tenant, [step.line for step in steps], steps)
         cancelled = messages.order_cancelled(principal.tenant, order_id, steps[0].decision)
         await outbox.enqueue(tx, [cancelled, *says])
-        return 200, {"order_id": order_id, "status": "cancelled", "lines": [line_document(step.line) for step in steps]}, None
+        return (
+            200,
+            {"order_id": order_id, "status": "cancelled", "lines": [line_document(step.line) for step in steps]},
+            None,
+        )
 
 
 def _refused(problem: Problem) -> Outcome:
@@ -120,7 +127,14 @@ def _refused(problem: Problem) -> Outcome:
 
 def _answer(step: Step | Problem) -> dict[str, Any]:
     if isinstance(step, Problem):
-        return {"status_code": step.status, "status": None, "version": None, "undo_until": None, "decision_id": None, "problem": step.document("")}
+        return {
+            "status_code": step.status,
+            "status": None,
+            "version": None,
+            "undo_until": None,
+            "decision_id": None,
+            "problem": step.document(""),
+        }
     line = step.line
     return {
         "status_code": 200,
@@ -139,12 +153,16 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
     routes = APIRouter(tags=["decisions"])
     desk = Desk(database, relay, settings, clock)
 
-    async def one(principal: Principal, request: Request, key: str | None, line_id: str, version: int, command: Command) -> Response:
+    async def one(
+        principal: Principal, request: Request, key: str | None, line_id: str, version: int, command: Command
+    ) -> Response:
         async def work(tx: Transaction) -> Outcome:
             (answer,) = await desk.decide(tx, principal, [(line_id, version, command)])
             if isinstance(answer, Problem):
                 return _refused(answer)
-            document = {name: value for name, value in _answer(answer).items() if name not in ("status_code", "problem")}
+            document = {
+                name: value for name, value in _answer(answer).items() if name not in ("status_code", "problem")
+            }
             return 200, document | {"line": line_document(answer.line)}, etag(answer.line.version)
 
         return await desk.run(principal, request, key, work)
@@ -152,7 +170,9 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
     @routes.post("/lines/{line_id}/decisions", summary="Decide one line")
     async def decide(line_id: str, body: DecisionIn, principal: Caller, request: Request) -> Response:
         """`line_id` is the line's or its current recommendation's. Needs If-Match (428, 412) and Idempotency-Key (400)."""
-        return await one(principal, request, idempotency_key(request), line_id, expected_version(request), body.command())
+        return await one(
+            principal, request, idempotency_key(request), line_id, expected_version(request), body.command()
+        )
 
     @routes.post("/lines/{line_id}/undo", summary="Take a decision back until its order is out")
     async def undo(line_id: str, principal: Caller, request: Request) -> Response:
@@ -167,7 +187,10 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
         async def work(tx: Transaction) -> Outcome:
             wanted = [(line.recommendation_id, line.version, body.command(line.quantity)) for line in body.lines]
             answers = await desk.decide(tx, principal, wanted)
-            results = [{"recommendation_id": line.recommendation_id} | _answer(answer) for line, answer in zip(body.lines, answers, strict=True)]
+            results = [
+                {"recommendation_id": line.recommendation_id} | _answer(answer)
+                for line, answer in zip(body.lines, answers, strict=True)
+            ]
             succeeded = sum(isinstance(answer, Step) for answer in answers)
             return 200, {"results": results, "succeeded": succeeded, "failed": len(results) - succeeded}, None
 
@@ -176,6 +199,8 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
     @routes.post("/orders/{order_id}/cancel", summary="Take a released order back")
     async def cancel(order_id: str, body: CancelIn, principal: Caller, request: Request) -> Response:
         """Publishes a cancel order; nothing is deleted. Needs Idempotency-Key."""
-        return await desk.run(principal, request, idempotency_key(request), lambda tx: desk.cancel(tx, principal, order_id, body))
+        return await desk.run(
+            principal, request, idempotency_key(request), lambda tx: desk.cancel(tx, principal, order_id, body)
+        )
 
     return routes

@@ -22,9 +22,19 @@ def idempotency_key(request: Request) -> str:
     """The caller's key. Raises Problem 400 when it is missing or unusable."""
     key = request.headers.get("idempotency-key", "").strip().strip('"')
     if not key:
-        raise Problem(400, "idempotency_key_missing", "Idempotency-Key is missing", "Send a fresh UUID with each new decision, and the same one when you try again.")
+        raise Problem(
+            400,
+            "idempotency_key_missing",
+            "Idempotency-Key is missing",
+            "Send a fresh UUID with each new decision, and the same one when you try again.",
+        )
     if len(key) > KEY_CHARACTERS_MAX or not key.isascii() or not key.isprintable():
-        raise Problem(400, "idempotency_key_invalid", "Idempotency-Key is not usable", f"Use at most {KEY_CHARACTERS_MAX} printable ASCII characters, for example a UUID.")
+        raise Problem(
+            400,
+            "idempotency_key_invalid",
+            "Idempotency-Key is not usable",
+            f"Use at most {KEY_CHARACTERS_MAX} printable ASCII characters, for example a UUID.",
+        )
     return key
 
 
@@ -32,15 +42,29 @@ def expected_version(request: Request) -> int:
     """The version the caller saw. Raises Problem: 428 missing, 400 not a version."""
     given = request.headers.get("if-match")
     if given is None:
-        raise Problem(428, "if_match_missing", "If-Match is missing", "Send the ETag of the line you looked at, so that nobody's decision is overwritten.")
+        raise Problem(
+            428,
+            "if_match_missing",
+            "If-Match is missing",
+            "Send the ETag of the line you looked at, so that nobody's decision is overwritten.",
+        )
     text = given.strip().strip('"')
     if not text.isdecimal() or not text.isascii() or len(text) > 9:
-        raise Problem(400, "if_match_invalid", "If-Match is not a version", 'Send the ETag of the line as it was given, for example "3".')
+        raise Problem(
+            400,
+            "if_match_invalid",
+            "If-Match is not a version",
+            'Send the ETag of the line as it was given, for example "3".',
+        )
     return int(text)
 
 
 async def once(
-    database: Database, principal: Principal, request: Request, key: str | None, work: Callable[[Transaction], Awaitable[Outcome]]
+    database: Database,
+    principal: Principal,
+    request: Request,
+    key: str | None,
+    work: Callable[[Transaction], Awaitable[Outcome]],
 ) -> Response:
     """Run `work` in one transaction, or repeat the answer it gave before.
 
@@ -55,11 +79,21 @@ async def once(
             return _response(Answer(status, orjson.dumps(document).decode(), tag, digest))
         asked = RequestKey(principal.tenant, principal.subject, f"{request.method} {request.url.path}", key)
         if not await requests.claim(tx, asked):
-            raise Problem(409, "request_in_progress", "This request is being worked on", "It was sent twice at once; wait a moment, then try again with the same key.")
+            raise Problem(
+                409,
+                "request_in_progress",
+                "This request is being worked on",
+                "It was sent twice at once; wait a moment, then try again with the same key.",
+            )
         before = await requests.answered(tx, asked)
         if before is not None:
             if before.body_sha256 != digest:
-                raise Problem(422, "idempotency_key_reused", "This Idempotency-Key was used for another request", "Use a fresh key for a new decision.")
+                raise Problem(
+                    422,
+                    "idempotency_key_reused",
+                    "This Idempotency-Key was used for another request",
+                    "Use a fresh key for a new decision.",
+                )
             return _response(before, replayed=True)
         status, document, tag = await work(tx)
         answer = Answer(status, orjson.dumps(document).decode(), tag, digest)

@@ -37,15 +37,21 @@ def _uncursor(cursor: str | None) -> tuple[str, str] | None:
         first, second = orjson.loads(base64.urlsafe_b64decode(cursor))
         return str(first), str(second)
     except ValueError as error:
-        raise Problem(400, "cursor_invalid", "The cursor is not one of ours", "Start again without a cursor.") from error
+        raise Problem(
+            400, "cursor_invalid", "The cursor is not one of ours", "Start again without a cursor."
+        ) from error
 
 
 def _plain_row(row: Any, *left_out: str) -> dict[str, Any]:
-    return {name: plain(value) if isinstance(value, Decimal) else value for name, value in row.items() if name not in left_out}
+    return {
+        name: plain(value) if isinstance(value, Decimal) else value
+        for name, value in row.items()
+        if name not in left_out
+    }
 
 
-def router(database: Database) -> APIRouter:
-    """The reading routes."""
+def queue_router(database: Database) -> APIRouter:
+    """The queue and its lines."""
     routes = APIRouter(tags=["queue"])
 
     @routes.get("/lines", summary="The queue, highest money at risk times urgency first")
@@ -63,13 +69,21 @@ def router(database: Database) -> APIRouter:
         chosen = status or [state.value for state in WAITING if state is not State.SNOOZED]
         unknown = set(chosen) - {*STATES, "all"}
         if unknown:
-            raise Problem(422, "status_unknown", "No such status", f"{sorted(unknown)[0]!r} is not one of all, {', '.join(STATES)}.", errors=[{"field": "status", "reason": "unknown"}])
+            raise Problem(
+                422,
+                "status_unknown",
+                "No such status",
+                f"{sorted(unknown)[0]!r} is not one of all, {', '.join(STATES)}.",
+                errors=[{"field": "status", "reason": "unknown"}],
+            )
         wanted = Filter(STATES if "all" in chosen else tuple(chosen), location, supplier, reason, min_value)
         place = _uncursor(cursor)
         try:
             after = (Decimal(place[0]), place[1]) if place else None
         except InvalidOperation as error:
-            raise Problem(400, "cursor_invalid", "The cursor is not one of ours", "Start again without a cursor.") from error
+            raise Problem(
+                400, "cursor_invalid", "The cursor is not one of ours", "Start again without a cursor."
+            ) from error
         async with database.transaction(principal.tenant) as tx:
             rows = await queue.page(tx, principal.tenant, wanted, after, limit)
             total = await queue.count(tx, principal.tenant, wanted)
@@ -89,18 +103,34 @@ def router(database: Database) -> APIRouter:
         body = {"line": line_document(line), "decisions": [_plain_row(row) for row in made]}
         return Response(orjson.dumps(body), headers={"etag": etag(line.version)}, media_type="application/json")
 
+    return routes
+
+
+def orders_router(database: Database) -> APIRouter:
+    """Orders, and the coded reasons."""
+    routes = APIRouter(tags=["orders"])
+
     @routes.get("/orders", summary="Released orders, newest first")
     async def order_page(
-        principal: Caller, status: str | None = None, supplier: str | None = None, location: str | None = None, limit: Limit = 50, cursor: str | None = None
+        principal: Caller,
+        status: str | None = None,
+        supplier: str | None = None,
+        location: str | None = None,
+        limit: Limit = 50,
+        cursor: str | None = None,
     ) -> Response:
         """With their lines, and who decided each."""
         place = _uncursor(cursor)
         try:
             before = (datetime.fromisoformat(place[0]), place[1]) if place else None
         except ValueError as error:
-            raise Problem(400, "cursor_invalid", "The cursor is not one of ours", "Start again without a cursor.") from error
+            raise Problem(
+                400, "cursor_invalid", "The cursor is not one of ours", "Start again without a cursor."
+            ) from error
         async with database.transaction(principal.tenant) as tx:
-            rows = await orders.page(tx, principal.tenant, status=status, supplier=supplier, location=location, before=before, limit=limit)
+            rows = await orders.page(
+                tx, principal.tenant, status=status, supplier=supplier, location=location, before=before, limit=limit
+            )
             of_order: dict[str, list[Any]] = {}
             for row in await orders.lines_of(tx, principal.tenant, [row["order_id"] for row in rows]):
                 of_order.setdefault(row["order_id"], []).append(_plain_row(row, "tenant", "allows_order", "order_id"))
@@ -112,6 +142,8 @@ def router(database: Database) -> APIRouter:
     async def decision_reasons(_principal: Caller) -> dict[str, list[dict[str, str]]]:
         """The codes are contract, the labels are for people."""
         known = {"amend": reasons.AMEND, "reject": reasons.REJECT, "snooze": reasons.SNOOZE, "cancel": reasons.RECALL}
-        return {verb: [{"code": code, "label": label} for code, label in codes.items()] for verb, codes in known.items()}
+        return {
+            verb: [{"code": code, "label": label} for code, label in codes.items()] for verb, codes in known.items()
+        }
 
     return routes

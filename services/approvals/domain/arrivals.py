@@ -90,7 +90,9 @@ def end_behind(line: Line, proposal: Proposal, moment: Moment) -> Step:
 def _in_place(line: Line, proposal: Proposal, moment: Moment) -> tuple[Line, tuple[Step, ...]]:
     """Put fresher numbers on a waiting line. Signatures and an amendment were given for other numbers, so they fall, and
     the step says so; a snooze stays."""
-    lost = "amendment_replaced" if line.amended_by else "signature_void" if line.first_signer else "fresher_recommendation"
+    lost = (
+        "amendment_replaced" if line.amended_by else "signature_void" if line.first_signer else "fresher_recommendation"
+    )
     note = f"{line.amended_by or line.first_signer} signed other numbers" if line.first_signer else None
     proposed = replace(unsigned(replace(line, proposal=proposal)), state=move(line, Action.SUPERSEDE, State.PROPOSED))
     step = record(line, proposed, "superseded", moment, by=SYSTEM, role=SYSTEM, reason=lost, note=note)
@@ -98,7 +100,9 @@ def _in_place(line: Line, proposal: Proposal, moment: Moment) -> tuple[Line, tup
         routed, more = route(step.line, moment)
         return routed, (step, *more)
     # The fresher recommendation inherits the snooze, and a step of its own says so to whoever follows recommendations.
-    snoozed = replace(step.line, state=move(step.line, Action.KEEP_SNOOZED, State.SNOOZED), snoozed_until=line.snoozed_until)
+    snoozed = replace(
+        step.line, state=move(step.line, Action.KEEP_SNOOZED, State.SNOOZED), snoozed_until=line.snoozed_until
+    )
     kept = record(step.line, snoozed, "snoozed", moment, by=SYSTEM, role=SYSTEM, reason="still_snoozed")
     return kept.line, (step, kept)
 

@@ -53,7 +53,9 @@ def may_decide(actor: Actor) -> None:
     """Refuse actors who may not decide about lines at all. Raises Refusal: role_excluded, role_missing."""
     excluded = sorted(actor.roles & NEVER_DECIDES)
     if excluded:
-        raise Refusal("role_excluded", f"Who is {excluded[0]} does not decide about orders; ask a planner or an approver.")
+        raise Refusal(
+            "role_excluded", f"Who is {excluded[0]} does not decide about orders; ask a planner or an approver."
+        )
     if not actor.roles & DECIDES:
         raise Refusal("role_missing", "Deciding needs the role planner or approver; ask an administrator for it.")
 
@@ -61,8 +63,16 @@ def may_decide(actor: Actor) -> None:
 def may_give_second_signature(actor: Actor, line: Line) -> None:
     """Refuse a second signature that is not a second person's. Raises Refusal: own_amendment, same_signer, approver_needed."""
     if actor.subject == line.amended_by:
-        raise Refusal("own_amendment", "You amended this line above the limit, so another person with the role approver has to sign it.")
+        raise Refusal(
+            "own_amendment",
+            "You amended this line above the limit, so another person with the role approver has to sign it.",
+        )
     if actor.subject == line.first_signer:
-        raise Refusal("same_signer", "You have signed this line already; above the limit another person with the role approver has to sign too.")
+        raise Refusal(
+            "same_signer",
+            "You have signed this line already; above the limit another person with the role approver has to sign too.",
+        )
     if "approver" not in actor.roles:
-        raise Refusal("approver_needed", "The second signature above the limit needs the role approver; ask an approver to sign.")
+        raise Refusal(
+            "approver_needed", "The second signature above the limit needs the role approver; ask an approver to sign."
+        )

@@ -45,7 +45,15 @@ GroupKey = tuple[str, str, str, str, date, date, str]
 def group_key(line: Line) -> GroupKey:
     """What lines of one order have in common. The arrival date is part of it: an order promises one date for all lines."""
     p = line.proposal
-    return (ORDER_KIND[p.action], p.supplier or "", p.from_location or "", p.location, p.order_on, p.arrive_on, p.currency)
+    return (
+        ORDER_KIND[p.action],
+        p.supplier or "",
+        p.from_location or "",
+        p.location,
+        p.order_on,
+        p.arrive_on,
+        p.currency,
+    )
 
 
 def due(lines: Iterable[Line], *, now: datetime, wait_at_most: timedelta) -> list[list[Line]]:

@@ -34,13 +34,32 @@ def check(quantity: Decimal, *, moq: Decimal | None, pack: Decimal | None, unit:
     if not quantity.is_finite():
         raise Refusal("quantity_not_a_number", "The quantity is not a number; give a decimal such as 120.", "quantity")
     if quantity > LARGEST:
-        raise Refusal("quantity_too_large", f"The quantity is above {plain(LARGEST)} {unit}, the most an order line can hold.", "quantity")
+        raise Refusal(
+            "quantity_too_large",
+            f"The quantity is above {plain(LARGEST)} {unit}, the most an order line can hold.",
+            "quantity",
+        )
     nearest = plain(nearest_legal(max(quantity, Decimal(0)), moq=moq, pack=pack))
     if quantity <= 0:
-        raise Refusal("quantity_not_positive", f"Ordering {plain(quantity)} {unit} is not an order; reject the line instead, or order at least {nearest}.", "quantity", nearest)
+        raise Refusal(
+            "quantity_not_positive",
+            f"Ordering {plain(quantity)} {unit} is not an order; reject the line instead, or order at least {nearest}.",
+            "quantity",
+            nearest,
+        )
     if moq is not None and quantity < moq:
-        raise Refusal("quantity_below_moq", f"{plain(quantity)} {unit} is below the supplier's minimum of {plain(moq)}; the nearest possible quantity is {nearest}.", "quantity", nearest)
+        raise Refusal(
+            "quantity_below_moq",
+            f"{plain(quantity)} {unit} is below the supplier's minimum of {plain(moq)}; the nearest possible quantity is {nearest}.",
+            "quantity",
+            nearest,
+        )
     step = pack or SMALLEST_STEP
     if quantity % step:
         told = f"does not fill whole packs of {plain(pack)}" if pack else "has more than four decimals"
-        raise Refusal("quantity_not_in_packs", f"{plain(quantity)} {unit} {told}; the nearest possible quantity is {nearest}.", "quantity", nearest)
+        raise Refusal(
+            "quantity_not_in_packs",
+            f"{plain(quantity)} {unit} {told}; the nearest possible quantity is {nearest}.",
+            "quantity",
+            nearest,
+        )

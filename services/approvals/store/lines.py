@@ -54,7 +54,11 @@ def line_of(row: Any) -> Line:
 
 async def lock(tx: Transaction, tenant: str, line_ids: Iterable[str]) -> dict[str, Line]:
     """These lines, locked until the transaction ends. Always in the order of their ids, so that two lockers cannot deadlock."""
-    rows = await tx.fetch(f"{SELECT} where l.tenant = $1 and l.line_id = any($2::text[]) order by l.line_id for update of l", tenant, sorted(set(line_ids)))
+    rows = await tx.fetch(
+        f"{SELECT} where l.tenant = $1 and l.line_id = any($2::text[]) order by l.line_id for update of l",
+        tenant,
+        sorted(set(line_ids)),
+    )
     return {row["line_id"]: line_of(row) for row in rows}
 
 
@@ -89,18 +93,24 @@ async def lock_held(tx: Transaction, tenant: str, limit: int) -> list[Line]:
 async def any_held_due(tx: Transaction, tenant: str, now: datetime) -> bool:
     """Whether any held line's undo window is over; cheap, asked by the release job before it locks anything."""
     found = await tx.fetchval(
-        "select exists (select from lines where tenant = $1 and state in ('by_rule', 'approved', 'amended') and undo_until <= $2)", tenant, now
+        "select exists (select from lines where tenant = $1 and state in ('by_rule', 'approved', 'amended') and undo_until <= $2)",
+        tenant,
+        now,
     )
     return bool(found)
 
 
 async def lock_of_order(tx: Transaction, tenant: str, order_id: str) -> list[Line]:
     """The lines of an order, locked."""
-    rows = await tx.fetch(f"{SELECT} where l.tenant = $1 and l.order_id = $2 order by l.line_id for update of l", tenant, order_id)
+    rows = await tx.fetch(
+        f"{SELECT} where l.tenant = $1 and l.order_id = $2 order by l.line_id for update of l", tenant, order_id
+    )
     return [line_of(row) for row in rows]
 
 
-async def lock_touched_by_day(tx: Transaction, tenant: str, locations: Sequence[str], days: Sequence[date], expires_after_days: int) -> list[Line]:
+async def lock_touched_by_day(
+    tx: Transaction, tenant: str, locations: Sequence[str], days: Sequence[date], expires_after_days: int
+) -> list[Line]:
     """Waiting lines of these locations whose snooze or freshness ends with these closed business days, locked."""
     rows = await tx.fetch(
         f"{SELECT} join unnest($2::text[], $3::date[]) as d(location, day) on d.location = l.location"

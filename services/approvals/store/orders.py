@@ -14,7 +14,19 @@ async def add(tx: Transaction, tenant: str, orders: Sequence[Order], released_at
         "insert into orders (tenant, order_id, kind, status, supplier, from_location, location, order_on, arrive_on, currency, value,"
         " released_at, updated_at) values ($1,$2,$3,'released',$4,$5,$6,$7,$8,$9,$10,$11,$11)",
         [
-            (tenant, o.order_id, o.kind, o.supplier, o.from_location, o.location, o.order_on, o.arrive_on, o.currency, o.value, released_at)
+            (
+                tenant,
+                o.order_id,
+                o.kind,
+                o.supplier,
+                o.from_location,
+                o.location,
+                o.order_on,
+                o.arrive_on,
+                o.currency,
+                o.value,
+                released_at,
+            )
             for o in orders
         ],
     )
@@ -43,17 +55,32 @@ async def add(tx: Transaction, tenant: str, orders: Sequence[Order], released_at
 
 async def lock_status(tx: Transaction, tenant: str, order_id: str) -> str | None:
     """The status of an order, locked; None when there is no such order."""
-    status: str | None = await tx.fetchval("select status from orders where tenant = $1 and order_id = $2 for update", tenant, order_id)
+    status: str | None = await tx.fetchval(
+        "select status from orders where tenant = $1 and order_id = $2 for update", tenant, order_id
+    )
     return status
 
 
 async def set_status(tx: Transaction, tenant: str, order_id: str, status: str, at: datetime) -> None:
     """Where the order is now."""
-    await tx.execute("update orders set status = $3, updated_at = $4 where tenant = $1 and order_id = $2", tenant, order_id, status, at)
+    await tx.execute(
+        "update orders set status = $3, updated_at = $4 where tenant = $1 and order_id = $2",
+        tenant,
+        order_id,
+        status,
+        at,
+    )
 
 
 async def page(
-    tx: Transaction, tenant: str, *, status: str | None, supplier: str | None, location: str | None, before: tuple[datetime, str] | None, limit: int
+    tx: Transaction,
+    tenant: str,
+    *,
+    status: str | None,
+    supplier: str | None,
+    location: str | None,
+    before: tuple[datetime, str] | None,
+    limit: int,
 ) -> list[Any]:
     """Orders, newest first, from `before` (release time, id) on."""
     return await tx.fetch(

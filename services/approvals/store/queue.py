@@ -19,7 +19,9 @@ class Filter:
     min_value: Decimal | None = None
 
 
-async def page(tx: Transaction, tenant: str, wanted: Filter, after: tuple[Decimal, str] | None, limit: int) -> list[Any]:
+async def page(
+    tx: Transaction, tenant: str, wanted: Filter, after: tuple[Decimal, str] | None, limit: int
+) -> list[Any]:
     """Lines from behind (rank, line id) `after` on, highest rank first."""
     return await tx.fetch(
         f"{SELECT} where l.tenant = $1 and l.state = any($2::text[]) and ($3::text is null or l.location = $3)"

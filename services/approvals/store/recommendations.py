@@ -10,7 +10,9 @@ from services.approvals.store.lines import PROPOSAL, proposal_of
 async def known(tx: Transaction, tenant: str, recommendation_ids: Iterable[str]) -> set[str]:
     """Which of these arrived before."""
     rows = await tx.fetch(
-        "select recommendation_id from recommendations where tenant = $1 and recommendation_id = any($2::text[])", tenant, list(recommendation_ids)
+        "select recommendation_id from recommendations where tenant = $1 and recommendation_id = any($2::text[])",
+        tenant,
+        list(recommendation_ids),
     )
     return {row["recommendation_id"] for row in rows}
 
@@ -20,7 +22,10 @@ async def add(tx: Transaction, tenant: str, arrived: Sequence[tuple[Proposal, st
     marks = ", ".join(f"${number}" for number in range(1, 25))
     await tx.executemany(
         f"insert into recommendations (tenant, place, {PROPOSAL}) values ({marks})",
-        [(tenant, place, *(_plain(getattr(proposal, name.strip())) for name in PROPOSAL.split(","))) for proposal, place in arrived],
+        [
+            (tenant, place, *(_plain(getattr(proposal, name.strip())) for name in PROPOSAL.split(",")))
+            for proposal, place in arrived
+        ],
     )
 
 
@@ -54,5 +59,8 @@ async def behind(tx: Transaction, tenant: str, line_ids: Iterable[str]) -> dict[
 async def place(tx: Transaction, tenant: str, recommendation_ids: Iterable[str], where: str) -> None:
     """Give recommendations a new place."""
     await tx.execute(
-        "update recommendations set place = $3 where tenant = $1 and recommendation_id = any($2::text[])", tenant, list(recommendation_ids), where
+        "update recommendations set place = $3 where tenant = $1 and recommendation_id = any($2::text[])",
+        tenant,
+        list(recommendation_ids),
+        where,
     )

@@ -64,4 +64,6 @@ async def answer(tx: Transaction, request: RequestKey, given: Answer) -> None:
 
 async def forget_old(tx: Transaction, tenant: str) -> None:
     """Drop answers past their retention."""
-    await tx.execute(f"delete from answered_requests where tenant = $1 and answered_at < now() - interval '{KEEP}'", tenant)
+    await tx.execute(
+        f"delete from answered_requests where tenant = $1 and answered_at < now() - interval '{KEEP}'", tenant
+    )

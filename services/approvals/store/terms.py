@@ -27,7 +27,12 @@ async def limits(tx: Transaction, tenant: str, default: Limits) -> Limits:
 
 
 async def publish_limits(
-    tx: Transaction, tenant: str, scope: str, version: int, rule_value_limit: Decimal | None, second_signature_above: Decimal | None
+    tx: Transaction,
+    tenant: str,
+    scope: str,
+    version: int,
+    rule_value_limit: Decimal | None,
+    second_signature_above: Decimal | None,
 ) -> None:
     """Put a published policy version in force, unless a newer one of its scope already is."""
     await tx.execute(
@@ -44,7 +49,11 @@ async def publish_limits(
 
 async def business_dates(tx: Transaction, tenant: str, locations: Iterable[str]) -> dict[str, date]:
     """The last closed business day of each of these locations that has one."""
-    rows = await tx.fetch("select location, business_date from location_days where tenant = $1 and location = any($2::text[])", tenant, sorted(set(locations)))
+    rows = await tx.fetch(
+        "select location, business_date from location_days where tenant = $1 and location = any($2::text[])",
+        tenant,
+        sorted(set(locations)),
+    )
     return {row["location"]: row["business_date"] for row in rows}
 
 

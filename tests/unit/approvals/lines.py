@@ -7,7 +7,8 @@ from typing import Any
 
 from services.approvals.domain.arrivals import arrive
 from services.approvals.domain.authority import Actor, Limits
-from services.approvals.domain.lifecycle import Action, Command, Moment
+from services.approvals.domain.deciding import Command
+from services.approvals.domain.lifecycle import Action, Moment
 from services.approvals.domain.line import Line, Proposal
 
 LIMITS = Limits(rule_value_limit=Decimal(100), second_signature_above=Decimal(1000), policy_version=3)

@@ -8,12 +8,24 @@ import pytest
 
 from services.approvals.domain import arrivals, lifecycle
 from services.approvals.domain.arrivals import Place, arrive
-from services.approvals.domain.lifecycle import Command, decide
+from services.approvals.domain.deciding import Command, decide
 from services.approvals.domain.line import State
-from tests.unit.approvals.lines import ANN, APPROVE, DAY, EVA, LIMITS, MOMENT, REJECT, SNOOZE, amend, pending, proposal, worth
+from tests.unit.approvals.lines import (
+    ANN,
+    APPROVE,
+    DAY,
+    EVA,
+    LIMITS,
+    MOMENT,
+    REJECT,
+    SNOOZE,
+    amend,
+    pending,
+    proposal,
+    worth,
+)
 
 WEEK = timedelta(days=7)
-
 
 
 def test_inside_the_limits_a_line_passes_by_rule_and_is_held_like_any_approval() -> None:
@@ -39,11 +51,17 @@ def test_both_services_have_to_agree_before_nobody_is_asked(changes: dict[str, o
 
 
 def test_fresher_recommendation_updates_a_waiting_line_in_place() -> None:
-    arrival = arrive(pending(), "demo", proposal(2, quantity=Decimal(70), value=Decimal(700), supersedes="rec-1"), MOMENT)
+    arrival = arrive(
+        pending(), "demo", proposal(2, quantity=Decimal(70), value=Decimal(700), supersedes="rec-1"), MOMENT
+    )
     assert arrival.place is Place.CURRENT
     assert (arrival.line.state, arrival.line.quantity, arrival.line.version) == (State.PENDING, Decimal(70), 1)
     (step,) = arrival.steps
-    assert (step.decision.verdict, step.decision.recommendation_id, step.decision.quantity_before) == ("superseded", "rec-1", Decimal(50))
+    assert (step.decision.verdict, step.decision.recommendation_id, step.decision.quantity_before) == (
+        "superseded",
+        "rec-1",
+        Decimal(50),
+    )
 
 
 def test_fresher_recommendation_voids_an_amendment_and_says_whose() -> None:
@@ -71,9 +89,17 @@ def test_held_line_is_never_touched_by_a_fresher_recommendation(command: Command
 def test_what_replaces_an_ordered_version_was_computed_too_early_and_ends_without_effect() -> None:
     released = lifecycle.release(decide(pending(), APPROVE, ANN, MOMENT).line, "PO-1")
     arrival = arrive(released, "demo", proposal(2, supersedes="rec-1"), MOMENT)
-    assert (arrival.line.state, arrival.line.proposal.recommendation_id, arrival.place) == (State.RELEASED, "rec-1", Place.TOO_LATE)
+    assert (arrival.line.state, arrival.line.proposal.recommendation_id, arrival.place) == (
+        State.RELEASED,
+        "rec-1",
+        Place.TOO_LATE,
+    )
     decision = arrival.steps[0].decision
-    assert (decision.verdict, decision.recommendation_id, decision.reason) == ("expired", "rec-2", "computed_before_decision")
+    assert (decision.verdict, decision.recommendation_id, decision.reason) == (
+        "expired",
+        "rec-2",
+        "computed_before_decision",
+    )
 
 
 def test_rule_never_overturns_a_persons_rejection_it_did_not_know_of() -> None:
@@ -85,7 +111,12 @@ def test_rule_never_overturns_a_persons_rejection_it_did_not_know_of() -> None:
 def test_new_need_under_an_old_line_id_starts_a_new_life() -> None:
     released = lifecycle.release(decide(pending(), APPROVE, ANN, MOMENT).line, "PO-1")
     arrival = arrive(released, "demo", proposal(2, origin=DAY + timedelta(days=9)), MOMENT)
-    assert (arrival.line.state, arrival.line.order_id, arrival.line.decision_id, arrival.line.first_signer) == (State.PENDING, None, None, None)
+    assert (arrival.line.state, arrival.line.order_id, arrival.line.decision_id, arrival.line.first_signer) == (
+        State.PENDING,
+        None,
+        None,
+        None,
+    )
 
 
 def test_snooze_survives_a_fresher_recommendation_and_ends_by_event_time() -> None:
@@ -95,13 +126,21 @@ def test_snooze_survives_a_fresher_recommendation_and_ends_by_event_time() -> No
     assert (fresher.line.state, fresher.line.snoozed_until) == (State.SNOOZED, DAY + timedelta(days=3))
     early = replace(MOMENT, business_date=DAY + timedelta(days=2))
     assert arrivals.on_business_date(fresher.line, early, expires_after=WEEK) is None
-    due = arrivals.on_business_date(fresher.line, replace(MOMENT, business_date=DAY + timedelta(days=3)), expires_after=WEEK)
-    assert due is not None and (due.line.state, due.decision.verdict, due.line.quantity) == (State.PENDING, "returned", Decimal(90))
+    due = arrivals.on_business_date(
+        fresher.line, replace(MOMENT, business_date=DAY + timedelta(days=3)), expires_after=WEEK
+    )
+    assert due is not None and (due.line.state, due.decision.verdict, due.line.quantity) == (
+        State.PENDING,
+        "returned",
+        Decimal(90),
+    )
 
 
 def test_proposal_nobody_refreshed_expires() -> None:
     still = arrivals.on_business_date(pending(), replace(MOMENT, business_date=DAY + WEEK), expires_after=WEEK)
-    over = arrivals.on_business_date(pending(), replace(MOMENT, business_date=DAY + WEEK + timedelta(days=1)), expires_after=WEEK)
+    over = arrivals.on_business_date(
+        pending(), replace(MOMENT, business_date=DAY + WEEK + timedelta(days=1)), expires_after=WEEK
+    )
     assert still is None
     assert over is not None and (over.line.state, over.decision.reason) == (State.EXPIRED, "not_refreshed")
 

@@ -6,9 +6,10 @@ from decimal import Decimal
 
 import pytest
 
-from services.approvals.domain import lifecycle
+from services.approvals.domain import deciding, lifecycle
 from services.approvals.domain.authority import Actor
-from services.approvals.domain.lifecycle import Action, Command, Moment, decide
+from services.approvals.domain.deciding import Command, decide
+from services.approvals.domain.lifecycle import Action, Moment
 from services.approvals.domain.line import Line, State
 from services.approvals.domain.refusals import Refusal
 from tests.unit.approvals.lines import (
@@ -53,7 +54,12 @@ def refused(line: Line, command: Command, actor: Actor, moment: Moment = MOMENT)
 def test_a_planner_decides_a_line_within_the_limit_alone(command: Command, state: State, verdict: str) -> None:
     step = decide(pending(), command, ANN, MOMENT)
     assert (step.line.state, step.line.version) == (state, 1)
-    assert (step.decision.verdict, step.decision.by, step.decision.role, step.decision.version) == (verdict, "ann", "planner", 1)
+    assert (step.decision.verdict, step.decision.by, step.decision.role, step.decision.version) == (
+        verdict,
+        "ann",
+        "planner",
+        1,
+    )
     assert step.line.last is not None and step.line.last.at == NOW
 
 
@@ -87,7 +93,11 @@ def test_approver_cannot_sign_twice() -> None:
 
 def test_nobody_approves_their_own_amendment_above_the_limit() -> None:
     amended = decide(pending(), amend(200), EVA, MOMENT)
-    assert (amended.decision.verdict, amended.line.state, amended.line.value) == ("first_signature", State.AWAITING_SECOND, Decimal(2000))
+    assert (amended.decision.verdict, amended.line.state, amended.line.value) == (
+        "first_signature",
+        State.AWAITING_SECOND,
+        Decimal(2000),
+    )
     assert refused(amended.line, APPROVE, EVA).code == "own_amendment"
     done = decide(amended.line, APPROVE, IDA, MOMENT).line
     assert (done.state, done.quantity, done.amended_by) == (State.APPROVED, Decimal(200), "eva")
@@ -100,7 +110,9 @@ def test_amending_what_another_signed_makes_the_amender_the_first_signer() -> No
     assert refused(amended, APPROVE, EVA).code == "own_amendment"
 
 
-@pytest.mark.parametrize("actor", [ADA, ODA, TWO_HATS, ROBOT, Actor("nobody", frozenset()), Actor("x", frozenset({"wizard"}))])
+@pytest.mark.parametrize(
+    "actor", [ADA, ODA, TWO_HATS, ROBOT, Actor("nobody", frozenset()), Actor("x", frozenset({"wizard"}))]
+)
 @pytest.mark.parametrize("command", [APPROVE, amend(60), REJECT, SNOOZE, UNDO])
 def test_who_administers_audits_or_has_no_role_decides_nothing(actor: Actor, command: Command) -> None:
     assert refused(pending(), command, actor).code in {"role_excluded", "role_missing"}
@@ -153,7 +165,13 @@ def test_undo_returns_the_line_as_it_was_proposed(first: Command) -> None:
     undone = decide(decide(pending(), first, ANN, MOMENT).line, UNDO, BEN, MOMENT)
     assert (undone.line.state, undone.line.quantity, undone.line.version) == (State.PENDING, Decimal(50), 2)
     assert undone.decision.verdict == "undone"
-    assert undone.line.first_signer is undone.line.second_signer is undone.line.amended_by is undone.line.decision_id is None
+    assert (
+        undone.line.first_signer
+        is undone.line.second_signer
+        is undone.line.amended_by
+        is undone.line.decision_id
+        is None
+    )
 
 
 def test_undo_after_release_says_to_cancel_the_order() -> None:
@@ -171,8 +189,8 @@ def test_rejection_stands_when_its_window_is_over() -> None:
 def test_recall_cancels_a_released_line_and_needs_a_reason() -> None:
     released = lifecycle.release(decide(pending(), APPROVE, ANN, MOMENT).line, "PO-7")
     with pytest.raises(Refusal, match="reason_missing"):
-        lifecycle.recall(released, ANN, MOMENT, reason=None, note=None)
-    step = lifecycle.recall(released, ANN, MOMENT, reason="demand_changed", note=None)
+        deciding.recall(released, ANN, MOMENT, reason=None, note=None)
+    step = deciding.recall(released, ANN, MOMENT, reason="demand_changed", note=None)
     assert (step.line.state, step.decision.verdict) == (State.CANCELLED, "recalled")
 
 
@@ -188,5 +206,7 @@ def test_release_of_a_line_without_its_signatures_is_a_crash_not_an_order() -> N
 
 def test_decision_ids_follow_from_tenant_line_and_version() -> None:
     once, again = decide(pending(), APPROVE, ANN, MOMENT), decide(pending(), REJECT, BEN, MOMENT)
-    assert once.decision.decision_id == again.decision.decision_id, "version 1 of a line is one decision, whoever makes it"
+    assert once.decision.decision_id == again.decision.decision_id, (
+        "version 1 of a line is one decision, whoever makes it"
+    )
     assert decide(once.line, UNDO, ANN, MOMENT).decision.decision_id != once.decision.decision_id

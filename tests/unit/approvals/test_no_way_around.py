@@ -10,10 +10,11 @@ from decimal import Decimal
 
 import pytest
 
-from services.approvals.domain import arrivals, lifecycle
+from services.approvals.domain import arrivals, deciding, lifecycle
 from services.approvals.domain.arrivals import Place
 from services.approvals.domain.authority import Actor
-from services.approvals.domain.lifecycle import Command, Step, decide
+from services.approvals.domain.deciding import Command, decide
+from services.approvals.domain.lifecycle import Step
 from services.approvals.domain.line import HELD, Line, State
 from services.approvals.domain.refusals import Refusal
 from tests.unit.approvals.lines import (
@@ -83,14 +84,19 @@ def successors(seen: Seen) -> list[Seen]:
         arrival = arrivals.arrive(seen.line, "demo", arriving, MOMENT)
         if arrival.line != seen.line:
             found.append(Seen(arrival.line, () if arrival.place is Place.CURRENT else seen.said_yes))
-    for system in (arrivals.withdraw(seen.line, "enough_stock", MOMENT), arrivals.on_business_date(seen.line, LATER, expires_after=timedelta(days=7))):
+    for system in (
+        arrivals.withdraw(seen.line, "enough_stock", MOMENT),
+        arrivals.on_business_date(seen.line, LATER, expires_after=timedelta(days=7)),
+    ):
         if isinstance(system, Step):
             found.append(Seen(system.line, ()))
     if seen.line.state in HELD:
         released = lifecycle.release(seen.line, "PO-1")
         found.append(Seen(released, seen.said_yes))
     if seen.line.state is State.RELEASED:
-        found.append(Seen(lifecycle.recall(seen.line, ANN, MOMENT, reason="demand_changed", note=None).line, seen.said_yes))
+        found.append(
+            Seen(deciding.recall(seen.line, ANN, MOMENT, reason="demand_changed", note=None).line, seen.said_yes)
+        )
         found.append(Seen(lifecycle.close(seen.line), seen.said_yes))
     return found
 
@@ -110,7 +116,9 @@ def check_release(seen: Seen) -> None:
     assert line.quantity * Decimal(10) == line.value, "what was signed is what leaves"
 
 
-@pytest.mark.parametrize("first", [worth(500), worth(2000), worth(80, approved_by_rule=True, route_reasons=())], ids=["one", "two", "rule"])
+@pytest.mark.parametrize(
+    "first", [worth(500), worth(2000), worth(80, approved_by_rule=True, route_reasons=())], ids=["one", "two", "rule"]
+)
 def test_no_path_reaches_release_without_the_required_approval(first: object) -> None:
     start = Seen(arrivals.arrive(None, "demo", first, MOMENT).line, ())  # type: ignore[arg-type]
     queue, known, released = deque([start]), {key_of(start)}, 0
