@@ -52,4 +52,6 @@ def read_secret(text: str) -> Secret | None:
         tenant = urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)).decode()
     except ValueError:
         return None
+    if not tenant or _code(tenant.encode()) != parts[1]:
+        return None
     return Secret(parts[0], tenant, parts[2], text)

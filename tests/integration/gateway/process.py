@@ -15,7 +15,6 @@ from aiokafka import AIOKafkaProducer
 
 from cli.platform.ports import any_free
 from kit.events import Outgoing, headers_of, outgoing
-from kit.settings import ServiceSettings
 from schemas.base import Message
 from services.gateway.accounts import bootstrap
 from tests.ground import FreshDatabase, Ground, wait_for
@@ -127,17 +126,9 @@ def eventually(condition: Any, seconds: float = 20.0, why: Any = "condition not 
         time.sleep(0.05)
 
 
-def said(body: Message, service: str = "policy", cause: str = "test", name: str = "") -> Outgoing:
-    """A message as `service` would publish it."""
-    return outgoing(body, service=service, cause=cause, time=NOW, name=name)
-
-
-def settings_of(gateway: Gateway) -> ServiceSettings:
-    return ServiceSettings(
-        namespace=gateway.namespace,
-        kafka_bootstrap=gateway.platform.kafka_bootstrap,
-        database_url=gateway.database.url("gateway"),
-    )
+def said(body: Message, service: str = "policy") -> Outgoing:
+    """A message as `service` would publish it: another content has another id, the same content the same."""
+    return outgoing(body, service=service, cause=body.model_dump_json(), time=NOW)
 
 
 def make_gateway(platform: Ground, namespace: str, database: FreshDatabase, data_dir: Path) -> Gateway:

@@ -1,0 +1,65 @@
+"""Who may call what: the whole matrix equals the golden file, and matches the routes that exist."""
+
+from pathlib import Path
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from services.gateway.api import ROOMS
+from services.gateway.domain.access import ROLES, ROUTES, SCOPES, abilities, rule_for
+
+GOLDEN = Path(__file__).parent / "access_matrix.txt"
+
+
+def matrix() -> str:
+    """One line per route: who gets in."""
+    lines = []
+    for (method, path), rule in sorted(ROUTES.items(), key=lambda entry: (entry[0][1], entry[0][0])):
+        people = [role if rule.admits([role], []) else "-" for role in ROLES]
+        machines = [scope if rule.admits([], [scope]) else "-" for scope in SCOPES]
+        nobody = "anyone" if rule.admits([], []) else "-"
+        lines.append(" ".join([f"{method} {path}".ljust(62), *people, "|", *machines, "|", nobody]))
+    return "\n".join(lines) + "\n"
+
+
+def declared() -> set[tuple[str, str]]:
+    routes = [route for room in ROOMS for route in room.router.routes if isinstance(route, APIRoute)]
+    return {(method, route.path) for route in routes for method in route.methods}
+
+
+def test_role_by_route_matrix_equals_the_golden_file() -> None:
+    assert matrix() == GOLDEN.read_text("utf-8")
+
+
+def test_every_route_is_in_the_table_and_nothing_else_is() -> None:
+    assert declared() == set(ROUTES)
+
+
+def test_route_that_is_not_in_the_table_has_no_rule() -> None:
+    assert rule_for("DELETE", "/v1/items/{sku}/{location}") is None
+    assert rule_for("HEAD", "/v1/items") is not None
+
+
+@pytest.mark.parametrize("route", sorted(ROUTES))
+def test_nobody_gets_in_without_role_or_scope_except_to_sign_in(route: tuple[str, str]) -> None:
+    assert ROUTES[route].admits([], []) == (route == ("POST", "/v1/session"))
+
+
+def test_administrators_and_auditors_never_decide_and_planners_never_administer() -> None:
+    for route in (("POST", "/v1/decisions:bulk"), ("POST", "/v1/recommendations/{recommendation_id}/decisions")):
+        assert not ROUTES[route].admits(["admin", "auditor"], ["ingest", "read", "plan", "audit"])
+    assert not ROUTES["POST", "/v1/api-keys"].admits(["planner", "approver", "auditor"], SCOPES)
+
+
+def test_abilities_follow_the_roles() -> None:
+    assert abilities(["planner"]) == ["decide", "plan"]
+    assert abilities(["auditor"]) == ["audit"]
+    assert abilities([]) == []
+
+
+def test_routes_have_the_version_in_their_path() -> None:
+    app = FastAPI()
+    for room in ROOMS:
+        app.include_router(room.router)
+    assert all(path.startswith("/v1/") for path in app.openapi()["paths"])
