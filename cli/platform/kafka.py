@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cli.errors import Exit, Trouble
 from cli.platform import jars
-from cli.platform.ownership import Ledger, Owned, open_log, tail
+from cli.platform.ownership import Ledger, Owned, spawn, tail
 from cli.platform.ports import demand_free
 
 NAME = "kafka"
@@ -85,14 +85,7 @@ class Kafka:
         classpath = ":".join(str(jar) for jar in jars.ensure(say))
         properties = self._prepare(classpath)
         say(f"starting Kafka {jars.KAFKA_VERSION} on {self.bootstrap}")
-        with open_log(self.log) as log:
-            broker = subprocess.Popen(
-                [*_java(classpath, self.home), "kafka.Kafka", str(properties)],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,  # Ctrl-C in our terminal is ours to pass on, in our order
-            )
+        broker = spawn([*_java(classpath, self.home), "kafka.Kafka", str(properties)], out=self.log)
         owned = Owned.of(NAME, broker.pid, self.port)
         self.ledger.record(owned)
         self._await_answer(broker)

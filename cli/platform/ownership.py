@@ -4,7 +4,8 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Callable, Sequence
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any, Self
@@ -92,6 +93,37 @@ def stop_together(
             on_kill(f"{owned.name} (pid {owned.pid}) did not stop in {grace_seconds:.0f} s and is killed")
             owned.kill()
     return [owned.name for owned, _ in living]
+
+
+# Handles of what this process started. They outlive the function that started it: an abandoned handle would warn, and
+# a child nobody waits for would stay behind as a zombie.
+_children: list[subprocess.Popen[bytes]] = []
+
+
+def spawn(
+    command: Sequence[str],
+    *,
+    out: Path,
+    err: Path | None = None,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> subprocess.Popen[bytes]:
+    """Start a server process that writes to log files, in a session of its own.
+
+    In its own session it does not get the terminal's Ctrl-C: that is ours to pass on, in our order.
+    """
+    with open_log(out) as out_file, open_log(err or out) as err_file:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=out_file,
+            stderr=err_file,
+            cwd=cwd,
+            env=env,
+            start_new_session=True,
+        )
+    _children.append(process)
+    return process
 
 
 class Ledger:

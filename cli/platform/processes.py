@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 import time
 import urllib.error
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.errors import Trouble
-from cli.platform.ownership import Ledger, Owned, open_log, tail
+from cli.platform.ownership import Ledger, Owned, spawn, tail
 
 ROOT = Path(__file__).resolve().parents[2]
 # Those that others call come up first; the gateway, which calls all of them, last.
@@ -59,16 +58,13 @@ class ServiceProcess:
         already = self.running()
         if already is not None:
             return already
-        with open_log(self.log) as out, open_log(self.errors) as err:
-            process = subprocess.Popen(
-                [sys.executable, "-m", f"services.{self.name}.main"],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-                cwd=ROOT,
-                env=_inherited() | dict(self.environment()),
-                start_new_session=True,  # a process group of its own: Ctrl-C reaches the supervisor only
-            )
+        process = spawn(
+            [sys.executable, "-m", f"services.{self.name}.main"],
+            out=self.log,
+            err=self.errors,
+            cwd=ROOT,
+            env=_inherited() | dict(self.environment()),
+        )
         owned = Owned.of(self.name, process.pid, self.port)
         self.ledger.record(owned)
         return owned

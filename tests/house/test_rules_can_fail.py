@@ -1,5 +1,6 @@
 """A rule that cannot fail guards nothing: each one finds the violation planted for it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,7 +64,7 @@ def test_invented_command_is_found() -> None:
         (rules.UNFINISHED, "# TO" + "DO later", "a to-do list"),
     ],
 )
-def test_unwanted_text_is_found(tmp_path: Path, pattern: "rules.re.Pattern[str]", bad: str, good: str) -> None:
+def test_unwanted_text_is_found(tmp_path: Path, pattern: re.Pattern[str], bad: str, good: str) -> None:
     wrong, right = plant(tmp_path, "wrong.md", bad), plant(tmp_path, "right.md", good)
     found = list(rules.matches([wrong, right], pattern, "unwanted"))
     assert len(found) == 1
