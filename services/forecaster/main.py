@@ -1,10 +1,9 @@
 """Builds the forecaster and runs it: `python -m services.forecaster.main`."""
 
-from services.forecaster.sensing_process import SensingProcess
-
 from kit.runtime import Runtime, run
 from services.forecaster import api, stream
 from services.forecaster.model.artefacts import ArtefactStore
+from services.forecaster.sensing_process import SensingProcess
 from services.forecaster.settings import Settings
 from services.forecaster.stream import Intake
 from services.forecaster.training import Trainer

@@ -11,6 +11,7 @@ Source: split conformal prediction with Mondrian bins (Vovk, Gammerman & Shafer,
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import nbdtrik
 
 from kernel.distribution import HORIZONS_DAYS, LEVELS
 from services.forecaster.domain.panel import DemandPanel, FloatArray
@@ -162,10 +163,10 @@ class Calibration:
 
 def negative_binomial_quantiles(mean: FloatArray, lumpiness: FloatArray) -> FloatArray:
     """(items, levels) in units, for when nothing has been measured: variance = dispersion x lumpiness x mean."""
-    from scipy.stats import nbinom
-
     safe = np.maximum(mean, EXPECTED_FLOOR_UNITS)
     dispersion = DISPERSION_FALLBACK * np.maximum(lumpiness, 1.0)
     success = 1.0 / dispersion
     size = safe * success / (1.0 - success)
-    return np.asarray(nbinom.ppf(np.asarray(LEVELS)[None, :], size[:, None], success[:, None]), dtype=np.float64)
+    found = nbdtrik(np.asarray(LEVELS)[None, :], size[:, None], success[:, None])
+    # Not a number where the level lies below the probability of zero: the quantile is zero there.
+    return np.asarray(np.ceil(np.nan_to_num(np.maximum(found, 0.0)) - 1e-9), dtype=np.float64)

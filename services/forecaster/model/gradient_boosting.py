@@ -106,4 +106,6 @@ class GradientBoosting:
             params=parameters,
         )
         booster = lightgbm.train(parameters, data, num_boost_round=self.rounds)
-        return GradientBoosted.from_text(booster.model_to_string(), self.threads)
+        # How many cores trained it is not part of the model; left in, it would change the bytes and so the name.
+        text = booster.model_to_string().replace(f"[num_threads: {self.threads}]", "[num_threads: 1]")
+        return GradientBoosted.from_text(text, self.threads)

@@ -1,0 +1,180 @@
+"""Live demand sensing with Faust, in a process of its own: `python -m services.forecaster.sensing`.
+
+Reads sales, tells `signals` what looks unusual. Delivery is at least once and state lives in memory only; ids follow
+from item, day and step, so a repeat is dropped by every reader. Windows are kept in `domain.sensing` and not in a Faust
+table, because a windowed table writes every sale to a changelog topic again (about 570 events/s where measured) for
+state we are glad to lose. Nothing that touches stock, money or approvals depends on this process.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import faust
+import orjson
+from faust.types import StreamT
+
+from kit.database import Database
+from kit.errors import TRANSIENT
+from kit.events import derived_id, headers_of, outgoing
+from schemas.demand import BusinessDayClosed, SaleRecorded
+from schemas.signals import Scope, SignalObserved
+from schemas.topics import SALES, SIGNALS
+from services.forecaster.domain.sensing import Sensor, Sighting
+from services.forecaster.settings import Settings
+from services.forecaster.store.usual import usual_demand
+
+SERVICE = "forecaster"
+NICE = 10  # sensing never starves the services that keep the books
+LEARN_SECONDS = 120.0
+REPORT_SECONDS = 1.0
+
+
+def build(settings: Settings) -> faust.App:
+    """The Faust app. Settings are those that worked in docs/forecasting.md, "Sensing"."""
+    folder = settings.data_dir / "sensing"
+    folder.mkdir(parents=True, exist_ok=True)
+    app = faust.App(
+        f"{settings.namespace}-forecaster-sensing",
+        broker=";".join(f"kafka://{one.strip()}" for one in settings.kafka_bootstrap.split(",")),
+        datadir=str(folder),
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        broker_session_timeout=10,
+        broker_heartbeat_interval=2,
+        broker_commit_interval=2.0,
+        producer_linger=0.02,
+        producer_max_batch_size=262_144,
+        producer_request_timeout=30.0,
+        consumer_auto_offset_reset="latest",
+        stream_wait_empty=False,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+    Sensing(app, settings)
+    return app
+
+
+class Sensing:
+    """The agent, its sensor, and the two clocks beside it: learning what is usual, and telling the parent it lives."""
+
+    def __init__(self, app: faust.App, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._sensor = Sensor()
+        self._handled = 0
+        self._skip_before: dict[int, int] = {}
+        self._signals = app.topic(SIGNALS.on(settings.namespace), key_type=bytes, value_type=bytes)
+        sales = app.topic(SALES.on(settings.namespace), key_type=bytes, value_type=bytes)
+        app.agent(sales, name="sales")(self.read)
+        app.task(self.learn)
+        app.timer(REPORT_SECONDS)(self.report)
+
+    async def read(self, stream: StreamT[bytes]) -> None:
+        """Every event of the sales topic. No exception may leave this loop: Faust would drop the event and go on."""
+        async for event in stream.events():
+            self._handled += 1
+            message = event.message
+            if message.offset < self._skip_before.get(message.partition, 0):
+                continue
+            try:
+                for sighting in self.sense(dict(message.headers or {}), message.value):
+                    await self.tell(sighting)
+            except (ValueError, KeyError, TypeError, ArithmeticError):
+                continue  # unreadable here is unreadable for the consumer that keeps the books, and it says so
+
+    def sense(self, headers: dict[str, bytes], value: bytes) -> list[Sighting]:
+        """Sightings of one event; none for the kinds that do not concern demand today."""
+        kind = headers.get("ce_type", b"").decode()
+        if kind == SaleRecorded.TYPE:
+            body = orjson.loads(value)
+            item = (body["tenant"], body["sku"], body["location"])
+            day, units = date.fromisoformat(body["business_date"]), float(Decimal(str(body["quantity"])))
+            seen = self._sensor.sold(item, day, units, headers["ce_id"].decode())
+            return [seen] if seen is not None else []
+        if kind == BusinessDayClosed.TYPE:
+            body = orjson.loads(value)
+            if body.get("partition") in (None, 0):  # one close is written to every partition; one is enough here
+                return self._sensor.closed(body["tenant"], body["location"], date.fromisoformat(body["business_date"]))
+        return []
+
+    async def tell(self, sighting: Sighting) -> None:
+        message = signal_of(sighting)
+        sent = outgoing(message, service=SERVICE, cause=message.signal_id, time=message.starts_at)
+        headers = dict(headers_of(sent))
+        await self._signals.send(key=sent.envelope.key.encode(), value=sent.value, headers=headers)
+
+    async def learn(self) -> None:
+        """Read what is usual from daily demand, again and again: item means move slowly."""
+        while True:
+            try:
+                database = await Database.open(self._settings.database_url.get_secret_value(), SERVICE, pool_max=1)
+                try:
+                    self._sensor.learn(await usual_demand(database))
+                finally:
+                    await database.close()
+            except TRANSIENT:
+                await asyncio.sleep(REPORT_SECONDS)
+                continue
+            await asyncio.sleep(LEARN_SECONDS)
+
+    async def report(self) -> None:
+        """Tell the parent how far we are; jump to the newest sales when the backlog has grown too long to be live."""
+        lag = 0
+        consumer = self._app.consumer
+        for place in self._app.assignor.assigned_actives() if consumer is not None else ():
+            newest = consumer.highwater(place)
+            reached = max(consumer._read_offset.get(place) or 0, self._skip_before.get(place.partition, 0))
+            behind = max(0, (newest or 0) - reached - 1) if newest else 0
+            lag += behind
+        if lag > self._settings.sensing_lag_records_max:
+            for place in self._app.assignor.assigned_actives():
+                self._skip_before[place.partition] = consumer.highwater(place) or 0
+        print(json.dumps({"handled": self._handled, "lag": lag, "at": round(time.time(), 3)}), flush=True)
+
+
+def signal_of(sighting: Sighting) -> SignalObserved:
+    """The message of a sighting: valid from its business day for two days, advisory."""
+    start = datetime(sighting.day.year, sighting.day.month, sighting.day.day, tzinfo=UTC)
+    parts = (
+        sighting.kind,
+        sighting.tenant,
+        sighting.sku or "",
+        sighting.location,
+        sighting.day.isoformat(),
+        str(sighting.step),
+    )
+    return SignalObserved(
+        tenant=sighting.tenant,
+        signal_id=derived_id(SERVICE, "sensing", *parts),
+        kind=sighting.kind,
+        scope=Scope(sku=sighting.sku, location=sighting.location),
+        strength=sighting.strength,
+        probability=Decimal(str(sighting.probability)),
+        starts_at=start,
+        ends_at=start + timedelta(days=2),
+        advisory=True,
+        details=dict(sighting.details),
+    )
+
+
+def main() -> None:
+    os.nice(NICE)
+    worker = faust.Worker(
+        build(Settings()), loglevel="warn", quiet=True, console_port=0, debug=False, redirect_stdouts=False
+    )
+    worker.execute_from_commandline()
+
+
+if __name__ == "__main__":
+    sys.argv = [sys.argv[0]]
+    main()
+
+
+__all__ = ["Sensing", "build", "signal_of"]

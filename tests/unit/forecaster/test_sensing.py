@@ -1,0 +1,53 @@
+"""Live sensing tells what is unusual, once, and the same again when an event is repeated."""
+
+from datetime import date, timedelta
+
+from services.forecaster.domain.sensing import Sensor, Usual
+
+ITEM = ("acme", "milk", "L1")
+DAY = date(2024, 3, 4)
+USUAL = {ITEM: Usual(mean=2.0, variance=2.0, days=56, last_sale=DAY - timedelta(days=1))}
+
+
+def test_a_spike_is_told_when_it_passes_the_threshold_and_when_it_doubles() -> None:
+    sensor = Sensor(USUAL)
+    told = [sensor.sold(ITEM, DAY, 1, f"e{number}") for number in range(40)]
+    steps = [one.step for one in told if one is not None]
+    assert steps == [1, 2, 3]
+    first = next(number for number, one in enumerate(told) if one is not None)
+    assert first + 1 == 10  # 2 + 5 * sqrt(2) = 9.07
+
+
+def test_a_repeated_event_changes_nothing() -> None:
+    sensor = Sensor(USUAL)
+    assert sensor.sold(ITEM, DAY, 8, "e1") is None
+    assert sensor.sold(ITEM, DAY, 8, "e1") is None
+    assert sensor.sold(ITEM, DAY, 2, "e2") is not None
+
+
+def test_a_new_day_starts_from_nothing_and_an_old_one_is_ignored() -> None:
+    sensor = Sensor(USUAL)
+    sensor.sold(ITEM, DAY, 8, "e1")
+    assert sensor.sold(ITEM, DAY + timedelta(days=1), 8, "e2") is None
+    assert sensor.sold(ITEM, DAY, 100, "e3") is None
+
+
+def test_nothing_is_unusual_about_an_item_nobody_knows() -> None:
+    assert Sensor({}).sold(ITEM, DAY, 1e6, "e1") is None
+
+
+def test_silence_is_told_once_when_chance_no_longer_explains_it() -> None:
+    sensor = Sensor(USUAL)
+    told = [sensor.closed("acme", "L1", DAY + timedelta(days=number)) for number in range(10)]
+    kinds = [[one.kind for one in day] for day in told]
+    # exp(-2 * 5) = 4.5e-5 is the first below 1e-4: five days after the last sale.
+    assert [number for number, day in enumerate(kinds) if "demand_silence" in day] == [4]
+
+
+def test_a_location_far_from_its_usual_day_is_told_at_its_close() -> None:
+    items = {("acme", f"s{n}", "L1"): Usual(2.0, 2.0, 56, DAY) for n in range(20)}
+    sensor = Sensor(items)
+    for number in range(20):
+        sensor.sold(("acme", f"s{number}", "L1"), DAY, 4, f"e{number}")
+    rate = [one for one in sensor.closed("acme", "L1", DAY) if one.kind == "run_rate"]
+    assert len(rate) == 1 and rate[0].strength == 2.0
