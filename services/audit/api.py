@@ -25,8 +25,8 @@ from services.audit.store import heads, reading
 
 Auditor = Annotated[Principal, Depends(require("auditor", "admin"))]
 # Planners and approvers may look up what the log says about a line; the whole log is for auditors.
-Seq = Annotated[int, Path(ge=0, lt=2**63)]
 Reader = Annotated[Principal, Depends(require())]
+Seq = Annotated[int, Path(ge=0, lt=2**63)]
 IMMUTABLE = {"cache-control": "public, max-age=31536000, immutable"}
 NO_STORE = {"cache-control": "no-store"}
 

@@ -132,7 +132,8 @@ async def test_a_restored_backup_is_never_signed_over(audit: AuditBench) -> None
 
 
 TAMPERINGS = {
-    "edit": "update audit.entries set entry = convert_to(replace(convert_from(entry, 'utf8'), '\"approved\"', '\"rejected\"'), 'utf8') where seq = 6",
+    "edit": "update audit.entries set entry = convert_to(replace(convert_from(entry, 'utf8'), '\"approved\"', '\"rejected\"'), 'utf8')"
+    " where seq = (select min(seq) from audit.entry_terms where type = 'decision.made.v1')",
     "delete": "delete from audit.entries where seq = 6",
     "reorder": "update audit.entries set seq = case seq when 5 then 100005 when 6 then 5 else seq end where seq in (5, 6)",
     "truncate": "delete from audit.entries where seq >= 9",
