@@ -1,5 +1,6 @@
 """`./run demo`: real point-of-sale data through everything, and the planner's UI. `--smoke`: the same without a person."""
 
+import os
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -104,6 +105,8 @@ def settings_for(data_dir: Path | None, port_base: int | None, *, any_port: bool
 
 def bring_up(local: LocalPlatform, shape: Shape, stages: Stages) -> tuple[Access, World, dict[str, Any]]:
     """Everything up to the planner's first look: platform, access, history, model, plan."""
+    # During the history, forecasts of days that are long over would only cost time: wait until it is read.
+    os.environ.setdefault("COUNTERSIGN_CATCH_UP_RECORDS", "200")
     with stages.stage("platform", "starting Kafka, PostgreSQL and the five services") as tell:
         local.start()
         tell(f"at {local.gateway_url}")
@@ -116,11 +119,11 @@ def bring_up(local: LocalPlatform, shape: Shape, stages: Stages) -> tuple[Access
     demo_history.feed_history(local, known, progress, stages)
     with access.machine(local.gateway_url) as machine, access.person(local.gateway_url, "admin") as admin:
         if not progress.planned:
-            demo_history.absorb(local, stages)
+            demo_history.absorb(local, admin, stages)
             demo_history.train(admin, stages)
-            demo_history.absorb(local, stages)
+            demo_history.absorb(local, admin, stages)
             run = demo_history.plan(admin, stages)
-            demo_history.absorb(local, stages)
+            demo_history.absorb(local, admin, stages)
             progress.planned = True
             progress.save()
             output.say(f"planning run {run['run_id']}: {run.get('items')} items, {run.get('proposed')} with a proposal")

@@ -66,8 +66,8 @@ def feed_history(local: LocalPlatform, world: World, progress: Progress, stages:
     progress.save()
 
 
-def absorb(local: LocalPlatform, stages: Stages, *, seconds: float = ABSORB_SECONDS_MAX) -> None:
-    """Wait until every service has handled everything that is on its topics and has published all it had to say.
+def absorb(local: LocalPlatform, client: Client, stages: Stages, *, seconds: float = ABSORB_SECONDS_MAX) -> None:
+    """Wait until every service has handled everything on its topics, and forecast and published all that was due.
 
     Raises Trouble: not_absorbed, service_ended.
     """
@@ -77,6 +77,8 @@ def absorb(local: LocalPlatform, stages: Stages, *, seconds: float = ABSORB_SECO
         def is_still() -> bool:
             nonlocal still
             waiting = {name: _behind(local, name) for name in SERVICES}
+            if not any(count is None for count in waiting.values()):
+                waiting["forecasts"] = int(client.get("/v1/training")["state"]["due"])
             tell(
                 " · ".join(f"{name} {'…' if count is None else f'{count:,}'}" for name, count in waiting.items())
                 + " behind"
@@ -135,8 +137,8 @@ def train(client: Client, stages: Stages) -> dict[str, Any]:
 
 def champion(client: Client) -> dict[str, Any] | None:
     """The model that is in charge, or None."""
-    models: list[dict[str, Any]] = client.get("/v1/training").get("models", [])
-    return next((model for model in models if model.get("status") == "champion"), None)
+    models: list[dict[str, Any]] = client.get("/v1/training")["models"]
+    return next((model for model in models if model["state"] == "champion"), None)
 
 
 def plan(client: Client, stages: Stages) -> dict[str, Any]:

@@ -170,9 +170,9 @@ def verify(local: LocalPlatform, access: Access, order: dict[str, Any], stages: 
         def is_complete() -> bool:
             nonlocal verified
             with access.person(local.gateway_url, "auditor") as auditor:
-                exported = auditor.audit_export()
-            file.write_bytes(exported)
-            if order["order_id"].encode() not in exported:
+                size = auditor.audit_export(file)
+            tell(f"{size / 1_000_000:.1f} MB exported")
+            if not _mentions(file, order["order_id"]):
                 return False
             verified = _verify_file(file)
             # What was just written may still wait for its signature; only signed entries prove anything to a stranger.
@@ -200,6 +200,11 @@ def verify(local: LocalPlatform, access: Access, order: dict[str, Any], stages: 
             "orders",
         )
     }
+
+
+def _mentions(file: Path, word: str) -> bool:
+    with file.open("rb") as lines:
+        return any(word.encode() in line for line in lines)
 
 
 def _verify_file(file: Path) -> dict[str, Any]:

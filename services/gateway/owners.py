@@ -5,6 +5,8 @@ from typing import Any
 
 import httpx2
 from fastapi import Response
+from fastapi.responses import StreamingResponse
+from starlette.background import BackgroundTask
 
 from kit import telemetry
 from kit.http import PROBLEM_TYPE, Problem
@@ -15,6 +17,8 @@ CALLS = telemetry.histogram("owner_call_duration_seconds", "Calls to the owner s
 # Headers of an answer that mean something to the caller; everything else stays inside.
 PASSED_BACK = ("content-type", "etag", "retry-after", "location", "content-disposition", "cache-control")
 CONNECT_TIMEOUT_SECONDS = 2.0
+# A stream may be long, but between two pieces of it an owner reads one page of its tables.
+STREAM_SILENCE_SECONDS = 60.0
 
 
 class Owners:
@@ -74,6 +78,24 @@ class Owners:
         if answer.status_code >= 400:
             raise refusal(answer)
         return answer
+
+    async def stream(self, service: str, path: str, principal: Principal) -> Response:
+        """A long answer, passed on piece by piece, so that its size is nobody's memory. Raises Problem as `call` does."""
+        client = self._clients[service]
+        headers = {"authorization": f"Bearer {self._mint.token(principal, service)}"}
+        patient = httpx2.Timeout(STREAM_SILENCE_SECONDS, connect=CONNECT_TIMEOUT_SECONDS)
+        try:
+            answer = await client.send(client.build_request("GET", path, headers=headers, timeout=patient), stream=True)
+        except httpx2.HTTPError as error:
+            raise self._down(503, "owner_unavailable", service, f"The {service} service cannot be reached.") from error
+        if answer.status_code >= 400:
+            await answer.aread()
+            await answer.aclose()
+            if answer.status_code >= 500:
+                raise self._down(502, "owner_failed", service, f"The {service} service failed; its log says why.")
+            raise refusal(answer)
+        passed_back = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
+        return StreamingResponse(answer.aiter_bytes(), answer.status_code, passed_back, background=BackgroundTask(answer.aclose))
 
     def _down(self, status: int, code: str, service: str, detail: str) -> Problem:
         return Problem(

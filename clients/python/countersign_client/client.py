@@ -3,6 +3,7 @@
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self, cast
 
 import httpx2
@@ -172,6 +173,6 @@ class Client:
         """That the tree of `new` entries continues the tree of `old` entries."""
         return self.get("/v1/audit/proof/consistency", old=old, new=new)
 
-    def audit_export(self) -> bytes:
-        """Everything the offline verifier needs, as one file."""
-        return bytes(self._transport.request("GET", "/v1/audit/export").content)
+    def audit_export(self, file: Path) -> int:
+        """Write everything the offline verifier needs to `file`, piece by piece; returns its bytes."""
+        return self._transport.download("/v1/audit/export", file)

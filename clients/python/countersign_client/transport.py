@@ -4,6 +4,7 @@ import random
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -70,6 +71,25 @@ class Transport:
                 why = str(problem)
             if attempt < self._retry.attempts - 1:
                 self._sleep(self._retry.wait_seconds(attempt, retry_after))
+        raise Unreachable(f"{self.base_url}{path}", self._retry.attempts, why)
+
+    def download(self, path: str, file: Path) -> int:
+        """Write an answer to a file without holding it in memory; returns its bytes. A broken download starts again."""
+        why = ""
+        for attempt in range(self._retry.attempts):
+            try:
+                with self._http.stream("GET", path) as answer, file.open("wb") as target:
+                    if not answer.is_success:
+                        answer.read()
+                        problem = ApiProblem(answer.status_code, _document(answer))
+                        if answer.status_code not in TRY_AGAIN:
+                            raise problem
+                        why = str(problem)
+                    else:
+                        return sum(target.write(piece) for piece in answer.iter_bytes())
+            except httpx2.TransportError as error:
+                why = f"{type(error).__name__}: {error}"
+            self._sleep(self._retry.wait_seconds(attempt, None))
         raise Unreachable(f"{self.base_url}{path}", self._retry.attempts, why)
 
 

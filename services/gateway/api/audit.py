@@ -17,7 +17,7 @@ OWNERS_ANSWER: dict[int | str, dict[str, Any]] = {503: {"description": "The audi
 @router.get("/checkpoint", summary="The newest signed tree head", responses=OWNERS_ANSWER)
 async def checkpoint(who: Who, parts: Parts) -> Response:
     """Origin, size, root and the signed note."""
-    return passed(await parts.owners.call("audit", "GET", "/checkpoint", who.principal))
+    return passed(await parts.owners.call("audit", "GET", "/audit/checkpoint", who.principal))
 
 
 @router.get("/entries", summary="Entries, oldest first", responses=OWNERS_ANSWER)
@@ -31,34 +31,34 @@ async def entries(
 ) -> Response:
     """One page of entries."""
     params = {"after_seq": after_seq, "limit": limit, "type": entry_type, "subject": subject}
-    return passed(await parts.owners.call("audit", "GET", "/entries", who.principal, params=params))
+    return passed(await parts.owners.call("audit", "GET", "/audit/entries", who.principal, params=params))
 
 
 @router.get("/entries/{seq}", summary="One entry", responses=OWNERS_ANSWER)
 async def entry(seq: Seq, who: Who, parts: Parts) -> Response:
     """The logged bytes, and the payload where it is kept."""
-    return passed(await parts.owners.call("audit", "GET", f"/entries/{seq}", who.principal))
+    return passed(await parts.owners.call("audit", "GET", f"/audit/entries/{seq}", who.principal))
 
 
 @router.get("/proof/inclusion", summary="Proof that an entry is in the log", responses=OWNERS_ANSWER)
 async def inclusion(who: Who, parts: Parts, seq: Annotated[int, Query(ge=0, lt=2**63)], size: Size = None) -> Response:
     """Against the tree of `size`; default the newest checkpoint."""
-    return passed(await parts.owners.call("audit", "GET", "/proof/inclusion", who.principal, params={"seq": seq, "size": size}))
+    return passed(await parts.owners.call("audit", "GET", "/audit/proof/inclusion", who.principal, params={"seq": seq, "size": size}))
 
 
 @router.get("/proof/consistency", summary="Proof that one tree extends another", responses=OWNERS_ANSWER)
 async def consistency(who: Who, parts: Parts, old: Annotated[int, Query(ge=0, lt=2**63)], new: Size = None) -> Response:
     """From tree size `old` to `new`; default the newest checkpoint."""
-    return passed(await parts.owners.call("audit", "GET", "/proof/consistency", who.principal, params={"old": old, "new": new}))
+    return passed(await parts.owners.call("audit", "GET", "/audit/proof/consistency", who.principal, params={"old": old, "new": new}))
 
 
 @router.post("/verification", summary="Verify the whole log now", responses=OWNERS_ANSWER)
 async def verification(who: Who, parts: Parts) -> Response:
     """Recomputes every hash and checks every signed checkpoint."""
-    return passed(await parts.owners.call("audit", "POST", "/verification", who.principal))
+    return passed(await parts.owners.call("audit", "POST", "/audit/verification", who.principal))
 
 
 @router.get("/export", summary="The log as a file for offline verification", responses=OWNERS_ANSWER)
 async def export(who: Who, parts: Parts) -> Response:
     """What `./run verify` reads."""
-    return passed(await parts.owners.call("audit", "GET", "/export", who.principal))
+    return await parts.owners.stream("audit", "/audit/export", who.principal)
