@@ -58,13 +58,14 @@ def up(
                 output.say("it was running already; `./run down` stops it")
             return
         output.say("Ctrl-C stops it · in another terminal: ./run status, ./run down")
-        stay(local, keep_alive=keep_alive)
+        if stay(local, keep_alive=keep_alive):
+            raise typer.Exit(Exit.INTERRUPTED)
 
 
-def stay(local: LocalPlatform, *, keep_alive: bool = False) -> None:
+def stay(local: LocalPlatform, *, keep_alive: bool = False) -> bool:
     """Watch what `local` started until Ctrl-C or until another terminal stops it; then stop what is left.
 
-    Returns normally in both cases. A service that ends is reported once, and started again with `keep_alive`.
+    True when it was Ctrl-C (or TERM). A service that ends is reported once, and started again with `keep_alive`.
     """
     mine = [name for name in local.started if name in SERVICES]
     reported: set[str] = set()
@@ -83,8 +84,10 @@ def stay(local: LocalPlatform, *, keep_alive: bool = False) -> None:
                     output.fail(service.ended(), as_json=False)
             never.wait(WATCH_SECONDS)
         output.say("stopped from another terminal")
+        return False
     except KeyboardInterrupt:
         output.say("stopping what was started here (Ctrl-C again ends it at once)")
+        return True
     finally:
         stopped = local.stop_started()
         if stopped:
@@ -206,10 +209,16 @@ def _process_facts(local: LocalPlatform, name: str) -> dict[str, Any]:
     if owned is None or process is None:
         return {"state": "stopped" if owned is None else "ended"}
     try:
-        resident = sum(p.memory_info().rss for p in [process, *process.children(recursive=True)])
-    except psutil.NoSuchProcess:
+        resident = sum(_memory(one) for one in [process, *process.children(recursive=True)])
+    except psutil.Error:
         resident = 0
     return {"state": "running", "pid": owned.pid, "port": owned.port, "memory_mb": round(resident / MEGABYTE)}
+
+
+def _memory(process: psutil.Process) -> int:
+    """Bytes of its own, shared pages counted in part where the system knows that."""
+    full = process.memory_full_info()
+    return int(getattr(full, "pss", 0) or full.rss)
 
 
 def _total(lag: Any) -> int | None:

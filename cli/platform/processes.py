@@ -111,8 +111,12 @@ class ServiceProcess:
 
     def ended(self) -> Trouble:
         """What to tell when the process is gone."""
-        said = tail(self.errors, 6) or tail(self.log, 3)
-        return self._trouble("service_ended", "has ended", said or "it said nothing")
+        said = tail(self.errors, 6)
+        if not said:
+            last = tail(self.log, 1)
+            event = json.loads(last).get("event") if last.startswith("{") and last.endswith("}") else None
+            said = f"nothing on standard error, so it was ended from outside or stopped; its last event: {event}"
+        return self._trouble("service_ended", "has ended", said)
 
     def _trouble(self, code: str, what: str, why: str) -> Trouble:
         return Trouble(

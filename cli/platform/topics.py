@@ -80,6 +80,7 @@ async def ensure(bootstrap: str, namespace: str) -> Outcome:
         if missing:
             outcome.created = await _create(admin, missing)
             seen |= await _await_visible(admin, missing)
+            await _await_coordinator(admin, namespace)
         for topic in plan:
             if seen[topic.name] != topic.partitions:
                 raise _partitions_differ(topic, seen[topic.name])
@@ -132,6 +133,18 @@ async def _await_visible(admin: AIOKafkaAdminClient, topics: list[Wanted]) -> di
         if loop.time() > deadline:
             raise _refused(f"{waiting[0]} was made but is not visible after {VISIBLE_SECONDS_MAX:.0f} s")
         await asyncio.sleep(0.05)
+
+
+async def _await_coordinator(admin: AIOKafkaAdminClient, namespace: str) -> None:
+    """Have a fresh broker make its own topic for group positions now, so that no consumer's first poll fails on it."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + VISIBLE_SECONDS_MAX
+    while loop.time() < deadline:
+        try:
+            await admin.find_coordinator(f"{namespace}.first")
+            return
+        except KafkaError:
+            await asyncio.sleep(0.1)
 
 
 async def _partitions(admin: AIOKafkaAdminClient, names: list[str]) -> dict[str, int]:
