@@ -127,7 +127,7 @@ async def test_a_sale_below_the_threshold_changes_the_recommendation_at_once(sea
     run = (await seat.call("POST", "/runs", {})).json()
     await finished(seat, run["run_id"])
     before = await seat.read("recommendations.v1", lambda found: len(found) >= 1, "the first plan")
-    await seat.send(sale("A", 8))
+    await seat.send(sale("A", 8, NOON + timedelta(hours=1)))
     after = await seat.read(
         "recommendations.v1", lambda found: len(found) > len(before), "a changed recommendation after the sale"
     )

@@ -1,0 +1,260 @@
+"""The cascade's promises: every item answered once, never below need, legal quantities, equal bytes, honest words."""
+
+import json
+import re
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from schemas.recommendations import RecommendationIssued
+from services.policy.domain.cascade import derive, plan
+from services.policy.domain.evidence import (
+    Evidence,
+    Hold,
+    OpenOrder,
+    canonical,
+    document_of,
+    evidence_of,
+    pack_integers,
+)
+from services.policy.domain.outcome import Outcome, Recommendation, Withheld
+from tests.unit.policy.examples import DAY, PLAIN, evidences, forecast_of, with_
+
+
+def only(evidence: Evidence) -> Outcome:
+    (outcome,) = plan([evidence])
+    return outcome
+
+
+def recommended(evidence: Evidence) -> Recommendation:
+    outcome = only(evidence)
+    assert isinstance(outcome, Recommendation), outcome
+    return outcome
+
+
+def withheld(evidence: Evidence) -> Withheld:
+    outcome = only(evidence)
+    assert isinstance(outcome, Withheld), outcome
+    return outcome
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(evidences(), min_size=1, max_size=6))
+def test_every_item_gets_one_answer_that_does_not_depend_on_the_items_beside_it(batch: list[Evidence]) -> None:
+    outcomes = plan(batch)
+    assert len(outcomes) == len(batch)
+    for evidence, outcome in zip(batch, outcomes, strict=True):
+        assert only(evidence) == outcome
+
+
+@settings(max_examples=300, deadline=None)
+@given(evidences())
+def test_evidence_through_json_derives_the_same_bytes(evidence: Evidence) -> None:
+    logged = json.loads(json.dumps(document_of(evidence)))
+    assert derive(evidence_of(logged)) == derive(evidence)
+
+
+@settings(max_examples=300, deadline=None)
+@given(evidences())
+def test_a_quantity_is_legal_and_reaches_the_reorder_point_unless_expiry_forbids(evidence: Evidence) -> None:
+    outcome = only(evidence)
+    if isinstance(outcome, Withheld):
+        assert outcome.reason in ("enough_stock", "demand_too_low", "minimum_exceeds_shelf_life")
+        return
+    assert evidence.terms is not None
+    pack = evidence.terms.pack or Decimal("1" if evidence.item and evidence.item.unit == "each" else "0.001")
+    assert outcome.quantity % pack == 0
+    assert outcome.quantity >= (evidence.terms.moq or 0)
+    document = outcome.document
+    limited = any(step["code"] == "shelf_life" and step["binding"] for step in document["steps"])
+    if not limited:
+        assert Decimal(document["inventory_position"]) + outcome.quantity >= outcome.reorder_point
+    assert document["approved_by_rule"] == (not document["route_reasons"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(evidences())
+def test_a_recommendation_fits_its_contract_and_survives_the_wire(evidence: Evidence) -> None:
+    outcome = only(evidence)
+    if isinstance(outcome, Recommendation):
+        message = RecommendationIssued.model_validate({**outcome.document, "line_id": "x"})
+        wire = json.loads(message.model_dump_json(exclude_none=True))
+        wire.pop("line_id")
+        assert canonical(wire) == _without_nulls(outcome.document)
+
+
+def _without_nulls(document: Any) -> bytes:
+    """The contract leaves absent optional parts out; inside `evidence` every name stays."""
+    return canonical(document)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    evidences(), st.sampled_from(["0.85", "0.90", "0.95", "0.99"]), st.sampled_from(["0.85", "0.90", "0.95", "0.99"])
+)
+def test_a_higher_service_goal_never_orders_less(evidence: Evidence, one: str, other: str) -> None:
+    def quantity(goal: str) -> Decimal:
+        goals: dict[str, Any] = {f"service_goal_{letter}": Decimal(goal) for letter in "abc"}
+        outcome = only(with_(replace(evidence, item=replace(evidence.item, shelf_life_days=None)), parameters=goals))
+        return outcome.quantity if isinstance(outcome, Recommendation) else Decimal(0)
+
+    low, high = sorted((one, other))
+    assert quantity(low) <= quantity(high)
+
+
+@settings(max_examples=150, deadline=None)
+@given(evidences())
+def test_an_ordered_quantity_leaves_nothing_to_propose(evidence: Evidence) -> None:
+    outcome = only(evidence)
+    if not isinstance(outcome, Recommendation):
+        return
+    limited = any(step["code"] == "shelf_life" and step["binding"] for step in outcome.document["steps"])
+    arrive_on = date.fromisoformat(outcome.document["arrive_on"])
+    order = OpenOrder("NEW", outcome.quantity, arrive_on, "released")
+    again = only(replace(evidence, open_orders=(*evidence.open_orders, order)))
+    assert limited or isinstance(again, Withheld)
+
+
+@settings(max_examples=150, deadline=None)
+@given(evidences(), st.decimals(Decimal("-30"), Decimal("30"), places=0))
+def test_between_its_thresholds_an_outcome_stays_what_it_is(evidence: Evidence, moved: Decimal) -> None:
+    outcome = only(evidence)
+    bounds = outcome.thresholds
+    if bounds.below is None:
+        return
+    on_hand = evidence.stock.on_hand + moved
+    available = on_hand - evidence.stock.reserved - evidence.stock.backorders
+    if available < bounds.below or (bounds.at_or_above is not None and available >= bounds.at_or_above):
+        return
+    later = only(with_(evidence, stock={"on_hand": on_hand}))
+    assert type(later) is type(outcome)
+    if isinstance(outcome, Recommendation) and isinstance(later, Recommendation):
+        limited = any(step["code"] == "shelf_life" and step["binding"] for step in outcome.document["steps"])
+        assert limited or later.quantity == outcome.quantity
+
+
+@settings(max_examples=150, deadline=None)
+@given(evidences())
+def test_every_number_in_the_words_comes_from_the_inputs_and_result_of_its_step(evidence: Evidence) -> None:
+    outcome = only(evidence)
+    if not isinstance(outcome, Recommendation):
+        return
+    for step in outcome.document["steps"]:
+        said = step["says"]
+        for value in sorted([*step["inputs"].values(), step["result"]], key=len, reverse=True):
+            said = said.replace(value, " ")
+        assert not re.search(r"\d", said), f"{step['code']}: {step['says']}"
+    sentences = [step["says"] for step in outcome.document["steps"]]
+    assert all(part in outcome.document["explanation"] for part in (sentences[0], sentences[-1]))
+
+
+BAD: list[tuple[str, Evidence, str, str | None]] = [
+    ("no product", replace(PLAIN, item=None), "unresolved_identity", "sku"),
+    ("ended product", with_(item={"active": False}), "item_inactive", "active"),
+    ("no supplier", replace(PLAIN, terms=None), "no_supplier", "supplier"),
+    ("no lead time", with_(terms={"lead_time_days": None}), "missing_lead_time", "lead_time_days"),
+    ("negative lead time", with_(terms={"lead_time_days": -1}), "lead_time_invalid", "lead_time_days"),
+    (
+        "lead time beyond the forecast",
+        with_(terms={"lead_time_days": 60}),
+        "lead_time_beyond_horizon",
+        "lead_time_days",
+    ),
+    ("no cost", with_(terms={"unit_cost": None}), "missing_cost", "unit_cost"),
+    ("zero cost", with_(terms={"unit_cost": Decimal(0)}), "cost_not_positive", "unit_cost"),
+    ("negative cost", with_(terms={"unit_cost": Decimal("-1")}), "cost_not_positive", "unit_cost"),
+    ("NaN cost", with_(terms={"unit_cost": Decimal("NaN")}), "cost_not_positive", "unit_cost"),
+    ("zero price", with_(item={"price": Decimal(0)}), "price_not_positive", "price"),
+    ("zero pack", with_(terms={"pack": Decimal(0)}), "pack_not_positive", "pack"),
+    ("negative minimum", with_(terms={"moq": Decimal(-1)}), "moq_negative", "moq"),
+    (
+        "rising price breaks",
+        with_(terms={"price_breaks": ((Decimal(0), Decimal(1)), (Decimal(9), Decimal(2)))}),
+        "price_breaks_invalid",
+        "price_breaks",
+    ),
+    ("no forecast", replace(PLAIN, forecast=None), "no_forecast", "forecast"),
+    ("half a forecast", with_(forecast={"mean_e4": pack_integers([1, 2])}), "forecast_invalid", "forecast"),
+    ("NaN confidence", with_(forecast={"confidence": Decimal("NaN")}), "forecast_invalid", "confidence"),
+    ("old forecast", replace(PLAIN, as_of=DAY + timedelta(days=15)), "forecast_too_old", "forecast"),
+    ("no day closed", replace(PLAIN, as_of=None), "no_closed_day", "business_date"),
+    (
+        "minimum beyond shelf life",
+        with_(item={"shelf_life_days": 3}, terms={"moq": Decimal(500)}),
+        "minimum_exceeds_shelf_life",
+        "moq",
+    ),
+    (
+        "contradictory policy",
+        replace(PLAIN, policy=replace(PLAIN.policy, refusal="service_minimum: 0.99 is above every goal")),
+        "policy_contradictory",
+        "parameters",
+    ),
+    (
+        "a supplier that is closed for months",
+        with_(terms={"closed_on": tuple(DAY + timedelta(days=day) for day in range(90))}),
+        "supplier_closed",
+        "closed_on",
+    ),
+    ("snoozed", replace(PLAIN, hold=Hold("snoozed", DAY + timedelta(days=1))), "snoozed", None),
+]
+
+
+@pytest.mark.parametrize(("case", "evidence", "reason", "field"), BAD, ids=[one[0] for one in BAD])
+def test_bad_input_orders_nothing_and_names_the_field(
+    case: str, evidence: Evidence, reason: str, field: str | None
+) -> None:
+    outcome = withheld(evidence)
+    assert (outcome.reason, outcome.field) == (reason, field), case
+    assert outcome.says and len(outcome.says) <= 400
+    assert derive(evidence) == derive(evidence_of(json.loads(json.dumps(document_of(evidence)))))
+
+
+def test_a_hold_ends_with_its_business_date() -> None:
+    assert isinstance(only(replace(PLAIN, hold=Hold("snoozed", DAY))), Recommendation)
+
+
+def test_on_order_inside_the_protection_interval_counts_and_later_does_not() -> None:
+    # Lead time 3, order any day: the order after the next arrives on the tenth, so the ninth is inside.
+    def reorder(arrive_on: date) -> Decimal:
+        order = OpenOrder("O", Decimal(30), arrive_on, "released")
+        outcome = only(replace(PLAIN, open_orders=(order,)))
+        return (
+            Decimal(outcome.document["on_order"])
+            if isinstance(outcome, Recommendation)
+            else outcome.on_order or Decimal(0)
+        )
+
+    assert reorder(date(2017, 11, 9)) == 30
+    assert reorder(date(2017, 11, 10)) == 0
+
+
+def test_an_uncertain_lead_time_needs_more_stock() -> None:
+    sure, unsure = recommended(PLAIN), recommended(with_(terms={"lead_time_sd_days": Decimal(2)}))
+    assert unsure.reorder_point > sure.reorder_point
+
+
+def test_price_breaks_move_the_lot_and_its_price() -> None:
+    breaks = ((Decimal(0), Decimal("2.00")), (Decimal(24), Decimal("1.50")))
+    document = recommended(with_(terms={"price_breaks": breaks})).document
+    assert (document["unit_cost"], Decimal(document["value"])) == (
+        "1.5",
+        Decimal(document["quantity"]) * Decimal("1.5"),
+    )
+
+
+def test_expected_stock_with_the_order_is_never_below_that_without() -> None:
+    projection = recommended(PLAIN).document["projection"]
+    pairs = zip(projection["without_order"], projection["with_order"], strict=True)
+    assert all(Decimal(one) <= Decimal(other) for one, other in pairs)
+
+
+def test_the_reorder_point_meets_the_cycle_service_goal_of_the_forecast_itself() -> None:
+    outcome = recommended(with_(forecast={"quantiles_e2": forecast_of(2.0).quantiles_e2}))
+    steps = {step["code"]: step for step in outcome.document["steps"]}
+    assert Decimal(steps["service"]["result"]) >= Decimal(steps["target"]["inputs"]["goal"])
