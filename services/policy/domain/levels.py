@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from kernel.distribution import DAYS, Mixture
+from kernel.distribution import DAYS, Mixture, curve_probability, curve_quantile, curve_shortage
 from services.policy.domain.columns import DAYS_PER_YEAR, Columns, Floats
 from services.policy.domain.screening import LEAD_TIME_REACH
 
@@ -41,27 +41,37 @@ class Exposure:
     normal lead time). Kept apart, so that an item gets the same number whoever is planned beside it.
     """
 
-    certain: Mixture
+    certain: Floats  # curves (n, 13)
     uncertain: Mixture
     is_uncertain: NDArray[np.bool_]
 
     def quantile(self, level: Floats) -> Floats:
-        return self._each(lambda mixture, values: mixture.quantile(values), level)
+        """Smallest units that cover the demand with probability `level`."""
+        return self._each(curve_quantile, self.uncertain.quantile, level)
 
     def level_for_shortage(self, allowed: Floats) -> Floats:
-        return self._each(lambda mixture, values: mixture.level_for_shortage(values), allowed)
+        """Smallest units whose expected shortage is at most `allowed` units."""
+        alone = Mixture((self.certain,), np.ones((len(self.certain), 1)))
+        return self._each(
+            lambda _curves, values: alone.level_for_shortage(values), self.uncertain.level_for_shortage, allowed
+        )
 
     def probability_at_most(self, units: Floats) -> Floats:
-        return self._each(lambda mixture, values: mixture.probability_at_most(values), units)
+        """P(demand <= units)."""
+        return self._each(curve_probability, self.uncertain.probability_at_most, units)
 
     def expected_shortage(self, units: Floats) -> Floats:
-        return self._each(lambda mixture, values: mixture.expected_shortage(values), units)
+        """E[(demand - units)+], units."""
+        return self._each(curve_shortage, self.uncertain.expected_shortage, units)
 
-    def _each(self, ask: Callable[[Mixture, Floats], Floats], values: Floats) -> Floats:
+    def _each(
+        self, ask_curve: Callable[[Floats, Floats], Floats], ask_mixture: Callable[[Floats], Floats], values: Floats
+    ) -> Floats:
         result = np.zeros(len(self.is_uncertain))
-        for mixture, chosen in ((self.certain, ~self.is_uncertain), (self.uncertain, self.is_uncertain)):
-            if chosen.any():
-                result[chosen] = ask(mixture, values[chosen])
+        if not self.is_uncertain.all():
+            result[~self.is_uncertain] = ask_curve(self.certain, values[~self.is_uncertain])
+        if self.is_uncertain.any():
+            result[self.is_uncertain] = ask_mixture(values[self.is_uncertain])
         return result
 
 
@@ -72,7 +82,7 @@ def exposure_of(columns: Columns) -> Exposure:
     days, reach = columns.protection_days[is_uncertain], columns.lead_sd_days[is_uncertain] * LEAD_TIME_REACH
     weights = np.broadcast_to(np.asarray([1.0 / 6.0, 2.0 / 3.0, 1.0 / 6.0]), (len(some), 3))
     return Exposure(
-        certain=Mixture((rest.curve(columns.protection_days[~is_uncertain]),), np.ones((len(rest), 1))),
+        certain=rest.curve(columns.protection_days[~is_uncertain]),
         uncertain=Mixture(
             (
                 some.curve(np.maximum(days - reach, 0.0)),
