@@ -94,10 +94,11 @@ async def preferences(who: Who, parts: Parts) -> dict[str, Any]:
 @router.put("/preferences", status_code=204, summary="Keep what a person set for the pages")
 async def put_preferences(body: dict[str, Any], who: Who, parts: Parts) -> None:
     """Replaces the whole object; at most 16 kB."""
-    text = orjson.dumps(body).decode()
+    try:
+        text = orjson.dumps(body).decode()
+    except orjson.JSONEncodeError as error:
+        raise UnicodeError("half a surrogate pair") from error
     if len(text) > PREFERENCES_BYTES_MAX:
         raise Problem(413, "preferences_too_large", "Too much to keep", f"At most {PREFERENCES_BYTES_MAX} bytes; this has {len(text)}.")
-    if "\\u0000" in text:
-        raise Problem(422, "invalid_request", "The request does not fit", "Texts must not hold a NUL character.")
     async with parts.database.transaction(who.tenant) as tx:
         await accounts.put_preferences(tx, who.tenant, who.principal.subject, text)

@@ -20,8 +20,24 @@ GLOBEX_DECISION = messages.decided(GLOBEX_LINE)
 GLOBEX_ORDER = messages.ordered(GLOBEX_LINE, GLOBEX_DECISION, "PO-GLOBEX")
 # What no answer may hold: another tenant's facts, or the insides of this one.
 LEAKS = re.compile(
-    r"globex|SECRET|Traceback|File \"|asyncpg|psycopg|select |insert |relation |DETAIL|Key \(|/work/|site-packages",
-    re.IGNORECASE,
+    r"globex|SECRET|Traceback|File \"|asyncpg|select \*|insert into |relation \"|DETAIL:|Key \(|site-packages|\.py\b"
+)
+
+
+# Not JSON, not an object, not what was asked for, and letters that Postgres or UTF-8 cannot hold.
+NONSENSE = (
+    b"[",
+    b"null",
+    b"{}",
+    b"\xff",
+    b'{"a":1}',
+    b'"\\ud800"',
+    b'{"\\ud800":"\\u0000"}',
+    b'{"name":"\\u0000","scopes":["read"]}',
+    b'{"name":"\\ud800","scopes":["read"]}',
+    b'{"sku":"\\u0000","location":"367"}',
+    b'{"verdict":"approve","quantity":"1e999999","note":"\\ud800"}',
+    b'{"verdict":"approve","lines":[{"recommendation_id":"\\u0000","version":0}]}',
 )
 
 
@@ -121,7 +137,7 @@ class TestSignIn:
         assert int(limited.headers["retry-after"]) > 0
 
     def test_session_ends_with_sign_out(self, gateway: Gateway) -> None:
-        with gateway.client("planner") as client:
+        with gateway.client("planner", fresh=True) as client:
             cookies = dict(client.cookies)
             assert client.delete("/v1/session").status_code == 204
         with httpx2.Client(base_url=gateway.url, cookies=cookies) as again:
@@ -209,18 +225,18 @@ class TestRoutes:
             assert answer.status_code == 404
 
     @pytest.mark.parametrize(("method", "path"), CHANGES)
-    @pytest.mark.parametrize("body", [b"[", b"null", b'{"a":1}', b'"\\ud800"', b"\xff", b"{}"])
     def test_nonsense_never_fails_inside_and_gives_nothing_away(
-        self, people: dict[str, httpx2.Client], method: str, path: str, body: bytes
+        self, people: dict[str, httpx2.Client], method: str, path: str
     ) -> None:
         role = "admin" if "admin" in ROUTES[method, path].roles else sorted(ROUTES[method, path].roles)[0]
         headers = {"content-type": "application/json", "If-Match": '"0"', "Idempotency-Key": "x"}
-        answer = people[role].request(method, filled(path), content=body, headers=headers)
-        assert answer.status_code < 500 or answer.json()["code"] in {"owner_unavailable", "owner_timeout"}
-        if answer.status_code >= 400:
-            assert answer.headers["content-type"] == "application/problem+json"
-            assert {"type", "title", "status", "code", "instance"} <= set(answer.json())
-        assert not LEAKS.search(answer.text.replace(GLOBEX_LINE.recommendation_id, "").replace("PO-GLOBEX", ""))
+        for body in NONSENSE:
+            answer = people[role].request(method, filled(path), content=body, headers=headers)
+            assert answer.status_code < 500 or answer.json()["code"] in {"owner_unavailable", "owner_timeout"}, body
+            if answer.status_code >= 400:
+                assert answer.headers["content-type"] == "application/problem+json"
+                assert {"type", "title", "status", "code", "instance"} <= set(answer.json())
+            assert not LEAKS.search(answer.text.replace(GLOBEX_LINE.recommendation_id, "").replace("PO-GLOBEX", ""))
 
     @pytest.mark.parametrize(
         "headers",
