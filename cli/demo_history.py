@@ -76,7 +76,7 @@ def absorb(local: LocalPlatform, client: Client, stages: Stages, *, seconds: flo
 
         def is_still() -> bool:
             nonlocal still
-            waiting = {name: _behind(local, name) for name in SERVICES}
+            waiting = {name: behind(local, name) for name in SERVICES}
             if not any(count is None for count in waiting.values()):
                 waiting["forecasts"] = int(client.get("/v1/training")["state"]["due"])
             tell(
@@ -90,13 +90,13 @@ def absorb(local: LocalPlatform, client: Client, stages: Stages, *, seconds: flo
             raise Trouble(
                 "not_absorbed",
                 f"The services have not caught up within {seconds:.0f} s.",
-                why=", ".join(f"{name} is {_behind(local, name)} behind" for name in SERVICES),
+                why=", ".join(f"{name} is {behind(local, name)} behind" for name in SERVICES),
                 way_out=f"`./run status` shows who is behind; its log is in {local.folder.logs}",
             )
         tell("nothing waits")
 
 
-def _behind(local: LocalPlatform, name: str) -> int | None:
+def behind(local: LocalPlatform, name: str) -> int | None:
     """Records a service has not handled or not published yet; None while it does not know."""
     service = local.service(name)
     ready, facts = service.readiness()
