@@ -10,7 +10,6 @@ import asyncio
 import json
 import os
 import sys
-import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -129,14 +128,16 @@ class Sensing:
         lag = 0
         consumer = self._app.consumer
         for place in self._app.assignor.assigned_actives() if consumer is not None else ():
-            newest = consumer.highwater(place)
-            reached = max(consumer._read_offset.get(place) or 0, self._skip_before.get(place.partition, 0))
-            behind = max(0, (newest or 0) - reached - 1) if newest else 0
-            lag += behind
-        if lag > self._settings.sensing_lag_records_max:
-            for place in self._app.assignor.assigned_actives():
-                self._skip_before[place.partition] = consumer.highwater(place) or 0
-        print(json.dumps({"handled": self._handled, "lag": lag, "at": round(time.time(), 3)}), flush=True)
+            # Where the reader stands: a transaction's marker uses up an offset without ever being an event.
+            newest, reached = consumer.highwater(place) or 0, await consumer.position(place) or 0
+            lag += max(0, newest - max(reached, self._skip_before.get(place.partition, 0)))
+            if newest - reached > self._settings.sensing_lag_records_max:
+                self._skip_before[place.partition] = newest
+                await consumer.seek(place, newest)
+        # Not print(): the worker may route that through its logger.
+        assert sys.__stdout__ is not None
+        sys.__stdout__.write(json.dumps({"handled": self._handled, "lag": lag}) + "\n")
+        sys.__stdout__.flush()
 
 
 def signal_of(sighting: Sighting) -> SignalObserved:

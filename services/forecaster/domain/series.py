@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from services.forecaster.domain.panel import DemandPanel, FloatArray, IntArray
+from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray
 
 NEW_ITEM_DAYS = 28  # fewer known days than this: the level comes mostly from like items
 SHORT_HISTORY_DAYS = 91
@@ -22,13 +22,13 @@ def flags(panel: DemandPanel, origin: int, censored: FloatArray, negative: IntAr
     days = known.sum(axis=1)
     never = ~sold.any(axis=1)
     silent = ~sold[:, -DEAD_AFTER_DAYS:].any(axis=1) & ~never & (days >= DEAD_AFTER_DAYS)
-    checks = (
+    checks: tuple[tuple[str, BoolArray], ...] = (
         ("no_sales", never),
         ("no_recent_sales", silent),
         ("new_item", days < NEW_ITEM_DAYS),
         ("short_history", (days >= NEW_ITEM_DAYS) & (days < SHORT_HISTORY_DAYS)),
-        ("stock_out_days_masked", censored > 0),
-        ("negative_demand", negative > 0),
+        ("stock_out_days_masked", np.asarray(censored > 0)),
+        ("negative_demand", np.asarray(negative > 0)),
     )
     return [tuple(name for name, mask in checks if mask[item]) for item in range(len(panel.item_ids))]
 

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
+import httpx2
+import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from cli.platform.ports import any_free
@@ -29,7 +31,7 @@ TENANT = "acme"
 PATIENCE_SECONDS = 60.0
 
 
-@dataclass
+@dataclass(slots=True)
 class Stage:
     """Where a test plays."""
 
@@ -62,6 +64,10 @@ class Stage:
             self.process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.forecaster.main", env=os.environ | settings, stdout=log, stderr=log
             )
+
+    async def ready(self) -> Any:
+        """What the service says of itself."""
+        return (await asyncio.to_thread(httpx2.get, f"http://127.0.0.1:{self.port}/readyz")).json()
 
     async def kill(self) -> None:
         """As the machine would: at once, without a word."""
@@ -133,6 +139,14 @@ class Stage:
         log = (self.home / "forecaster.log").read_text()[-3000:]
         raise AssertionError(f"{sql} gave {value!r}; the service said:\n{log}")
 
+    async def nagging(self, messages: list[Message], topic: str, count: int, *, after: date | None = None) -> list[Any]:
+        """Send messages again and again (new events each time) until their answer is on a topic."""
+        reading = asyncio.create_task(self.read(topic, count, lambda record: started_after(record, after)))
+        while not reading.done():
+            await self.send(messages)
+            await asyncio.wait([reading], timeout=1.0)
+        return reading.result()
+
     async def read(self, topic: str, count: int, wanted: Callable[[Any], bool] = lambda record: True) -> list[Any]:
         """The first `count` records of a topic that are wanted, from its beginning."""
         consumer = AIOKafkaConsumer(
@@ -152,6 +166,11 @@ class Stage:
         finally:
             await consumer.stop()
         return found
+
+
+def started_after(record: Any, after: date | None) -> bool:
+    """Whether a signal begins after a day."""
+    return after is None or orjson.loads(record.value)["starts_at"][:10] > after.isoformat()
 
 
 def evening(day: date) -> datetime:
