@@ -9,13 +9,16 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Depends, FastAPI, Path, Query, Response
 from fastapi.responses import PlainTextResponse, StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
 
+from kit.clock import Clock
 from kit.consumer import BatchConsumer
 from kit.database import Database, Transaction
 from kit.http import Problem
 from kit.identity import Principal, require
-from services.audit import checking
+from services.audit import checking, erasing
 from services.audit.domain.checkpoints import Receipt, hash_text, parse_checkpoint
+from services.audit.domain.entries import Actor
 from services.audit.domain.errors import AuditRefusal
 from services.audit.domain.notes import parse_note
 from services.audit.domain.tiles import TILE_WIDTH, TileName, encode_entries, is_within, parse_tile_path
@@ -24,11 +27,19 @@ from services.audit.keys import LogKeys
 from services.audit.store import heads, reading
 
 Auditor = Annotated[Principal, Depends(require("auditor", "admin"))]
+Administrator = Annotated[Principal, Depends(require("admin"))]
 # Planners and approvers may look up what the log says about a line; the whole log is for auditors.
 Reader = Annotated[Principal, Depends(require())]
 Seq = Annotated[int, Path(ge=0, lt=2**63)]
 IMMUTABLE = {"cache-control": "public, max-age=31536000, immutable"}
 NO_STORE = {"cache-control": "no-store"}
+
+
+class ErasureBody(BaseModel):
+    """Why personal data is erased. Do not name the person: the reason stays in the log."""
+
+    model_config = ConfigDict(extra="forbid")
+    reason: Annotated[str, Field(min_length=3, max_length=200)]
 
 
 def attach(
@@ -38,6 +49,7 @@ def attach(
     keys: LogKeys,
     check: checking.SelfCheck,
     witness_vkey: str | None,
+    clock: Clock,
 ) -> None:
     """Put the routes on the app."""
     router = APIRouter(prefix="/audit")
@@ -72,6 +84,18 @@ def attach(
                 404, "never_verified", "This log was not verified yet", "POST to the same address verifies it."
             )
         return result
+
+    @router.post("/entries/{seq}/erasure")
+    async def erase_payload(principal: Administrator, seq: Seq, body: ErasureBody) -> dict[str, int]:
+        """Erase the personal data of an entry, for ever; the log says that, when, who and why."""
+        try:
+            by = Actor(principal.subject, "admin")
+            done = await erasing.erase(database, clock, principal.tenant, seq, by=by, reason=body.reason)
+        except erasing.NothingToErase as refusal:
+            code, explanation = refusal.args
+            status = 404 if code == "no_such_entry" else 409
+            raise Problem(status, code, "There is nothing to erase", explanation) from refusal
+        return {"erased_seq": done.erased_seq, "logged_seq": done.logged_seq}
 
     app.include_router(router)
 

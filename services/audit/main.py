@@ -28,7 +28,7 @@ async def main() -> None:
         stream.attach(consumer, settings.namespace)
         signing = Signing(runtime.database, log_keys, guard, clock)
         check = SelfCheck(runtime.database, consumer, log_keys, clock)
-        api.attach(runtime.api(), runtime.database, consumer, log_keys, check, settings.witness_vkey)
+        api.attach(runtime.api(), runtime.database, consumer, log_keys, check, settings.witness_vkey, clock)
 
         async def sign() -> None:
             if await signing.sign_all():

@@ -30,9 +30,23 @@ def _is_plain(value: Any) -> bool:
         return True
     if kind is int:
         return bool(-INTEGER_MAX <= value <= INTEGER_MAX)
-    if kind is dict:
-        return all(type(name) is str and name.isascii() and _is_plain(part) for name, part in value.items())
-    return False
+    if kind is not dict:
+        return False
+    for name, part in value.items():
+        if type(name) is not str or not name.isascii():
+            return False
+        if type(part) is not str and not _is_plain(part):
+            return False
+    return True
+
+
+def profile_json(value: Any, where: str = "entry") -> bytes:
+    """Canonical bytes of a value of our profile. Raises AuditRefusal: not_in_profile, not_canonical."""
+    refuse_beyond_profile(value, where)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except orjson.JSONEncodeError as error:
+        raise AuditRefusal("not_canonical", f"{where} has no canonical form: {error}") from error
 
 
 def refuse_beyond_profile(value: Any, where: str = "entry") -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from services.audit.domain.canonical import canonical_json, refuse_beyond_profile
+from services.audit.domain.canonical import profile_json
 from services.audit.domain.errors import AuditRefusal
 from services.audit.domain.tiles import ENTRY_BYTES_MAX
 
@@ -72,8 +72,7 @@ def encode_entry(draft: Draft, *, tenant: str, seq: int) -> bytes:
         "payload_sha256": draft.payload_sha256,
         **draft.fields,
     }
-    refuse_beyond_profile(entry)
-    raw = canonical_json(entry)
+    raw = profile_json(entry)
     if len(raw) > ENTRY_BYTES_MAX:
         raise AuditRefusal("entry_too_large", f"{len(raw)} bytes; an entry has at most {ENTRY_BYTES_MAX}")
     return raw
@@ -93,8 +92,7 @@ def decode_entry(raw: bytes) -> dict[str, Any]:
         raise AuditRefusal("not_json", f"an entry is JSON: {error}") from error
     if type(entry) is not dict:
         raise AuditRefusal("not_in_profile", "an entry is an object")
-    refuse_beyond_profile(entry)
-    if canonical_json(entry) != raw:
+    if profile_json(entry) != raw:
         raise AuditRefusal("not_canonical", "the bytes are not the canonical form of their content")
     _check_fields(entry)
     return entry
