@@ -230,7 +230,7 @@ def _position_as_planned(outcome: Row | None) -> dict[str, Any] | None:
 async def _history(parts: Context, who: Who, sku: str, location: str, missing: list[models.Unavailable]) -> list[models.HistoryDay] | None:
     try:
         answer = await parts.owners.call("forecaster", "GET", f"/history/{quote(sku, safe='')}/{quote(location, safe='')}", who.principal, params={"days": HISTORY_DAYS})
-        return [models.HistoryDay(date=one["date"], sold=float(one["sold"]), censored=bool(one["censored"])) for one in answer.json()["days"]]
+        return [models.HistoryDay(date=one["date"], sold=float(one["quantity"]), censored=bool(one["censored"])) for one in answer.json()["days"]]
     except Problem as problem:
         if problem.status != 404:
             missing.append(models.Unavailable(part="history", reason=problem.detail))
