@@ -19,7 +19,7 @@ from schemas.demand import (
     StockMoved,
 )
 from schemas.recommendations import ExceptionRaised, ExceptionResolved
-from services.policy.domain.movements import effect_of
+from services.policy.domain.movements import check_movement
 from services.policy.domain.refusal import PolicyRefusal
 from services.policy.store import catalogue, exceptions, ledger, supply
 from services.policy.store.ledger import Count, Movement
@@ -118,12 +118,12 @@ def _movement(one: Received[Any], sku: str, location: str) -> Movement:
     else:
         raise Rejected("event_unknown", f"{type(body).__name__} is no movement of stock; send it on its own topic")
     try:
-        effect = effect_of(kind, body.quantity)
+        check_movement(kind, body.quantity)
     except PolicyRefusal as refusal:
         raise Rejected(
             refusal.code, f"{refusal.explanation}; correct the event and send it again", field="quantity"
         ) from None
-    return Movement(sku, location, one.hash, kind, body.quantity, effect, occurred_at, body.business_date, order_id)
+    return Movement(sku, location, one.hash, kind, body.quantity, occurred_at, body.business_date, order_id)
 
 
 async def _park(

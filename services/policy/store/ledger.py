@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from kit.database import Transaction
-from services.policy.domain.movements import Effect
+from services.policy.domain.movements import DIRECTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,6 @@ class Movement:
     event_hash: UUID
     kind: str
     quantity: Decimal
-    effect: Effect
     occurred_at: datetime
     business_date: date
     order_id: str | None = None
@@ -37,20 +36,26 @@ class Count:
     business_date: date
 
 
+# The domain's table of directions as four columns, joined in the statement: cheaper than three numbers per event.
+KINDS = (list(DIRECTIONS), *(list(column) for column in zip(*DIRECTIONS.values(), strict=True)))
+
 # A movement that happened before the last count of its item is booked with no effect: the count has seen it already.
 # Sorted by key, so that concurrent workers cannot deadlock.
 BOOK = """
 with incoming as (
-  select * from unnest($2::text[], $3::text[], $4::uuid[], $5::text[], $6::numeric[], $7::numeric[], $8::numeric[],
-                       $9::numeric[], $10::timestamptz[], $11::date[], $12::text[])
-    as t(sku, location, event_hash, kind, quantity, on_hand, reserved, backorders, occurred_at, business_date, order_id)
+  select * from unnest($2::text[], $3::text[], $4::uuid[], $5::text[], $6::numeric[], $7::timestamptz[], $8::date[],
+                       $9::text[])
+    as t(sku, location, event_hash, kind, quantity, occurred_at, business_date, order_id)
+), directions as (
+  select * from unnest($10::text[], $11::int[], $12::int[], $13::int[]) as t(kind, on_hand, reserved, backorders)
 ), booked as (
   insert into ledger (tenant, sku, location, event_hash, kind, quantity, on_hand, reserved, backorders, occurred_at,
                       business_date, order_id)
   select $1, i.sku, i.location, i.event_hash, i.kind, i.quantity,
-         case when p.counted_at >= i.occurred_at then 0 else i.on_hand end,
-         i.reserved, i.backorders, i.occurred_at, i.business_date, i.order_id
+         case when p.counted_at >= i.occurred_at then 0 else i.quantity * d.on_hand end,
+         i.quantity * d.reserved, i.quantity * d.backorders, i.occurred_at, i.business_date, i.order_id
   from incoming i
+  join directions d on d.kind = i.kind
   left join positions p on p.tenant = $1 and p.sku = i.sku and p.location = i.location
   order by i.sku, i.location, i.event_hash
   on conflict (tenant, sku, location, event_hash) do nothing
@@ -129,12 +134,10 @@ async def book(tx: Transaction, tenant: str, movements: Sequence[Movement]) -> l
         [one.event_hash for one in movements],
         [one.kind for one in movements],
         [one.quantity for one in movements],
-        [one.effect.on_hand for one in movements],
-        [one.effect.reserved for one in movements],
-        [one.effect.backorders for one in movements],
         [one.occurred_at for one in movements],
         [one.business_date for one in movements],
         [one.order_id for one in movements],
+        *KINDS,
     )
     return [(row["sku"], row["location"]) for row in rows if row["is_due"]]
 
