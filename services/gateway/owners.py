@@ -1,5 +1,6 @@
 """Questions and commands for the owner services: with a token for one call, a time-out, and an honest answer when one is down."""
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -54,24 +55,53 @@ class Owners:
         headers: Mapping[str, str] | None = None,
     ) -> httpx2.Response:
         """One call on behalf of `principal`. Raises Problem: what the owner refused (4xx), or 502, 503, 504 when it failed."""
+        request = self._request(service, method, path, principal, json=json, params=params, headers=headers)
+        return self._judged(service, request, await self._send(service, request, stream=False))
+
+    async def stream(self, service: str, path: str, principal: Principal) -> Response:
+        """A large answer, handed on piece by piece as it comes. Raises Problem as `call` does."""
+        request = self._request(service, "GET", path, principal)
+        answer = await self._send(service, request, stream=True)
+        if answer.status_code >= 400:
+            await answer.aread()
+            self._judged(service, request, answer)
+        headers = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
+        return StreamingResponse(answer.aiter_bytes(), answer.status_code, headers, background=BackgroundTask(answer.aclose))
+
+    def _request(
+        self,
+        service: str,
+        method: str,
+        path: str,
+        principal: Principal,
+        *,
+        json: Any = None,
+        params: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> httpx2.Request:
         sent = {"authorization": f"Bearer {self._mint.token(principal, service)}", **(headers or {})}
         traceparent = telemetry.traceparent()
         if traceparent is not None:
             sent["traceparent"] = traceparent
         present = {name: value for name, value in (params or {}).items() if value is not None}
-        outcome = "failed"
-        with CALLS.labels(service, "any").time():
-            try:
-                answer = await self._clients[service].request(method, path, json=json, params=present, headers=sent)
-                outcome = str(answer.status_code)
-            except httpx2.TimeoutException as error:
-                raise self._down(504, "owner_timeout", service, f"The {service} service did not answer in time.") from error
-            except httpx2.HTTPError as error:
-                raise self._down(503, "owner_unavailable", service, f"The {service} service cannot be reached.") from error
-            finally:
-                log.debug("owner_called", owner=service, method=method, path=path, outcome=outcome)
+        return self._clients[service].build_request(method, path, json=json, params=present, headers=sent)
+
+    async def _send(self, service: str, request: httpx2.Request, *, stream: bool) -> httpx2.Response:
+        started, outcome = time.perf_counter(), "failed"
+        try:
+            answer = await self._clients[service].send(request, stream=stream)
+            outcome = str(answer.status_code)
+        except httpx2.TimeoutException as error:
+            raise self._down(504, "owner_timeout", service, f"The {service} service did not answer in time.") from error
+        except httpx2.HTTPError as error:
+            raise self._down(503, "owner_unavailable", service, f"The {service} service cannot be reached.") from error
+        finally:
+            CALLS.labels(service, outcome).observe(time.perf_counter() - started)
+        return answer
+
+    def _judged(self, service: str, request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if answer.status_code >= 500:
-            log.warning("owner_failed", owner=service, method=method, path=path, status=answer.status_code, body=answer.text[:500])
+            log.warning("owner_failed", owner=service, method=request.method, path=request.url.path, status=answer.status_code, body=answer.text[:500])
             if answer.status_code == 503:
                 raise self._down(503, "owner_unavailable", service, f"The {service} service cannot do this at the moment.")
             raise self._down(502, "owner_failed", service, f"The {service} service failed; its log says why.")
@@ -79,27 +109,9 @@ class Owners:
             raise refusal(answer)
         return answer
 
-    async def stream(self, service: str, path: str, principal: Principal) -> Response:
-        """A long answer, passed on piece by piece, so that its size is nobody's memory. Raises Problem as `call` does."""
-        client = self._clients[service]
-        headers = {"authorization": f"Bearer {self._mint.token(principal, service)}"}
-        patient = httpx2.Timeout(STREAM_SILENCE_SECONDS, connect=CONNECT_TIMEOUT_SECONDS)
-        try:
-            answer = await client.send(client.build_request("GET", path, headers=headers, timeout=patient), stream=True)
-        except httpx2.HTTPError as error:
-            raise self._down(503, "owner_unavailable", service, f"The {service} service cannot be reached.") from error
-        if answer.status_code >= 400:
-            await answer.aread()
-            await answer.aclose()
-            if answer.status_code >= 500:
-                raise self._down(502, "owner_failed", service, f"The {service} service failed; its log says why.")
-            raise refusal(answer)
-        passed_back = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
-        return StreamingResponse(answer.aiter_bytes(), answer.status_code, passed_back, background=BackgroundTask(answer.aclose))
-
     def _down(self, status: int, code: str, service: str, detail: str) -> Problem:
         return Problem(
-            status, code, "A service this needs is not there", f"{detail} Nothing was changed by us; try again in a moment.", headers={"Retry-After": "2"}, service=service
+            status, code, "A service this needs is not there", f"{detail} Try again in a moment.", headers={"Retry-After": "2"}, service=service
         )
 
 

@@ -83,6 +83,7 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/v1/audit/proof/inclusion"): _AUDIT,
     ("GET", "/v1/audit/proof/consistency"): _AUDIT,
     ("POST", "/v1/audit/verification"): _AUDIT,
+    ("GET", "/v1/audit/verification"): _AUDIT,
     ("GET", "/v1/audit/export"): _AUDIT,
     ("GET", "/v1/api-keys"): _ADMIN,
     ("POST", "/v1/api-keys"): _ADMIN,
