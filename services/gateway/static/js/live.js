@@ -1,7 +1,7 @@
 // One event stream per browser: the tab that holds the lock listens to the gateway, the others listen to that tab.
 import { get } from "./api.js";
 
-const KINDS = ["recommendation", "decision", "order", "exception", "status", "reset", "heartbeat"];
+const KINDS = ["recommendation", "decision", "order", "exception", "changed", "reset", "heartbeat"];
 const QUIET_SECONDS_MAX = 45; // three missed heartbeats of 15 s
 const POLL_SECONDS = 10;
 const handlers = new Map();
@@ -43,7 +43,7 @@ let lastId = "";
 let retryMs = 2000;
 function connect() {
   source?.close();
-  source = new EventSource(lastId ? `/v1/stream?last_event_id=${encodeURIComponent(lastId)}` : "/v1/stream");
+  source = new EventSource(lastId ? `/v1/stream?after=${encodeURIComponent(lastId)}` : "/v1/stream");
   source.onopen = () => { retryMs = 2000; channel?.postMessage({ kind: "heartbeat", data: {} }); sign(); };
   source.onerror = () => {
     become("paused");
@@ -52,9 +52,11 @@ function connect() {
     setTimeout(connect, retryMs);
     retryMs = Math.min(retryMs * 2, 30_000);
   };
+  // The gateway is going down: come back with our own place in the stream.
+  source.addEventListener("closing", () => { source.close(); become("paused"); channel?.postMessage({ kind: "paused", data: {} }); setTimeout(connect, retryMs); });
   for (const kind of KINDS) {
     source.addEventListener(kind, (event) => {
-      if (event.lastEventId) lastId = event.lastEventId;
+      if (Number(event.lastEventId) > 0) lastId = event.lastEventId;
       const data = event.data ? JSON.parse(event.data) : {};
       if (kind === "heartbeat") learnClock(data.now);
       sign();

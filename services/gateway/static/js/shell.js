@@ -3,12 +3,13 @@ import { announce } from "./announce.js";
 import { get, remove, whoAmI } from "./api.js";
 import { open } from "./dialog.js";
 import { byId, h } from "./dom.js";
-import { count, day, instant, number, utc } from "./format.js";
+import { count, day, number, utc } from "./format.js";
 import { command, listed, singleKeysOn, switchSingleKeys } from "./keys.js";
 import * as live from "./live.js";
 import { places, showPalette } from "./palette.js";
 
 const YEAR_SECONDS = 31_536_000;
+const CALM_MS = 600; // a burst of events is one question to the API
 let status = null;
 
 /** The theme is a cookie, so that the server draws the page in it and nothing flashes. */
@@ -42,10 +43,11 @@ const LIVE = {
 
 function showLive(state) {
   const [tone, words] = LIVE[state];
-  const upTo = status?.sales_up_to && state === "live" ? ` · sales up to ${instant(status.sales_up_to, null, { date: false, seconds: true })}` : "";
+  const behind = status?.read_model?.lag_records;
+  const upTo = state !== "live" || behind === null || behind === undefined ? "" : behind > 0 ? ` · ${count(behind, "event")} behind` : " · up to date";
   byId("live-dot").className = `dot ${tone}`;
   byId("live-words").textContent = words + upTo;
-  byId("live").title = status?.sales_up_to ? `Sales up to ${utc(status.sales_up_to)}` : words;
+  byId("live").title = status?.now ? `As of ${utc(new Date(Date.now() + live.clockSkewMs).toISOString())}` : words;
 }
 
 function showBanner(state) {
@@ -111,7 +113,8 @@ export async function start() {
   for (const [name, path, key] of places) command(key, name, () => location.assign(path), { group: "Go to" });
   live.on("state", (change) => { state = change.state; showLive(state); showBanner(state); if (change.before !== "connecting") announce(change.state === "live" ? "Live again." : "Live updates are paused."); if (change.state === "live" && change.before !== "connecting") refreshStatus(); });
   live.on("polled", showStatus);
-  live.on("status", (part) => showStatus({ ...status, ...part, counts: { ...status?.counts, ...part.counts } }));
+  let calm = 0;
+  for (const kind of ["recommendation", "decision", "order", "exception", "changed", "reset"]) live.on(kind, () => { clearTimeout(calm); calm = setTimeout(refreshStatus, CALM_MS); });
   live.start();
   const [session] = await Promise.all([whoAmI(), refreshStatus()]);
   return session;

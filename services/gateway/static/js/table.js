@@ -10,7 +10,7 @@ const PAGE = 100;
  * `columns`: [{title, numeric, cell(row)}], the first is the row's header. `path`: API list. `filters()`: query values.
  * `emptyState()`: what to show when there is nothing at all; `isFiltered()` tells it from "nothing matches".
  */
-export function pagedTable({ label, noun, path, columns, filters, isFiltered, clear, emptyState, onCount, extra = () => ({}) }) {
+export function pagedTable({ label, noun, plural = `${noun}s`, path, read, columns, filters, isFiltered, clear, emptyState, onCount, extra = () => ({}) }) {
   const body = h("tbody");
   const table = h("table.stackable", { "aria-label": label }, h("thead", {}, h("tr", {}, ...columns.map((column) => h(`th${column.numeric ? ".n" : ""}`, { scope: "col" }, column.title)))), body);
   const more = h("div.more", { hidden: true });
@@ -25,7 +25,8 @@ export function pagedTable({ label, noun, path, columns, filters, isFiltered, cl
     if (fresh) { body.replaceChildren(...skeletonRows(6, columns.length)); cursor = null; }
     frame.setAttribute("aria-busy", "true");
     try {
-      const answer = await get(withQuery(path, { ...filters(), ...extra(), limit: PAGE, cursor }));
+      const asked = { ...filters(), ...extra(), limit: PAGE, cursor };
+      const answer = read ? await read(asked) : await get(withQuery(path, asked));
       if (mine !== serial) return;
       if (fresh) body.replaceChildren();
       body.append(...answer.items.map(row));
@@ -36,11 +37,11 @@ export function pagedTable({ label, noun, path, columns, filters, isFiltered, cl
       const isNone = fresh && !answer.items.length;
       table.parentElement.hidden = isNone;
       if (isNone) frame.prepend(isFiltered() ? noResults(`No ${noun} fits these filters.`, clear) : emptyState());
-      onCount?.(answer.total ?? null, count(answer.total ?? body.rows.length, noun));
+      onCount?.(answer.total === null || answer.total === undefined ? `${count(body.rows.length, noun)}${cursor ? " shown, more below" : ""}` : count(answer.total, noun));
     } catch (problem) {
       if (mine !== serial || problem.name === "AbortError") return;
       frame.querySelector(".state")?.remove();
-      if (fresh) { table.parentElement.hidden = true; frame.prepend(failed(`The ${noun}s could not be read`, problem, () => load(true))); more.hidden = true; } else more.replaceChildren(h("span.muted", {}, problem.detail, " "), h("button.btn", { type: "button", onclick: () => load(false) }, "Try again"));
+      if (fresh) { table.parentElement.hidden = true; frame.prepend(failed(`The ${plural} could not be read`, problem, () => load(true))); more.hidden = true; } else more.replaceChildren(h("span.muted", {}, problem.detail, " "), h("button.btn", { type: "button", onclick: () => load(false) }, "Try again"));
     } finally {
       if (mine === serial) frame.setAttribute("aria-busy", "false");
     }

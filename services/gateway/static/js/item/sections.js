@@ -33,7 +33,9 @@ const fact = (title, value, note) => h("div", {}, h("dt", { title }, title), h("
 export function facts(item, line) {
   const position = item?.position ?? line ?? {};
   const levels = item?.levels ?? line ?? {};
-  const reserved = Number(position.reserved ?? 0) > 0 ? `${number(position.reserved)} reserved` : null;
+  // The position is of this moment, the line of the day it was planned for; when they differ, both are said.
+  const moved = line && position.on_hand !== null && position.on_hand !== undefined && Number(position.on_hand) !== Number(line.on_hand);
+  const reserved = moved ? `${number(line.on_hand)} when planned` : Number(position.reserved ?? 0) > 0 ? `${number(position.reserved)} reserved` : null;
   return h("dl.facts", {}, fact("On hand", number(position.on_hand), reserved), fact("On order", number(position.on_order)), fact("Reorder point", number(levels.reorder_point, 1)), fact("Order up to", number(levels.order_up_to, 1)));
 }
 
@@ -49,7 +51,7 @@ export function pictures(detail, line, width = NARROW_CHART) {
     detail.sentence ? h("p.sentence", {}, detail.sentence) : null,
     hasDemand ? demandChart({ history: detail.history, fan: detail.fan, unit, width }) : missingPart(detail, "history", "No sales and no forecast are known for this item yet."),
     detail.projection?.days?.length
-      ? stockChart({ projection: detail.projection, reorderPoint: detail.levels?.reorder_point ?? line?.reorder_point, onHand: detail.position?.on_hand ?? line?.on_hand, quantity: line?.quantity, unit, width })
+      ? stockChart({ projection: detail.projection, reorderPoint: detail.levels?.reorder_point ?? line?.reorder_point, onHand: line?.on_hand ?? detail.position?.on_hand, quantity: line?.quantity, unit, width })
       : missingPart(detail, "projection", "There is no projection, because no recommendation has been computed."));
 }
 
@@ -83,6 +85,7 @@ export function evidence(facts_, line) {
     ["Policy", source.policy_version ? `version ${source.policy_version}` : null],
     ["Business day", source.business_date ? day(source.business_date, { year: true }) : null],
     ["Stock events up to", source.movements_up_to ? (/^\d{4}-\d\d-\d\dT/.test(source.movements_up_to) ? utc(source.movements_up_to) : String(source.movements_up_to)) : null],
+    ["Planning run", source.run_id, true],
     ["Evidence hash", source.evidence_sha256, true],
   ].filter(([, value]) => value);
   const seq = source.audit_seq;
@@ -93,5 +96,5 @@ export function evidence(facts_, line) {
 
 export function openExceptions(list) {
   if (!list?.length) return null;
-  return part("Open exceptions", h("ul.past", {}, ...list.map((entry) => h("li", {}, h("span", {}, h("span.tag.w", {}, entry.kind_label ?? words(entry.kind)), " ", entry.message), entry.money_at_stake ? h("b", {}, money(entry.money_at_stake, entry.currency)) : null))));
+  return part("Open exceptions", h("ul.past", {}, ...list.map((entry) => h("li", {}, h("span", {}, h("span.tag.w", {}, entry.kind_label ?? words(entry.kind)), " ", entry.message), Number(entry.money_at_stake) > 0 ? h("b", {}, number(entry.money_at_stake)) : null))));
 }

@@ -10,11 +10,12 @@ import { empty, failed, notice } from "../states.js";
 import { pagedTable, searchField, urlFilters } from "../table.js";
 
 let checkpoint = null;
+let mayVerify = false;
 const verdict = h("section.card.verdict.idle", { "aria-live": "polite" });
 
 function showVerdict(tone, picture, title, sentence, busy = false) {
   verdict.className = `card verdict ${tone}`;
-  verdict.replaceChildren(icon(picture, 34), h("div", {}, h("h2", {}, title), h("p.muted", {}, sentence)), h("button.btn.p", { type: "button", disabled: busy, onclick: verify }, busy ? "Verifying …" : "Verify the whole log"));
+  verdict.replaceChildren(...[icon(picture, 34), h("div", {}, h("h2", {}, title), h("p.muted", {}, sentence)), mayVerify ? h("button.btn.p", { type: "button", disabled: busy, onclick: verify }, busy ? "Verifying …" : "Verify the whole log") : null].filter(Boolean));
 }
 
 async function verify() {
@@ -28,7 +29,7 @@ async function verify() {
   } catch (problem) {
     showVerdict("bad", "warning", "The verification did not run", `${problem.detail} This says nothing about the log itself.`);
   }
-  verdict.querySelector("button").focus();
+  verdict.querySelector("button")?.focus();
 }
 
 const hashText = (value) => value ?? "–";
@@ -37,9 +38,9 @@ async function showCheckpoint() {
   const box = byId("checkpoint");
   try {
     checkpoint = await get("/v1/audit/checkpoint");
-    box.replaceChildren(h("header", {}, h("h2", {}, "Signed checkpoint"), h("a", { href: "/v1/audit/export", download: "" }, "Export for offline proof")),
+    box.replaceChildren(h("header", {}, h("h2", {}, "Signed checkpoint"), mayVerify ? h("a", { href: "/v1/audit/export", download: "" }, "Export for offline proof") : null),
       h("dl.kv", {}, h("dt", {}, "Entries"), h("dd", {}, number(checkpoint.size, 0)), h("dt", {}, "Root hash"), h("dd.mono", {}, hashText(checkpoint.root_hash ?? checkpoint.root)), h("dt", {}, "Log"), h("dd", {}, checkpoint.origin ?? "–"), h("dt", {}, "Signed"), h("dd", { title: utc(checkpoint.signed_at) }, instant(checkpoint.signed_at, null, { seconds: true }))));
-    showVerdict("idle", "shield", "Not verified on this page yet", "The check hashes every entry again and compares the result with the signed checkpoint.");
+    showVerdict("idle", "shield", "Not verified on this page yet", `The check hashes every entry again and compares the result with the signed checkpoint.${mayVerify ? "" : " Verifying the whole log takes the role of auditor; the proof of a single entry is open to you below."}`);
   } catch (problem) {
     box.replaceChildren(problem.status === 404 ? empty("No checkpoint yet", "The log signs its first checkpoint soon after the first entry.") : failed("The checkpoint could not be read", problem, showCheckpoint));
     showVerdict("idle", "shield", "Nothing to verify yet", "There is no signed checkpoint to verify against.");
@@ -51,10 +52,10 @@ async function proofOf(entry, box) {
   box.replaceChildren(h("p.muted", {}, "Asking for the proof …"));
   try {
     const proof = await get(withQuery("/v1/audit/proof/inclusion", { seq: entry.seq, size: checkpoint?.size }));
-    const path = proof.proof ?? proof.hashes ?? [];
-    const holds = await inclusionHolds({ index: proof.leaf_index ?? proof.index, size: proof.size ?? proof.tree_size, leafHash: proof.leaf_hash, path, root: proof.root_hash ?? proof.root });
-    const said = holds === null ? notice("", "The proof is below.", "This page has not checked it, because the answer carries no leaf hash.") : holds ? notice("good", "Proven.", `Your browser hashed the path of ${count(path.length, "sibling")} and arrived at the signed root.`) : notice("bad", "The proof does not hold.", "The path does not lead to the signed root. Export the bundle, verify it offline, and call whoever runs Countersign.");
-    box.replaceChildren(said, path.length ? h("details.data", {}, h("summary", {}, "Show the path"), h("ol.hashes", {}, ...path.map((hash) => h("li", {}, hash)))) : null);
+    const path = proof.proof ?? [];
+    const holds = await inclusionHolds({ index: proof.seq, size: proof.size, leafHash: proof.leaf, path, root: checkpoint?.size === proof.size ? checkpoint.root_hash : null });
+    const said = holds === null ? notice("", "The proof is below.", "This page could not check it: the log was signed again meanwhile, or the page is not on a secure address. Open the entry again.") : holds ? notice("good", "Proven.", `Your browser hashed the path of ${count(path.length, "sibling")} and arrived at the signed root.`) : notice("bad", "The proof does not hold.", "The path does not lead to the signed root. Export the bundle, verify it offline, and call whoever runs Countersign.");
+    box.replaceChildren(...[said, path.length ? h("details.data", {}, h("summary", {}, "Show the path"), h("ol.hashes", {}, ...path.map((hash) => h("li", {}, hash)))) : null].filter(Boolean));
   } catch (problem) {
     box.replaceChildren(notice("warn", "No proof now.", problem.detail));
   }
@@ -75,9 +76,32 @@ async function show(seq) {
   await done;
 }
 
+/** One page, newest first. The log is read forwards, so without a filter a window is taken from its end. */
+async function page({ limit, cursor, subject, type }) {
+  if (subject || type) {
+    const answer = await get(withQuery("/v1/audit/entries", { subject, type, order: "newest", limit, after_seq: cursor }));
+    return { items: answer.items, next_cursor: answer.next_cursor };
+  }
+  const end = cursor ?? (await newestSize());
+  const start = Math.max(0, end - limit);
+  const answer = await get(withQuery("/v1/audit/entries", { after_seq: start - 1, limit: Math.max(1, end - start) }));
+  const items = answer.items.filter((entry) => entry.seq < end).reverse();
+  return { items, next_cursor: start > 0 ? start : null };
+}
+
+async function newestSize() {
+  try {
+    const head = await get("/v1/audit/checkpoint");
+    return Math.max(head.entries ?? 0, head.size);
+  } catch (problem) {
+    if (problem.status === 404) return 0;
+    throw problem;
+  }
+}
+
 const filters = urlFilters(["subject", "type", "seq"], () => { draw(); if (!filters.read().seq) table.reload(); });
 const table = pagedTable({
-  label: "Log entries", noun: "entry", path: "/v1/audit/entries", clear: filters.clear,
+  label: "Log entries", noun: "entry", plural: "entries", clear: filters.clear, read: page,
   filters: () => ({ subject: filters.read().subject, type: filters.read().type }),
   isFiltered: () => Boolean(filters.read().subject || filters.read().type),
   emptyState: () => empty("The log is empty", "Entries appear as soon as the first forecast, recommendation or decision is made."),
@@ -100,6 +124,8 @@ function draw() {
 byId("page").replaceChildren(h("div.head", {}, h("div", {}, h("h1", {}, "Audit"), h("p.sub", {}, "What was known, decided and sent. Anyone can check it, here or offline, without trusting the database."))), verdict, h("section.card", { id: "checkpoint" }, h("p.quiet", {}, "Reading the checkpoint …")), bar, table.frame);
 showVerdict("idle", "shield", "Not verified on this page yet", "Reading the signed checkpoint …", true);
 draw();
-await Promise.all([start(), showCheckpoint(), table.reload()]);
+const session = await start();
+mayVerify = Boolean(session.can?.includes("audit"));
+await Promise.all([showCheckpoint(), table.reload()]);
 const wanted = filters.read().seq;
 if (wanted) show(wanted);

@@ -1,19 +1,18 @@
 // Exceptions: what a person has to look at, most money first, each with the place where it can be remedied.
 import { byId, h } from "../dom.js";
-import { instant, money, utc, words } from "../format.js";
+import { day, money, words } from "../format.js";
 import * as live from "../live.js";
 import { start } from "../shell.js";
 import { empty } from "../states.js";
 import { pagedTable, urlFilters } from "../table.js";
 
-const SEVERITY = { critical: "b", high: "b", error: "b", warning: "w", medium: "w", low: "", info: "" };
+const TONES = { stockout_risk: "b", supplier_late: "w", supplier_short: "w", unresolved_identity: "w", missing_master_data: "w", anomaly: "a" };
 
-/** Where the remedy is. Without an item there is none on screen yet, and it says so by having no link. */
+/** What to do, and where on screen it can be done. */
 function remedy(entry) {
-  if (entry.status === "resolved") return h("span.faint", { title: utc(entry.resolved_at) }, `resolved ${instant(entry.resolved_at)}`);
-  if (entry.sku && entry.location) return h("a", { href: `/items/${encodeURIComponent(entry.sku)}/${encodeURIComponent(entry.location)}` }, "Open item");
-  if (entry.supplier) return h("a", { href: `/queue?supplier=${encodeURIComponent(entry.supplier)}` }, "Lines of supplier");
-  return h("span.faint", {}, "fix in the source system");
+  if (entry.status === "resolved") return h("span.muted", {}, `Resolved ${day(entry.resolved_on)}`, entry.resolved_message ? h("small", {}, entry.resolved_message) : null);
+  const place = entry.sku && entry.location ? h("a", { href: `/items/${encodeURIComponent(entry.sku)}/${encodeURIComponent(entry.location)}` }, "Open item") : entry.supplier ? h("a", { href: `/queue?supplier=${encodeURIComponent(entry.supplier)}` }, "Lines of supplier") : null;
+  return [entry.remedy ? h("span.block", {}, entry.remedy) : null, place];
 }
 
 const filters = urlFilters(["status", "kind"], () => { draw(); table.reload(); });
@@ -22,13 +21,13 @@ const table = pagedTable({
   filters: () => ({ ...filters.read(), status: filters.read().status || "open" }), clear: filters.clear,
   isFiltered: () => Object.values(filters.read()).some(Boolean),
   emptyState: () => empty("Nothing out of the ordinary", "No stock-out risk, anomaly, late supplier or missing master data waits for a person.", h("a.btn", { href: "/queue" }, "Open the queue")),
-  onCount: (_, sentence) => { byId("exceptions-count").textContent = sentence; },
+  onCount: (sentence) => { byId("exceptions-count").textContent = sentence; },
   columns: [
     { title: "What happened", cell: (entry) => [h("b", {}, entry.item_name ?? entry.subject ?? entry.sku ?? ""), h("small", {}, entry.message)] },
-    { title: "Kind", cell: (entry) => h(`span.tag${SEVERITY[entry.severity] ? `.${SEVERITY[entry.severity]}` : ""}`, {}, entry.kind_label ?? words(entry.kind)) },
-    { title: "At stake", numeric: true, cell: (entry) => (entry.money_at_stake ? money(entry.money_at_stake, entry.currency) : "–") },
+    { title: "Kind", cell: (entry) => h(`span.tag${TONES[entry.kind] ? `.${TONES[entry.kind]}` : ""}`, {}, entry.kind_label ?? words(entry.kind)) },
+    { title: "At stake", numeric: true, cell: (entry) => (Number(entry.money_at_stake) > 0 ? money(entry.money_at_stake, entry.currency) : "–") },
     { title: "Owner", cell: (entry) => entry.owner ?? h("span.faint", {}, "nobody yet") },
-    { title: "Since", numeric: true, cell: (entry) => h("span", { title: utc(entry.raised_at) }, instant(entry.raised_at)) },
+    { title: "Since", numeric: true, cell: (entry) => day(entry.raised_on) },
     { title: "Remedy", cell: remedy },
   ],
 });

@@ -25,14 +25,15 @@ async function draw() {
   try {
     const detail = await get(`/v1/items/${encodeURIComponent(sku)}/${encodeURIComponent(place)}`);
     const { item, line } = detail;
+    const isProposed = line && line.status !== "withheld";
     document.title = `${item.item_name ?? sku} · Countersign`;
     const isWaiting = line && ["pending", "snoozed"].includes(line.status);
-    const action = line && !line.withheld_reason ? ask(line) : h("div.ask", {}, h("p", {}, line?.withheld_reason ? ["No order is proposed: ", h("b", {}, line.withheld_reason.label ?? words(line.withheld_reason.code)), "."] : "No order is proposed for this item."));
+    const action = isProposed && !detail.withheld_reason ? ask(line) : h("div.ask", {}, h("p", {}, detail.withheld_reason ? ["No order is proposed: ", h("b", {}, detail.withheld_reason.label ?? words(detail.withheld_reason.code)), ". ", detail.withheld_says] : "No order is proposed for this item."));
     page.replaceChildren(
       h("div.head", {}, h("div", {}, h("h1", {}, item.item_name ?? sku), h("p.sub", {}, `SKU ${sku} · ${item.location_name ?? place}${item.brand ? ` · ${item.brand}` : ""}`)), h("div.stats", {}, isWaiting ? h("a.btn.p", { href: `/queue?line=${encodeURIComponent(line.recommendation_id)}` }, "Decide in the queue") : null)),
       action,
       h("div.item-grid", {},
-        h("div.stack", {}, facts(detail, line), h("section.card", { id: "pictures" })),
+        h("div.stack", {}, h("h2.sr", {}, "Stock, demand and reasoning"), facts(detail, line), h("section.card", { id: "pictures" })),
         h("div.stack", {}, ...[steps(detail.steps), openExceptions(detail.exceptions), orders(detail.position, item.unit), pastDecisions(detail.past_decisions, item.unit, item.time_zone), evidence(detail.evidence, line)].filter(Boolean).map((part) => h("section.card", {}, part)), terms(item))));
     const frame = byId("pictures");
     const paint = () => frame.replaceChildren(pictures(detail, line, Math.max(300, frame.clientWidth - 32)));

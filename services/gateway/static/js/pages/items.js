@@ -8,7 +8,7 @@ import { pagedTable, searchField, urlFilters } from "../table.js";
 const STATUS = { pending: ["w", "Waiting"], snoozed: ["a", "Snoozed"], approved: ["g", "Approved"], by_rule: ["g", "Approved by rule"], amended: ["g", "Amended"], released: ["g", "Sent"], rejected: ["", "Rejected"] };
 
 function plan(item) {
-  if (item.withheld_reason) return h("span.muted", {}, item.withheld_reason.label ?? words(item.withheld_reason.code));
+  if (item.withheld_reason) return h("span.muted", { title: item.withheld_says }, item.withheld_reason.label ?? words(item.withheld_reason.code));
   if (!item.status) return h("span.faint", {}, "not planned yet");
   const [tone, label] = STATUS[item.status] ?? ["", words(item.status)];
   return [h(`span.tag${tone ? `.${tone}` : ""}`, {}, label), item.quantity ? ` ${number(item.quantity)}` : ""];
@@ -19,7 +19,7 @@ const table = pagedTable({
   label: "Items", noun: "item", path: "/v1/items", filters: filters.read, clear: filters.clear,
   isFiltered: () => Object.values(filters.read()).some(Boolean),
   emptyState: () => empty("No item is known yet", "Items appear when the catalogue arrives: through the import command, the API, or the catalogue topic."),
-  onCount: (_, sentence) => { byId("items-count").textContent = sentence; },
+  onCount: (sentence) => { byId("items-count").textContent = sentence; },
   columns: [
     { title: "Item, location", cell: (item) => h("a", { href: `/items/${encodeURIComponent(item.sku)}/${encodeURIComponent(item.location)}` }, h("b", {}, item.item_name ?? item.sku), h("small", {}, `${item.location_name ?? item.location} · ${item.sku}`)) },
     { title: "Category", cell: (item) => [item.category ?? "–", item.abc_class ? h("small", {}, `class ${item.abc_class}`) : null] },

@@ -21,11 +21,11 @@ async function show(summary) {
   let order = summary;
   let trouble = null;
   try { order = await get(`/v1/orders/${encodeURIComponent(summary.order_id)}`); } catch (problem) { trouble = problem; }
-  const lines = (order.lines ?? []).map((line) => h("tr", {}, h("th", { scope: "row" }, h("b", {}, line.item_name ?? line.sku), h("small", {}, line.sku)), h("td.n", {}, quantity(line.quantity, line.unit)), h("td.n", {}, money(line.unit_cost, order.currency)), h("td", {}, line.decided_by ?? "–")));
+  const lines = (order.lines ?? []).map((line) => h("tr", {}, h("th", { scope: "row" }, h("b", {}, line.item_name ?? line.sku), h("small", {}, line.sku)), h("td.n", {}, quantity(line.quantity, line.unit)), h("td.n", {}, money(line.unit_cost, order.currency)), h("td", {}, h("a", { href: `/audit?subject=${encodeURIComponent(line.recommendation_id)}` }, "in the log"))));
   const updates = (order.updates ?? []).map((update) => h("li", {}, h("span", { title: utc(update.at) }, `${instant(update.at)} · ${words(update.kind)}`), h("b", {}, update.note ?? "")));
   await open("Order", (finish, id) => [
     h("div.body", {}, h("h2", { id }, `${KINDS[order.kind] ?? words(order.kind)} ${order.order_id}`), h("p.lead", {}, `${order.supplier_name ?? order.supplier ?? "Internal"} to ${order.location_name ?? order.location}, ${money(order.value, order.currency)}, expected ${day(order.expected_on)}`), trouble ? notice("warn", "Not all of it could be read.", trouble.detail) : null, state(order),
-      h("section.part", {}, h("h3", {}, "Lines"), h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": "Lines" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Item"), h("th.n", { scope: "col" }, "Quantity"), h("th.n", { scope: "col" }, "Unit cost"), h("th", { scope: "col" }, "Approved by"))), h("tbody", {}, ...lines)))),
+      h("section.part", {}, h("h3", {}, "Lines"), h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": "Lines" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Item"), h("th.n", { scope: "col" }, "Quantity"), h("th.n", { scope: "col" }, "Unit cost"), h("th", { scope: "col" }, "Decision"))), h("tbody", {}, ...lines)))),
       h("section.part", {}, h("h3", {}, "What came back"), updates.length ? h("ul.past", {}, ...updates) : h("p.muted", {}, "The other side has not answered yet."))),
     h("div.buttons", {}, h("a.btn", { href: `/audit?subject=${encodeURIComponent(order.order_id)}` }, "In the audit log"), h("button.btn.p", { type: "button", autofocus: true, onclick: () => finish(null) }, "Close")),
   ], { wide: true });
@@ -36,7 +36,7 @@ const table = pagedTable({
   label: "Orders", noun: "order", path: "/v1/orders", filters: filters.read, clear: filters.clear,
   isFiltered: () => Object.values(filters.read()).some(Boolean),
   emptyState: () => empty("No order has been released", "An order appears here when its lines are approved and the undo window is over.", h("a.btn.p", { href: "/queue" }, "Open the queue")),
-  onCount: (_, sentence) => { byId("orders-count").textContent = sentence; },
+  onCount: (sentence) => { byId("orders-count").textContent = sentence; },
   columns: [
     { title: "Order", cell: (order) => [h("button.link", { type: "button", title: order.order_id, onclick: () => show(order) }, shortId(order.order_id)), h("small", {}, KINDS[order.kind] ?? words(order.kind))] },
     { title: "Supplier, destination", cell: (order) => [h("b", {}, order.supplier_name ?? order.supplier ?? "Internal"), h("small", {}, order.location_name ?? order.location)] },

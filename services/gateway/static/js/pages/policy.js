@@ -18,8 +18,8 @@ function shown(value) {
 
 function card(policy) {
   const rows = Object.entries(policy.parameters ?? {}).map(([name, value]) => h("tr", {}, h("th", { scope: "row" }, h("b", {}, words(name)), h("small.mono", {}, name)), h("td.n", { "data-label": "Value" }, shown(value))));
-  return h("section.card", {}, h("header", {}, h("h2", {}, policy.scope === "*" || policy.scope === "default" ? "All items" : `Scope ${policy.scope}`), h("span.muted", {}, `version ${policy.version}`)),
-    h("dl.kv", {}, h("dt", {}, "Published"), h("dd", { title: utc(policy.published_at) }, policy.published_at ? `${instant(policy.published_at)}${policy.published_by ? ` by ${policy.published_by}` : ""}` : "–"), policy.effective_from ? [h("dt", {}, "Effective from"), h("dd", {}, day(policy.effective_from, { year: true }))] : null),
+  return h("section.card", {}, h("header", {}, h("h2", {}, ["*", "default", "all"].includes(policy.scope) ? "All items" : `Scope ${policy.scope}`), h("span.muted", {}, `version ${policy.version}${policy.current === false ? ", replaced" : ""}`)),
+    h("dl.kv", {}, h("dt", {}, "Published"), h("dd", { title: utc(policy.published_at) }, policy.published_at ? `${instant(policy.published_at)}${policy.published_by ? ` by ${policy.published_by}` : ""}` : "–"), policy.effective_from ? [h("dt", {}, "Effective from"), h("dd", {}, day(policy.effective_from, { year: true }))] : null, policy.reason ? [h("dt", {}, "Reason"), h("dd", {}, policy.reason)] : null),
     h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": `Parameters of ${policy.scope}` }, h("table", { "aria-label": `Parameters of ${policy.scope}` }, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Parameter"), h("th.n", { scope: "col" }, "Value"))), h("tbody", {}, ...rows))));
 }
 

@@ -46,7 +46,7 @@ function draw(index) {
     const members = entry.ids.map((id) => lines.byId.get(id));
     const minimum = Number(summary?.by_supplier?.find((each) => each.supplier === entry.supplier)?.minimum_order_value ?? 0);
     const open = members.filter(isOpen);
-    return drawGroup(entry, members, { isSelected: open.length > 0 && open.every((line) => lines.selected.has(line.recommendation_id)), minimum });
+    return drawGroup(entry, members, { isSelected: open.length > 0 && open.every((line) => lines.selected.has(line.line_id)), minimum });
   }
   return drawLine(lines.byId.get(entry.id), { isSelected: lines.selected.has(entry.id), today: status?.business_date });
 }
@@ -69,7 +69,7 @@ function redraw(id) {
   const index = lines.indexOf(id);
   if (index >= 0) grid.refreshRow(index);
   if (lines.grouped) grid.refresh();
-  if (activeLine()?.recommendation_id === id) panel.show(lines.byId.get(id), { again: true });
+  if (activeLine()?.line_id === id) panel.show(lines.byId.get(id), { again: true });
   drawFoot();
 }
 
@@ -124,7 +124,7 @@ async function load({ keep = null } = {}) {
       if (!grid.element.isConnected) frame.replaceChildren(grid.element);
       byId("foot").hidden = false;
       const wanted = keep ?? new URLSearchParams(location.search).get("line");
-      const at = wanted ? lines.indexOf(wanted) : -1;
+      const at = wanted ? lines.indexOf(lines.keyOf(wanted) ?? wanted) : -1;
       grid.active = Math.max(0, at >= 0 ? at : firstLine());
       grid.refresh();
       grid.activate(grid.active, { tell: false });
@@ -155,8 +155,15 @@ async function loadSummary() {
     h("div.stat", {}, h("b", {}, wholeMoney(summary.proposed_value, summary.currency)), h("span", {}, "proposed")),
     h("div.stat", {}, h("b", {}, wholeMoney(summary.margin_at_risk, summary.currency)), h("span", {}, "margin at risk")));
   byId("queue-sub").textContent = `${shown ? `${count(summary.waiting, "line")} ranked by money at risk and urgency.` : "Lines with the chosen status."}${summary.by_rule_today ? ` ${number(summary.by_rule_today, 0)} more were approved by rule today.` : ""}`;
-  filters.draw(summary, fresh.size, () => load({ keep: activeLine()?.recommendation_id }));
+  drawNews();
   if (lines.grouped) grid.refresh();
+}
+
+/** Lines that wait and are not in this list: told one by one by the stream, or seen as a difference after a whole plan. */
+function drawNews() {
+  const waiting = lines.isComplete && !filters.values.status && summary ? summary.waiting - lines.order.filter((id) => lines.byId.get(id).status === "pending").length : 0;
+  const news = Math.max(fresh.size, waiting);
+  filters.draw(summary, news, () => load({ keep: activeLine()?.recommendation_id }));
 }
 
 let calm = 0;
@@ -185,7 +192,7 @@ function decideOne(verdict, fields) {
   const line = activeLine();
   if (!line || !ready()) return;
   if (!isOpen(line) || line.busy) { announce("This line is decided already."); return; }
-  const sent = decider.one(line.recommendation_id, verdict, fields);
+  const sent = decider.one(line.line_id, verdict, fields);
   if (panel.isOverlay) panel.close();
   grid.activate(nextOpen(), { focus: true });
   sent.then((ok) => { if (!ok) panel.forget(line.recommendation_id); });
@@ -201,7 +208,7 @@ async function decide(verdict, askFor) {
   if (!chosen.length && (!line || !isOpen(line) || line.busy)) { announce(line ? "This line is decided already." : "Choose a line first."); return; }
   const fields = askFor ? await askFor(chosen.length ? selectionLead(chosen) : lead(line)) : {};
   if (!fields) return;
-  if (chosen.length) decideMany(chosen.map((each) => each.recommendation_id), verdict, fields);
+  if (chosen.length) decideMany(chosen.map((each) => each.line_id), verdict, fields);
   else decideOne(verdict, fields);
 }
 
@@ -248,7 +255,7 @@ function drawFoot() {
     return;
   }
   const hint = (keys, words) => h("span.hint", {}, ...keys.flatMap((each) => [h("kbd", {}, each), " "]), words);
-  const at = activeLine() ? lines.order.indexOf(activeLine().recommendation_id) + 1 : 0;
+  const at = activeLine() ? lines.order.indexOf(activeLine().line_id) + 1 : 0;
   foot.replaceChildren(hint(["J", "K"], "move"), hint(["X"], "select"), hint(["A"], "approve"), hint(["E"], "amend"), hint(["R"], "reject"), hint(["S"], "snooze"), hint(["U"], "undo"), h("span.end", {}, `${number(at, 0)} of ${number(lines.total, 0)}`));
 }
 
@@ -264,27 +271,28 @@ function clearSelection() {
 /* Live ---------------------------------------------------------------------------------------------------------- */
 
 live.on("recommendation", (event) => {
-  const id = event.recommendation_id;
-  const known = lines.byId.get(id);
-  if (known) {
-    if (event.version !== known.version || event.status !== known.status) { panel.forget(id); decider.reread(id, { isFresh: event.change === "changed" }); }
+  const id = lines.byId.has(event.line_id) ? event.line_id : lines.keyOf(event.recommendation_id);
+  if (id) {
+    decider.reread(id, { isFresh: event.change === "changed", problem: null }, event.recommendation_id);
   } else if (event.status === "pending" && !filters.values.status) {
-    fresh.add(id);
-    filters.draw(summary, fresh.size, () => load({ keep: activeLine()?.recommendation_id }));
+    fresh.add(event.line_id);
+    drawNews();
   }
   soonSummary();
 });
 live.on("decision", (event) => {
-  const known = lines.byId.get(event.recommendation_id);
-  fresh.delete(event.recommendation_id);
+  const id = lines.byId.has(event.line_id) ? event.line_id : lines.keyOf(event.recommendation_id);
+  const known = lines.byId.get(id);
+  if (fresh.delete(event.line_id)) drawNews();
   if (known && !known.busy && event.version > known.version) {
-    panel.forget(event.recommendation_id);
-    decider.reread(event.recommendation_id);
+    panel.forget(known.recommendation_id);
+    decider.reread(id);
     if (event.decided_by !== session?.subject) announce(`${event.decided_by} decided ${known.item_name ?? known.sku}: ${event.status}`);
   }
   soonSummary();
 });
-live.on("reset", () => load({ keep: activeLine()?.recommendation_id }));
+live.on("changed", soonSummary); // a whole plan came in: too many to name one by one
+live.on("reset", soonSummary);
 live.on("polled", (next) => {
   const more = (next.counts?.waiting ?? 0) - (status?.counts?.waiting ?? 0);
   status = next;
@@ -309,7 +317,7 @@ command("s", "Snooze", snooze, QUEUE);
 command("u", "Undo", () => decider.undo(), QUEUE);
 command("ctrl+z", "Undo", () => decider.undo(), { ...QUEUE, hidden: true });
 command("/", "Filter the queue", () => filters.focusSearch(), QUEUE);
-command("n", "Show new lines", () => { if (fresh.size) load({ keep: activeLine()?.recommendation_id }); }, QUEUE);
+command("n", "Show new lines", () => { if (filters.news) load({ keep: activeLine()?.recommendation_id }); }, QUEUE);
 command("shift+g", "Group by supplier", () => filters.set({ group: filters.values.group ? "" : "supplier" }), QUEUE);
 command("Escape", "Close, then clear the selection", () => { if (!panel.close() && !clearSelection()) grid.focus(); }, QUEUE);
 filters.onLeave = () => grid.focus();

@@ -42,10 +42,11 @@ function sides(summary, exceptions, status) {
   return h("div.stack", {},
     small("Why you are asked", (summary.by_reason ?? []).map((each) => thin(`/queue?reason=${encodeURIComponent(each.code)}`, each.label, number(each.count, 0))), "No line needs a person now."),
     small("By supplier", suppliers.map((each) => thin(`/queue?supplier=${encodeURIComponent(each.supplier ?? "")}`, `${each.supplier_name ?? each.supplier} · ${count(each.count, "line")}`, wholeMoney(each.value, summary.currency))), "No supplier has lines waiting."),
-    small("Exceptions", exceptions.items.map((each) => thin("/exceptions", `${each.kind_label ?? each.kind}${each.item_name ? ` · ${each.item_name}` : ""}`, each.money_at_stake ? wholeMoney(each.money_at_stake, each.currency) : "")), "Nothing is out of the ordinary."),
+    small("Exceptions", exceptions.items.map((each) => thin("/exceptions", `${each.kind_label ?? each.kind}${each.item_name ? ` · ${each.item_name}` : ""}`, each.money_at_stake ? wholeMoney(each.money_at_stake, summary.currency) : "")), "Nothing is out of the ordinary."),
     h("section.card", {}, h("header", {}, h("h2", {}, "How fresh this is")), h("dl.kv", {},
-      h("dt", {}, "Sales up to"), h("dd", { title: utc(status.sales_up_to) }, status.sales_up_to ? instant(status.sales_up_to, null, { seconds: true }) : "no sale seen yet"),
-      h("dt", {}, "Last plan"), h("dd", {}, run ? `${day(run.business_date)} · ${count(run.items ?? 0, "item")}, ${number(run.proposed ?? null, 0)} proposed` : "none yet"),
+      h("dt", {}, "This view"), h("dd", {}, status.read_model?.lag_records ? `${count(status.read_model.lag_records, "event")} behind` : "up to date"),
+      h("dt", {}, "Last plan"), h("dd", { title: utc(run?.finished_at) }, run ? `${day(run.business_date)} · ${count(run.items ?? 0, "item")}, ${number(run.proposed ?? null, 0)} proposed` : "none yet"),
+      h("dt", {}, "Audit log"), h("dd", {}, status.checkpoint ? h("a", { href: "/audit", title: utc(status.checkpoint.signed_at) }, `${count(status.checkpoint.size, "entry", "entries")} signed, ${instant(status.checkpoint.signed_at, null, { date: false })}`) : "not signed yet"),
       h("dt", {}, "Business days"), h("dd", {}, (status.locations ?? []).length ? closes(status.locations) : "no location has closed a day yet"))));
 }
 
@@ -68,7 +69,7 @@ async function drawPage() {
 }
 
 let calm = 0;
-for (const kind of ["recommendation", "decision", "order", "exception", "reset", "polled"]) live.on(kind, () => { clearTimeout(calm); calm = setTimeout(() => { if (!page.contains(document.activeElement)) drawPage(); }, 1500); });
+for (const kind of ["recommendation", "decision", "order", "exception", "changed", "reset", "polled"]) live.on(kind, () => { clearTimeout(calm); calm = setTimeout(() => { if (!page.contains(document.activeElement)) drawPage(); }, 1500); });
 
 page.setAttribute("aria-busy", "true");
 page.replaceChildren(h("h1", {}, "Today"), h("div.tiles", {}, ...Array.from({ length: 5 }, () => h("div", {}, h("span.skeleton"), h("span.figure", {}, h("span.skeleton"))))));

@@ -54,7 +54,7 @@ export class Decider {
     this.lines.merge(id, { busy: verdict, problem: null });
     this.changed(id);
     try {
-      const answer = await post(`${path(id)}/decisions`, { verdict, ...fields }, { headers: { "If-Match": line.etag ?? `"${line.version}"`, "Idempotency-Key": intentKey() } });
+      const answer = await post(`${path(line.recommendation_id)}/decisions`, { verdict, ...fields }, { headers: { "If-Match": line.etag ?? `"${line.version}"`, "Idempotency-Key": intentKey() } });
       this.#recorded(id, answer);
       const now = this.lines.byId.get(id) ?? line;
       this.#offerUndo(this.#say(now, now.status === "pending" ? "First signature on" : DONE[verdict]), [id], answer.undo_until);
@@ -68,7 +68,7 @@ export class Decider {
   }
 
   #recorded(id, answer) {
-    const news = { ...(answer.line ?? {}), status: answer.status ?? answer.line?.status, version: answer.version ?? answer.line?.version, undo_until: answer.undo_until ?? null, busy: null, problem: null, isFresh: false };
+    const news = { ...(answer.line ?? {}), decided_by: answer.line?.decided_by ?? this.lines.byId.get(id)?.decided_by, status: answer.status ?? answer.line?.status, version: answer.version ?? answer.line?.version, undo_until: answer.undo_until ?? null, busy: null, problem: null, isFresh: false };
     this.lines.merge(id, { ...news, etag: answer.line?.etag ?? `"${news.version}"` });
     this.lines.toggle(id, false);
     this.changed(id);
@@ -84,9 +84,9 @@ export class Decider {
   }
 
   /** Fetch a line again, keeping the notice of what went wrong. */
-  async reread(id, extra = {}) {
+  async reread(id, extra = {}, recommendationId = this.lines.byId.get(id)?.recommendation_id) {
     try {
-      const answer = await get(path(id));
+      const answer = await get(path(recommendationId));
       if (this.lines.merge(id, { ...answer.line, ...extra })) this.changed(id);
     } catch { /* the notice stands; the next event or load brings the line */ }
   }
@@ -100,9 +100,10 @@ export class Decider {
     for (let start = 0; start < ids.length; start += BULK_MAX) {
       const part = ids.slice(start, start + BULK_MAX);
       try {
-        const answer = await post("/v1/decisions:bulk", { verdict, ...fields, lines: part.map((id) => ({ recommendation_id: id, version: this.lines.byId.get(id).version })) }, { headers: { "Idempotency-Key": intentKey() } });
+        const answer = await post("/v1/decisions:bulk", { verdict, ...fields, lines: part.map((id) => ({ recommendation_id: this.lines.byId.get(id).recommendation_id, version: this.lines.byId.get(id).version })) }, { headers: { "Idempotency-Key": intentKey() } });
         for (const result of answer.results) {
-          const id = result.recommendation_id;
+          const id = part.find((each) => this.lines.byId.get(each).recommendation_id === result.recommendation_id);
+          if (id === undefined) continue;
           if (result.problem) this.#failedInBulk(id, result.problem, failed);
           else { this.#recorded(id, result); done.push(id); until = result.undo_until ?? until; }
         }
@@ -143,7 +144,7 @@ export class Decider {
       this.lines.merge(id, { busy: "undo" });
       this.changed(id);
       try {
-        const answer = await post(`${path(id)}/undo`, undefined, { headers: { "If-Match": line.etag ?? `"${line.version}"`, "Idempotency-Key": intentKey() } });
+        const answer = await post(`${path(line.recommendation_id)}/undo`, undefined, { headers: { "If-Match": line.etag ?? `"${line.version}"`, "Idempotency-Key": intentKey() } });
         this.#recorded(id, answer);
         taken += 1;
       } catch (problem) {

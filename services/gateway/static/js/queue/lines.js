@@ -1,4 +1,5 @@
 // The lines of the queue as this page knows them: loaded in pages, changed in place, never reordered behind a person's back.
+// A line keeps its `line_id` while fresher recommendations take each other's place, so that is its key here.
 import { get, withQuery } from "../api.js";
 
 const FIRST = 50; // one screen and a half: the first paint does not wait for a big answer
@@ -29,8 +30,8 @@ export class Lines {
       if (mine !== this.serial) return;
       if (isFirst) { this.byId.clear(); this.order = []; this.isComplete = false; }
       for (const line of answer.items) {
-        if (!this.byId.has(line.recommendation_id)) this.order.push(line.recommendation_id);
-        this.byId.set(line.recommendation_id, line);
+        if (!this.byId.has(line.line_id)) this.order.push(line.line_id);
+        this.byId.set(line.line_id, line);
       }
       cursor = answer.next_cursor ?? null;
       this.total = Math.max(answer.total ?? 0, this.order.length);
@@ -63,6 +64,11 @@ export class Lines {
   at(index) {
     const entry = this.entries[index];
     return entry?.kind === "line" ? this.byId.get(entry.id) : null;
+  }
+
+  /** The key of the line that shows this recommendation, or undefined. */
+  keyOf(recommendationId) {
+    return this.order.find((id) => this.byId.get(id).recommendation_id === recommendationId);
   }
 
   indexOf(id) {

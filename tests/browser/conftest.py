@@ -1,0 +1,89 @@
+"""A real Chromium before real services, and a page that remembers what went wrong in it."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+
+from tests import ground
+from tests.browser.stage import TENANT, Stage, set_up
+from tests.conftest import BROWSERS
+from tests.ground import Ground
+
+ARGUMENTS = (
+    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
+    "--disable-background-networking --disable-component-update --disable-sync"
+).split()
+
+
+@pytest.fixture(scope="session")
+def stage(platform: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Five services and a queue of forty lines, once for all browser tests."""
+    with ground.fresh_namespace(platform) as namespace, ground.fresh_database(platform) as database:
+        made = set_up(platform, namespace, database, tmp_path_factory.mktemp("stage"))
+        try:
+            yield made
+        finally:
+            made.services.end()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The Chromium of this machine (tests are skipped, with a sentence, where there is none)."""
+    path = next(found for name in BROWSERS if (found := shutil.which(name)))
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+@dataclass(slots=True)
+class Seat:
+    """Somebody before the workbench."""
+
+    stage: Stage
+    context: BrowserContext
+    complaints: list[str] = field(default_factory=list)
+
+    def open(self, path: str) -> Page:
+        """A new page whose errors are remembered."""
+        page = self.context.new_page()
+        page.on("console", lambda message: self._heard(message))
+        page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
+        page.goto(self.stage.url + path)
+        return page
+
+    def _heard(self, message: ConsoleMessage) -> None:
+        # Chromium reports every refused request as an error of its own; a refusal the page handles is not one.
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.complaints.append(f"{message.location.get('url')}: {message.text}")
+
+    def sign_in(self, username: str) -> None:
+        """By the API, as the sign-in page does."""
+        body = {"username": username, "password": self.stage.passwords[username], "tenant": TENANT}
+        url = f"{self.stage.url}/v1/session"
+        answer = self.context.request.post(url, data=json.dumps(body), headers={"Content-Type": "application/json"})
+        assert answer.ok, answer.text()
+
+
+@pytest.fixture
+def seat(stage: Stage, chromium: Browser) -> Iterator[Seat]:
+    """A fresh browser profile, nobody signed in. The test fails when a page logged an error."""
+    context = chromium.new_context(
+        viewport={"width": 1480, "height": 900}, locale="en-GB", timezone_id="America/Chicago", reduced_motion="reduce"
+    )
+    context.set_default_timeout(20_000)
+    made = Seat(stage, context)
+    yield made
+    context.close()
+    assert made.complaints == []
+
+
+@pytest.fixture
+def planner(seat: Seat) -> Seat:
+    """Signed in as planner."""
+    seat.sign_in("planner")
+    return seat

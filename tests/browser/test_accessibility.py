@@ -1,0 +1,101 @@
+"""axe finds nothing on any page, light and dark, wide and on a phone; no page scrolls sideways."""
+
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import Seat
+from tests.browser.stage import Stage
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+
+PATHS = (
+    "/today",
+    "/queue",
+    "/queue?group=supplier&q=sku",
+    "/queue?q=nothing-is-called-this",
+    "/exceptions",
+    "/orders",
+    "/items",
+    "/items/sku-01/406",
+    "/items/nobody/knows",
+    "/policy",
+    "/audit",
+    "/settings",
+    "/nowhere",
+)
+WIDE, PHONE = (1480, 900), (390, 844)
+
+
+def settled(page: Page) -> None:
+    """Wait until the page has drawn what it asked for."""
+    expect(page.locator("h1").first).to_be_visible()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    expect(page.locator("#live-words")).not_to_have_text("Connecting …")
+
+
+def violations(page: Page) -> list[dict[str, Any]]:
+    """What axe complains of, short."""
+    found = Axe().run(page).response["violations"]
+    return [{"rule": one["id"], "where": [node["html"][:160] for node in one["nodes"][:3]]} for one in found]
+
+
+def seat_of(stage: Stage, chromium: Browser, scheme: Any, size: tuple[int, int]) -> Seat:
+    """An admin's browser in this theme and size; axe needs a script of its own, so the page's policy is set aside."""
+    context = chromium.new_context(
+        viewport={"width": size[0], "height": size[1]},
+        color_scheme=scheme,
+        locale="en-GB",
+        reduced_motion="reduce",
+        bypass_csp=True,
+    )
+    context.set_default_timeout(20_000)
+    return Seat(stage, context)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+def test_axe_finds_nothing(stage: Stage, chromium: Browser, scheme: str, size: tuple[int, int]) -> None:
+    """Every page, and the dialogs and the amend field of the queue."""
+    seat = seat_of(stage, chromium, scheme, size)
+    page = seat.open("/sign-in")
+    found = {"/sign-in": violations(page)}
+    seat.sign_in("planner")
+    for path in PATHS:
+        page.goto(stage.url + path)
+        settled(page)
+        found[path] = violations(page)
+        sideways = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+        assert not sideways, f"{path} scrolls sideways at {size[0]} px"
+    page.goto(f"{stage.url}/queue")
+    settled(page)
+    for key in ("r", "s", "?", "Control+k"):
+        page.keyboard.press(key)
+        expect(page.get_by_role("dialog")).to_be_visible()
+        found[f"dialog {key}"] = violations(page)
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("x")
+    page.keyboard.press("e")
+    expect(page.get_by_label("Amend to")).to_be_focused()
+    found["amend"] = violations(page)
+    seat.context.close()
+    assert {path: wrong for path, wrong in found.items() if wrong} == {}
+    assert seat.complaints == []
+
+
+def test_at_twice_the_size_everything_is_still_there(stage: Stage, chromium: Browser) -> None:
+    """200 % zoom of a 1480 px window is a 740 px one: the panel opens over the list and closes with Escape."""
+    seat = seat_of(stage, chromium, "light", (740, 450))
+    seat.sign_in("planner")
+    page = seat.open("/queue")
+    settled(page)
+    page.keyboard.press("j")
+    page.keyboard.press("o")
+    expect(page.locator("#panel")).to_be_visible()
+    expect(page.get_by_role("button", name="Countersign")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#panel")).to_be_hidden()
+    seat.context.close()

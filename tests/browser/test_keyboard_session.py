@@ -1,0 +1,188 @@
+"""A planner's morning without a mouse: sign in, understand, approve, take back, amend, reject, snooze, in bulk."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Seat
+from tests.browser.stage import Stage, eventually, issued, product
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def toast(page: Page, text: str) -> None:
+    """Wait until the toast says so."""
+    expect(page.locator("#toasts")).to_contain_text(text)
+
+
+def active_name(page: Page) -> str:
+    """The product of the line the keyboard stands on."""
+    return page.locator(".canvas .row.active .c-item b").inner_text()
+
+
+def status_of(stage: Stage, name: str) -> str:
+    """What the API says of the newest line of a product."""
+    with stage.client("planner") as planner:
+        found = planner.get("/v1/recommendations", params={"status": "all", "q": name}).json()["items"]
+    return str(found[0]["status"])
+
+
+def test_a_whole_session_needs_no_mouse(seat: Seat) -> None:
+    """Every step by keyboard, each result seen in the API afterwards."""
+    page = seat.open("/queue")
+    expect(page).to_have_url(f"{seat.stage.url}/sign-in?next=%2Fqueue")
+    keys = page.keyboard
+    keys.type("planner")
+    keys.press("Tab")
+    keys.type(seat.stage.passwords["planner"])
+    keys.press("Enter")
+    page.wait_for_url("**/queue*")
+    expect(page.locator(".canvas .row.active .c-item b")).to_be_visible()
+
+    keys.press("j")
+    first = active_name(page)
+    expect(page.locator("#panel h2")).to_have_text(first)
+    expect(page.locator("ol.steps .bind")).to_contain_text("This bound the quantity")
+    keys.press("a")
+    toast(page, f"Approved 50 × {first}")
+    assert active_name(page) != first
+    keys.press("u")
+    toast(page, f"Took back 50 × {first}")
+    eventually(lambda: status_of(seat.stage, first) == "pending")
+
+    amended = active_name(page)
+    keys.press("e")
+    expect(page.get_by_label("Amend to")).to_be_focused()
+    keys.type("55")
+    keys.press("Enter")
+    expect(page.locator("#amend-error")).to_contain_text("packs of 10")
+    keys.press("ArrowUp")
+    expect(page.get_by_label("Amend to")).to_have_value("60")
+    keys.press("Enter")
+    expect(page.get_by_label("Reason for the amendment")).to_be_focused()
+    keys.press("ArrowDown")
+    keys.press("Enter")
+    toast(page, f"60 × {amended}")
+
+    rejected = active_name(page)
+    keys.press("r")
+    expect(page.get_by_role("dialog")).to_contain_text(rejected)
+    keys.press("2")
+    keys.press("Enter")
+    toast(page, f"Rejected 50 × {rejected}")
+
+    snoozed = active_name(page)
+    keys.press("s")
+    expect(page.get_by_role("dialog")).to_contain_text("Until")
+    keys.press("Enter")
+    toast(page, f"Snoozed 50 × {snoozed}")
+
+    eventually(lambda: status_of(seat.stage, rejected) == "rejected")
+    eventually(lambda: status_of(seat.stage, snoozed) == "snoozed")
+    eventually(lambda: status_of(seat.stage, amended) in ("amended", "approved", "pending"))
+
+
+def test_many_lines_are_approved_after_their_total_was_seen(planner: Seat) -> None:
+    """Three lines selected by keyboard; the total is confirmed; undo takes all of them back."""
+    page = planner.open("/queue?sort=item")
+    expect(page.locator(".canvas .row.active .c-item b")).to_be_visible()
+    keys = page.keyboard
+    for _ in range(10):
+        keys.press("j")
+    for _ in range(3):
+        keys.press("x")
+        keys.press("j")
+    expect(page.locator("#foot")).to_contain_text("3 lines · $1,500.00")
+    keys.press("a")
+    expect(page.get_by_role("dialog")).to_contain_text("3 lines, $1,500.00 in all")
+    keys.press("Enter")
+    toast(page, "Approved 3 lines")
+    keys.press("u")
+    toast(page, "Took back 3 lines")
+    expect(page.locator(".canvas .row.settled")).to_have_count(0)
+
+
+def test_filters_survive_a_reload_and_a_link(planner: Seat) -> None:
+    """The address holds the whole state of the list."""
+    page = planner.open("/queue")
+    expect(page.locator(".canvas .row.active .c-item b")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Find in the queue")).to_be_focused()
+    page.keyboard.type("sku-2")
+    expect(page).to_have_url(re.compile("q=sku-2"))
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+G")
+    expect(page).to_have_url(re.compile("group=supplier"))
+    shown = page.locator(".canvas .row.group").first
+    expect(shown).to_contain_text("lines")
+    page.reload()
+    expect(page.locator(".canvas .row.group").first).to_contain_text("lines")
+    expect(page.get_by_label("Find in the queue")).to_have_value("sku-2")
+
+
+def test_the_grid_is_one_tab_stop_and_tells_its_size(planner: Seat) -> None:
+    """APG grid: rows are counted, one cell is in the tab order, arrows move, the sort is announced."""
+    page = planner.open("/queue")
+    grid = page.get_by_role("grid")
+    expect(page.locator(".canvas .row.active .c-item b")).to_be_visible()
+    assert int(grid.get_attribute("aria-rowcount") or 0) > 20
+    assert page.locator('[role=grid] [tabindex="0"]').count() == 1
+    page.keyboard.press("j")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator('[role=gridcell][tabindex="0"]')).to_be_focused()
+    expect(page.locator('[role=gridcell][tabindex="0"]')).to_have_attribute("aria-colindex", "3")
+    page.keyboard.press("Control+End")
+    assert page.locator(".canvas .row.active").get_attribute("aria-rowindex") == grid.get_attribute("aria-rowcount")
+    page.keyboard.press("Control+Home")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("Enter")
+    expect(page.locator('[role=columnheader][aria-sort="ascending"]')).to_have_count(1)
+
+
+def test_single_keys_can_be_switched_off(planner: Seat) -> None:
+    """WCAG 2.1.4: the setting persists, and no key acts any more."""
+    page = planner.open("/settings")
+    page.get_by_label("Single-key shortcuts").uncheck()
+    page.goto(planner.stage.url + "/queue")
+    expect(page.locator(".canvas .row.active .c-item b")).to_be_visible()
+    before = active_name(page)
+    page.keyboard.press("j")
+    page.keyboard.press("r")
+    assert active_name(page) == before
+    assert page.get_by_role("dialog").count() == 0
+
+
+def test_a_decision_that_came_too_late_says_who_when_and_what(planner: Seat, stage: Stage) -> None:
+    """Somebody else rejects the line while this page is deaf; the approval is refused and the line shows theirs."""
+    late = issued(77, line_id="line-late", recommendation_id="rec-late-1", sku="sku-77", location="367", value=400)
+    stage.publish(product("sku-77", "Late product"), late)
+    eventually(lambda: find(stage, "rec-late-1"))
+    planner.context.route("**/v1/stream*", lambda route: route.abort())
+    page = planner.open("/queue?q=Late+product")
+    expect(page.locator(".canvas .row.active .c-item b")).to_have_text("Late product")
+    with stage.client("approver") as approver:
+        line = find(stage, "rec-late-1")
+        headers = {"If-Match": line["etag"], "Idempotency-Key": "late-1"}
+        body = {"verdict": "reject", "reason": reason(approver, "reject")}
+        url = "/v1/recommendations/rec-late-1/decisions"
+        assert approver.post(url, json=body, headers=headers).status_code == 200
+    page.keyboard.press("a")
+    toast(page, "Your decision was not recorded")
+    toast(page, "approver")
+    page.keyboard.press("k")
+    expect(page.locator("#panel .notice.bad")).to_contain_text("Someone was faster")
+
+
+def find(stage: Stage, recommendation_id: str) -> dict[str, str]:
+    """The line of a recommendation, or nothing."""
+    with stage.client("planner") as planner:
+        answer = planner.get(f"/v1/recommendations/{recommendation_id}")
+    return dict(answer.json()["line"]) if answer.status_code == 200 else {}
+
+
+def reason(client: object, verdict: str) -> str:
+    """The first coded reason of a verdict."""
+    return str(client.get("/v1/decision-reasons").json()[verdict][0]["code"])  # type: ignore[attr-defined]
