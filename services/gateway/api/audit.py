@@ -1,6 +1,6 @@
 """The audit log, asked of its owner: entries, checkpoints, proofs, verification, export. Passed through as the audit service says it."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -28,9 +28,16 @@ async def entries(
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     entry_type: Annotated[str | None, Query(alias="type", max_length=200)] = None,
     subject: Text = None,
+    item: Text = None,
+    thread: Text = None,
+    actor: Text = None,
+    from_time: Text = None,
+    to_time: Text = None,
+    order: Annotated[Literal["oldest", "newest"], Query()] = "oldest",
 ) -> Response:
-    """One page of entries."""
-    params = {"after_seq": after_seq, "limit": limit, "type": entry_type, "subject": subject}
+    """One page of entries; `item` is sku/location, `thread` the id of a recommendation or order."""
+    params: dict[str, Any] = {"after_seq": after_seq, "limit": limit, "type": entry_type, "subject": subject, "item": item, "thread": thread, "actor": actor}
+    params |= {"from_time": from_time, "to_time": to_time, "order": order}
     return passed(await parts.owners.call("audit", "GET", "/audit/entries", who.principal, params=params))
 
 
@@ -47,8 +54,8 @@ async def inclusion(who: Who, parts: Parts, seq: Annotated[int, Query(ge=0, lt=2
 
 
 @router.get("/proof/consistency", summary="Proof that one tree extends another", responses=OWNERS_ANSWER)
-async def consistency(who: Who, parts: Parts, old: Annotated[int, Query(ge=0, lt=2**63)], new: Size = None) -> Response:
-    """From tree size `old` to `new`; default the newest checkpoint."""
+async def consistency(who: Who, parts: Parts, old: Annotated[int, Query(ge=1, lt=2**63)], new: Annotated[int, Query(ge=1, lt=2**63)]) -> Response:
+    """From tree size `old` to tree size `new`."""
     return passed(await parts.owners.call("audit", "GET", "/audit/proof/consistency", who.principal, params={"old": old, "new": new}))
 
 
@@ -56,6 +63,12 @@ async def consistency(who: Who, parts: Parts, old: Annotated[int, Query(ge=0, lt
 async def verification(who: Who, parts: Parts) -> Response:
     """Recomputes every hash and checks every signed checkpoint."""
     return passed(await parts.owners.call("audit", "POST", "/audit/verification", who.principal))
+
+
+@router.get("/verification", summary="The result of the last verification", responses=OWNERS_ANSWER)
+async def last_verification(who: Who, parts: Parts) -> Response:
+    """404 before the first one."""
+    return passed(await parts.owners.call("audit", "GET", "/audit/verification", who.principal))
 
 
 @router.get("/export", summary="The log as a file for offline verification", responses=OWNERS_ANSWER)
