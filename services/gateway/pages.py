@@ -58,7 +58,9 @@ GROUPS = tuple(dict.fromkeys(page.group for page in PAGES))
 def safe_next(target: str) -> str:
     """Where to go after signing in: a path of this site, never another site (`//host`, `https:`, a backslash trick)."""
     parts = urlsplit(target)
-    is_own_path = target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    is_own_path = (
+        target.startswith("/") and not target.startswith(("//", "/\\")) and not parts.scheme and not parts.netloc
+    )
     return target if is_own_path and not any(ord(letter) < 32 for letter in target) else "/today"
 
 
@@ -71,7 +73,9 @@ def initials(name: str) -> str:
     return letters.upper()
 
 
-def _render(request: Request, template: str, viewer: Principal | None, *, status: int = 200, **values: object) -> HTMLResponse:
+def _render(
+    request: Request, template: str, viewer: Principal | None, *, status: int = 200, **values: object
+) -> HTMLResponse:
     theme = request.cookies.get("countersign_theme", "")
     html = _templates.get_template(template).render(
         pages=PAGES,
@@ -126,4 +130,6 @@ async def page(request: Request, viewer: Viewer, name: str) -> Response:
     for candidate in PAGES:
         if candidate.name == name:
             return _render(request, f"{name}.html", viewer, page=name, title=candidate.title)
-    return _render(request, "not_found.html", viewer, status=404, page="", title="Page not found", path=request.url.path)
+    return _render(
+        request, "not_found.html", viewer, status=404, page="", title="Page not found", path=request.url.path
+    )

@@ -13,10 +13,16 @@ from tests.browser.stage import TENANT, Stage, set_up
 from tests.conftest import BROWSERS
 from tests.ground import Ground
 
-ARGUMENTS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run "
-    "--disable-background-networking --disable-component-update --disable-sync"
-).split()
+ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 @pytest.fixture(scope="session")
@@ -40,7 +46,7 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-@dataclass(slots=True)
+@dataclass
 class Seat:
     """Somebody before the workbench."""
 
@@ -51,7 +57,7 @@ class Seat:
     def open(self, path: str) -> Page:
         """A new page whose errors are remembered."""
         page = self.context.new_page()
-        page.on("console", lambda message: self._heard(message))
+        page.on("console", self._heard)
         page.on("pageerror", lambda error: self.complaints.append(f"{page.url}: {error}"))
         page.goto(self.stage.url + path)
         return page

@@ -254,7 +254,9 @@ def set_up(platform: Ground, namespace: str, database: FreshDatabase, folder: Pa
     """Start the five services, make accounts, publish the queue, and wait until the gateway shows all of it."""
     services = Services(platform, namespace, database, folder)
     processes = [
-        services.process(name, undo_window_seconds="30", stream_heartbeat_seconds="2", consumer_session_milliseconds="6000")
+        services.process(
+            name, undo_window_seconds="30", stream_heartbeat_seconds="2", consumer_session_milliseconds="6000"
+        )
         for name in SERVICES
     ]
     stage = Stage(platform, namespace, services)

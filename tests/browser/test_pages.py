@@ -1,5 +1,7 @@
 """Pages with real data: no error in any console, hostile names stay names, and live news arrives without a jump."""
 
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -55,9 +57,11 @@ def test_new_lines_wait_behind_a_pill(planner: Seat, stage: Stage) -> None:
     expect(page.locator("#live-words")).to_contain_text("Live")
     page.keyboard.press("j")
     before = page.locator(".canvas .row.active").inner_text()
-    fresh = issued(1, line_id="line-fresh", recommendation_id="rec-fresh-1", sku="sku-88", location="367", money_at_risk=5000)
+    fresh = issued(
+        1, line_id="line-fresh", recommendation_id="rec-fresh-1", sku="sku-88", location="367", money_at_risk=5000
+    )
     stage.publish(product("sku-88", "Fresh product"), fresh)
-    expect(page.get_by_role("button", name="new")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile(r"^\d+ new$"))).to_be_visible()
     assert page.locator(".canvas .row.active").inner_text() == before
     page.keyboard.press("n")
     expect(page.locator(".canvas")).to_contain_text("Fresh product")
