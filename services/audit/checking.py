@@ -1,6 +1,7 @@
 """The log's check of itself: the same verification a stranger runs, over the same export, kept for the audit page."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -73,10 +74,15 @@ class SelfCheck:
             log.error("self_check_broken", log_id=tenant, problem=result["problem"])
         return result
 
-    async def run_all(self) -> None:
-        """Every log once."""
+    async def run_due(self, every_seconds: float) -> None:
+        """Verify every log whose last answer is older than `every_seconds`, also over restarts."""
         for tenant in await self._database.tenants():
-            await self.run(tenant)
+            last = await last_result(self._database, tenant)
+            if (
+                last is None
+                or (self._clock.now() - datetime.fromisoformat(last["checked_at"])).total_seconds() >= every_seconds
+            ):
+                await self.run(tenant)
 
 
 async def last_result(database: Database, tenant: str) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """Shows new heads to a witness and keeps its cosignatures: what a second party saw, nobody can take back."""
 
+import logging
 import re
 
 import httpx2
@@ -23,6 +24,8 @@ class Cosigning:
     """One witness. `run` brings it up to date with every log."""
 
     def __init__(self, database: Database, url: str, vkey: str, guard: Guard) -> None:
+        # One line for each request of each second says nothing: what matters is counted, disputes are logged.
+        logging.getLogger("httpx2").setLevel(logging.WARNING)
         self._database = database
         self._witness = parse_vkey(vkey)
         self._guard = guard

@@ -115,16 +115,31 @@ async def record_batches(tx: Transaction, records: Sequence[ConsumerRecord], nam
         groups[_tenant_of(record), topic, record.partition].append(
             Record(record.offset, record.timestamp, record.key, record.value, record.headers)
         )
-    by_tenant: dict[str, list[Candidate]] = defaultdict(list)
+    tenants: dict[str, dict[tuple[str, int], list[Record]]] = defaultdict(dict)
     for (tenant, topic, partition), group in sorted(groups.items()):
-        batch_id = derived_id("audit", "batch", tenant, topic, str(partition), str(group[0].offset))
-        draft = batch_draft(topic, partition, group, batch_id=batch_id)
-        by_tenant[tenant].append(Candidate(event_hash("countersign/audit", batch_id), draft, None))
+        tenants[tenant][topic, partition] = group
     # The platform's log is locked last, as the signing does it, so that the two cannot wait for each other.
-    for tenant in sorted(by_tenant, key=lambda name: (name == PLATFORM, name)):
+    for tenant in sorted(tenants, key=lambda name: (name == PLATFORM, name)):
         await scope(tx, tenant)
-        await growing.append_candidates(tx, tenant, by_tenant[tenant])
+        await growing.lock_head(tx, tenant)
+        reached = await growing.last_batched(
+            tx, tenant, [f"{topic}/{partition}" for topic, partition in tenants[tenant]]
+        )
+        candidates = list[Candidate]()
+        for (topic, partition), group in tenants[tenant].items():
+            # A replay of the topic starts batches elsewhere; what stands in one already is not batched again.
+            fresh = [record for record in group if record.offset > reached.get(f"{topic}/{partition}", -1)]
+            if fresh:
+                candidates.append(_batch_candidate(tenant, topic, partition, fresh))
+        if candidates:
+            await growing.append_candidates(tx, tenant, candidates)
     return []
+
+
+def _batch_candidate(tenant: str, topic: str, partition: int, records: Sequence[Record]) -> Candidate:
+    batch_id = derived_id("audit", "batch", tenant, topic, str(partition), str(records[0].offset))
+    draft = batch_draft(topic, partition, records, batch_id=batch_id)
+    return Candidate(event_hash("countersign/audit", batch_id), draft, None)
 
 
 def _tenant_of(record: ConsumerRecord) -> str:

@@ -11,6 +11,7 @@ from kit import telemetry
 from kit.database import Transaction
 from kit.events import derived_id, event_hash
 from services.audit.domain.appending import Appended, Candidate, Known, Payload, Placed, append
+from services.audit.domain.batches import BATCH_TYPE
 from services.audit.domain.entries import SALT_BYTES, commitment
 from services.audit.domain.evidence import item_of
 from services.audit.domain.merkle import CompactRange
@@ -156,6 +157,19 @@ def thread_of(placed: Placed) -> str | None:
     fields = placed.draft.fields
     thread = fields.get("recommendation_id") or fields.get("order_id")
     return str(thread) if thread else None
+
+
+async def last_batched(tx: Transaction, tenant: str, places: Sequence[str]) -> dict[str, int]:
+    """The last offset that stands in a batch, by `topic/partition`; places without a batch are left out."""
+    rows = await tx.fetch(
+        "select place, (select e.entry from entry_terms t join entries e using (tenant, seq)"
+        " where t.tenant = $1 and t.subject = place and t.type = $3 order by t.seq desc limit 1) as entry"
+        " from unnest($2::text[]) as place",
+        tenant,
+        list(places),
+        BATCH_TYPE,
+    )
+    return {row["place"]: orjson.loads(row["entry"])["last_offset"] for row in rows if row["entry"] is not None}
 
 
 async def erase_payload(tx: Transaction, tenant: str, sha256: bytes, now: datetime) -> bool:

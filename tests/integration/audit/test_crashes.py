@@ -68,6 +68,23 @@ async def test_the_chain_of_checkpoints_holds_over_a_clean_restart_which_signs_w
     assert facts["checkpoints_verified"] >= 2
 
 
+async def test_a_replay_from_the_first_offset_changes_nothing(audit: AuditBench) -> None:
+    await audit.start()
+    await audit.send([*whole_story(10), *(sale(number) for number in range(300))])
+    await audit.caught_up()
+    before = await audit.entries()
+    audit.stop()
+    await audit.admin.execute("update audit.consumed_positions set next_offset = 0")
+    audit.extra["COUNTERSIGN_CONSUMER_BATCH_RECORDS"] = "37"  # other batches than the first time
+    await audit.start()
+    await audit.send([item("new")])
+    await audit.caught_up()
+    after = await audit.entries()
+    assert after[: len(before)] == before
+    assert [entry["id"] for entry in after[len(before) :]] == ["item-new"]
+    assert audit.verify("--from-service", "--tenant", "acme")[0] == 0
+
+
 async def remember(audit: AuditBench) -> dict[str, list[str]]:
     """A backup, as the owner of the database could take one: all of the log's rows."""
     return {

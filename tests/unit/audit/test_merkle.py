@@ -17,8 +17,10 @@ from services.audit.domain.proofs import (
     inclusion_ranges,
     perfect_nodes,
 )
-from tests.unit.audit import merkle_oracle as oracle
+from tests.unit.audit import merkle_oracle
 from tests.unit.audit.vectors import TREES, VECTORS, leaves_of, nodes_of, unhex
+
+oracle: Any = merkle_oracle
 
 
 @functools.cache

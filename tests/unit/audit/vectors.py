@@ -1,4 +1,4 @@
-"""The published vectors, and trees over them. Source of each is named in `vectors/merkle_vectors.json`."""
+"""The published vectors, and trees over them. Source of each is named in `merkle_vectors.json`."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 from services.audit.domain.merkle import leaf_hash, root_of
 from services.audit.domain.proofs import Node
 
-VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "vectors" / "merkle_vectors.json").read_text("utf-8"))
+VECTORS: dict[str, Any] = json.loads((Path(__file__).parent / "merkle_vectors.json").read_text("utf-8"))
 TREES = {tree["name"]: tree for tree in VECTORS["trees"]}
 
 
