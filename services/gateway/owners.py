@@ -60,7 +60,8 @@ class Owners:
 
     async def stream(self, service: str, path: str, principal: Principal) -> Response:
         """A large answer, handed on piece by piece as it comes. Raises Problem as `call` does."""
-        request = self._request(service, "GET", path, principal)
+        patient = httpx2.Timeout(STREAM_SILENCE_SECONDS, connect=CONNECT_TIMEOUT_SECONDS)
+        request = self._request(service, "GET", path, principal, timeout=patient)
         answer = await self._send(service, request, stream=True)
         if answer.status_code >= 400:
             await answer.aread()
@@ -78,13 +79,15 @@ class Owners:
         json: Any = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        timeout: httpx2.Timeout | None = None,
     ) -> httpx2.Request:
         sent = {"authorization": f"Bearer {self._mint.token(principal, service)}", **(headers or {})}
         traceparent = telemetry.traceparent()
         if traceparent is not None:
             sent["traceparent"] = traceparent
         present = {name: value for name, value in (params or {}).items() if value is not None}
-        return self._clients[service].build_request(method, path, json=json, params=present, headers=sent)
+        client = self._clients[service]
+        return client.build_request(method, path, json=json, params=present, headers=sent, timeout=timeout or client.timeout)
 
     async def _send(self, service: str, request: httpx2.Request, *, stream: bool) -> httpx2.Response:
         started, outcome = time.perf_counter(), "failed"

@@ -244,7 +244,10 @@ def order(row: Row, updates: list[Row], names: dict[str, str]) -> models.OrderVi
             models.OrderLineView(
                 line=entry["line_no"],
                 item_name=names.get(entry["sku"]),
-                **{name: entry[name] for name in ("sku", "quantity", "unit", "unit_cost", "value", "recommendation_id", "decision_id")},
+                quantity=text(Decimal(entry["quantity"])),
+                unit_cost=amount(Decimal(entry["unit_cost"])) or "0",
+                value=amount(Decimal(entry["value"])) or "0",
+                **{name: entry[name] for name in ("sku", "unit", "recommendation_id", "decision_id")},
             )
             for entry in lines
         ],
