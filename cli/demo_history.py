@@ -66,7 +66,14 @@ def feed_history(local: LocalPlatform, world: World, progress: Progress, stages:
     progress.save()
 
 
-def absorb(local: LocalPlatform, client: Client, stages: Stages, *, seconds: float = ABSORB_SECONDS_MAX) -> None:
+def absorb(
+    local: LocalPlatform,
+    client: Client,
+    stages: Stages,
+    *,
+    forecasts_too: bool = True,
+    seconds: float = ABSORB_SECONDS_MAX,
+) -> None:
     """Wait until every service has handled everything on its topics, and forecast and published all that was due.
 
     Raises Trouble: not_absorbed, service_ended.
@@ -77,7 +84,7 @@ def absorb(local: LocalPlatform, client: Client, stages: Stages, *, seconds: flo
         def is_still() -> bool:
             nonlocal still
             waiting = {name: behind(local, name) for name in SERVICES}
-            if not any(count is None for count in waiting.values()):
+            if forecasts_too and None not in waiting.values():
                 waiting["forecasts"] = int(client.get("/v1/training")["state"]["due"])
             tell(
                 " · ".join(f"{name} {'…' if count is None else f'{count:,}'}" for name, count in waiting.items())

@@ -21,6 +21,7 @@ CURRENCY = "USD"
 COUNT_AT, RECEIVE_AT = time(5, 0), time(6, 0)
 # After midnight, when the last receipts of the day (23:59) are in.
 CLOSE_AT = time(0, 30)
+CLOSE_EVERY_DAYS = 7
 TILL, WAREHOUSE, MASTER_DATA = "pos/complete-journey", "wms/simulated", "erp/simulated"
 
 
@@ -111,11 +112,15 @@ def master_data(world: World) -> Iterator[Event]:
 
 
 def history(world: World) -> Iterator[Event]:
-    """Everything from the first day to the close of `today`."""
+    """Everything from the first day to the close of `today`.
+
+    Of the past only every seventh day counted back from `today` is closed: a close says that all sales up to it are in.
+    """
     for number in range(world.shape.history_days):
         yield from stock_of_day(world, number)
         yield from sales_of_day(world, number)
-        yield from closes_of_day(world, number)
+        if (world.shape.history_days - 1 - number) % CLOSE_EVERY_DAYS == 0:
+            yield from closes_of_day(world, number)
 
 
 def stock_of_day(world: World, number: int) -> Iterator[Event]:

@@ -2,6 +2,8 @@
 
 In: the chosen products with their real manufacturer, department, category and price. Out: suppliers and terms. Ranges by
 department are plausible for a grocer, not measured; each draw is by name, so a product has the same terms in every run.
+Shelf lives are about five times those of a shop: the panel's households buy a fraction of what the shop sells, so its
+shelf would turn that much slower than a real one, and nothing fresh could ever be bought for it.
 """
 
 from dataclasses import dataclass
@@ -31,20 +33,20 @@ class Habit:
 FRESH_DAYS = ((0, 1, 2, 3, 4, 5), EVERY_WEEKDAY, (0, 2, 4))
 DRY_DAYS = ((0, 3), (1, 4), (0, 2, 4), (2,))
 HABITS = {
-    "PRODUCE": Habit("Produce", (1, 3), (0.34, 0.46), 21, FRESH_DAYS, (0, 20)),
-    "MEAT": Habit("Meat", (2, 3), (0.22, 0.32), 21, FRESH_DAYS, (0, 30)),
-    "MEAT-PCKGD": Habit("Packaged meat", (2, 4), (0.24, 0.34), 45, FRESH_DAYS, (0, 30)),
-    "SEAFOOD": Habit("Seafood", (1, 2), (0.25, 0.35), 14, FRESH_DAYS, (0, 30)),
-    "SEAFOOD-PCKGD": Habit("Packaged seafood", (2, 4), (0.25, 0.35), 60, FRESH_DAYS, (0, 30)),
-    "DELI": Habit("Deli", (2, 3), (0.35, 0.48), 21, FRESH_DAYS, (0, 20)),
-    "PASTRY": Habit("Bakery", (1, 2), (0.40, 0.55), 14, FRESH_DAYS, (0, 15)),
+    "PRODUCE": Habit("Produce", (1, 3), (0.34, 0.46), 105, FRESH_DAYS, (0, 20)),
+    "MEAT": Habit("Meat", (2, 3), (0.22, 0.32), 105, FRESH_DAYS, (0, 30)),
+    "MEAT-PCKGD": Habit("Packaged meat", (2, 4), (0.24, 0.34), 225, FRESH_DAYS, (0, 30)),
+    "SEAFOOD": Habit("Seafood", (1, 2), (0.25, 0.35), 70, FRESH_DAYS, (0, 30)),
+    "SEAFOOD-PCKGD": Habit("Packaged seafood", (2, 4), (0.25, 0.35), 300, FRESH_DAYS, (0, 30)),
+    "DELI": Habit("Deli", (2, 3), (0.35, 0.48), 105, FRESH_DAYS, (0, 20)),
+    "PASTRY": Habit("Bakery", (1, 2), (0.40, 0.55), 70, FRESH_DAYS, (0, 15)),
     "DRUG GM": Habit("Drug and general merchandise", (5, 10), (0.25, 0.38), None, DRY_DAYS, (20, 60)),
     "NUTRITION": Habit("Nutrition", (4, 8), (0.28, 0.38), 270, DRY_DAYS, (15, 40)),
     "SPIRITS": Habit("Spirits", (5, 9), (0.20, 0.28), None, DRY_DAYS, (30, 80)),
 }
 DRY = Habit("Grocery", (3, 7), (0.20, 0.30), 365, DRY_DAYS, (10, 50))
-CHILLED = Habit("Dairy and chilled", (2, 3), (0.22, 0.30), 35, FRESH_DAYS, (0, 25))
-BREAD = Habit("Bread", (1, 2), (0.30, 0.42), 14, FRESH_DAYS, (0, 15))
+CHILLED = Habit("Dairy and chilled", (2, 3), (0.22, 0.30), 175, FRESH_DAYS, (0, 25))
+BREAD = Habit("Bread", (1, 2), (0.30, 0.42), 70, FRESH_DAYS, (0, 15))
 CHILLED_CATEGORIES = ("FLUID MILK", "MILK BY-PRODUCTS", "EGGS", "YOGURT", "CHEESE", "REFRGRATD", "BUTTER", "MARGARINES")
 PACKS = (1, 2, 3, 4, 6, 8, 12, 18, 24)
 # A pack lasts a store about this long, perishables half their shelf life; makers and grocers agree on packs by that.

@@ -15,6 +15,9 @@ class Settings(ServiceSettings):
         756, ge=120, le=3660, description="days of history a model sees: two years and four weeks"
     )
     train_when_ready: bool = Field(True, description="train by itself when there is enough history and no model yet")
+    await_first_model: bool = Field(
+        False, description="a tenant's first forecasts wait for its first training instead of coming from the baseline"
+    )
     retrain_after_days: int = Field(
         28, ge=0, le=3660, description="closed days after which a model is trained again; 0: never"
     )

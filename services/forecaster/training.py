@@ -85,7 +85,9 @@ class Trainer:
                 " (select max(business_date) from closed_days where tenant = $1) as closed_on",
                 tenant,
             )
-            if days is None or days["first_on"] is None or days["closed_on"] is None or await due.waiting(tx, tenant):
+            if days is None or days["first_on"] is None or days["closed_on"] is None:
+                return
+            if await due.waiting(tx, tenant) and not self._settings.await_first_model:
                 return
             if (days["closed_on"] - days["first_on"]).days + 1 < DAYS_TO_TRAIN_MIN:
                 return

@@ -80,6 +80,8 @@ class Worker:
             if not closings and not items:
                 return False
             champion = await registry.champion(tx, tenant)
+            if champion is None and self._settings.await_first_model and not await registry.has_failed(tx, tenant):
+                return False
             records = await history.load(tx, tenant)
         speaker = await asyncio.to_thread(self._speaker, champion)
         frame, issued = await asyncio.to_thread(self._compute, tenant, records, speaker, closings, items)

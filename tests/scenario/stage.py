@@ -234,7 +234,12 @@ def open_stage(ground: Ground, folder: Path) -> Iterator[Stage]:
     try:
         local.start()
         access = demo_access.ensure(local, TENANT)
-        yield Stage(local, access, world(TINY, folder / "world"))
+        stage = Stage(local, access, world(TINY, folder / "world"))
+        try:
+            yield stage
+        finally:
+            stage.client.close()
+            stage.planner.close()
     finally:
         for variable, value in before.items():
             if value is None:

@@ -90,6 +90,15 @@ async def last_job(tx: Transaction, tenant: str) -> Any:
     return await tx.fetchrow("select * from train_jobs where tenant = $1 order by created_at desc limit 1", tenant)
 
 
+async def has_failed(tx: Transaction, tenant: str) -> bool:
+    """Whether the last training that ended did so without a model: nobody should wait for one then."""
+    state = await tx.fetchval(
+        "select state from train_jobs where tenant = $1 and state in ('done', 'failed') order by updated_at desc limit 1",
+        tenant,
+    )
+    return bool(state == "failed")
+
+
 async def take_job(tx: Transaction, tenant: str) -> Any:
     """A job to run: a queued one, or a running one whose process has fallen silent. None when there is none."""
     return await tx.fetchrow(
