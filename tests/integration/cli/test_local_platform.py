@@ -93,7 +93,7 @@ def test_start_that_fails_half_way_stops_what_it_had_started(
     async def refuse(_bootstrap: str, _namespace: str) -> topics.Outcome:
         raise Trouble("kafka_refused", "No.", why="planted", way_out="none")
 
-    monkeypatch.setattr(local.topics, "ensure", refuse)
+    monkeypatch.setattr(topics, "ensure", refuse)
     with pytest.raises(Trouble, match="planted"):
         platform_here.start(services=())
     assert Ledger(platform_here.folder.run).names() == []
