@@ -145,7 +145,7 @@ class AuditBench:
         """Whether records lie from `start` on: transaction markers use up offsets too and are no record."""
         consumer.assign([place])
         consumer.seek(place, start)
-        return any((await consumer.getmany(timeout_ms=300)).values())
+        return bool(any((await consumer.getmany(timeout_ms=300)).values()))
 
     def headers(self, *roles: str, tenant: str = TENANT) -> dict[str, str]:
         private, _ = ensure_keys(self.data_dir)
