@@ -14,7 +14,7 @@ import pytest
 
 from cli.errors import Trouble
 from cli.local import PORT_FIELDS, DataFolder, LocalSettings
-from cli.platform import jars, local, topics
+from cli.platform import jars, topics
 from cli.platform.local import LocalPlatform
 from cli.platform.ownership import Ledger, Owned
 from cli.platform.ports import any_free
