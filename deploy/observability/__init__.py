@@ -1,0 +1,1 @@
+"""Dashboards and alert rules as code: made here, checked against the metrics the code really has."""
