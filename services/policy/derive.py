@@ -1,12 +1,17 @@
-"""`./run derive <recommendation-id> --from <file>`: computes a recommendation again from its logged evidence, compares bytes."""
+"""`./run derive <recommendation-id>`: computes a recommendation again from its logged evidence and compares bytes."""
 
 import argparse
+import asyncio
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from kit.settings import ServiceSettings
+from schemas.topics import RECOMMENDATIONS
 from services.policy.domain.cascade import derive
 from services.policy.domain.evidence import CODE_VERSION, canonical, evidence_of, sha256_of
 
@@ -28,11 +33,15 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         "--from",
         dest="source",
-        required=True,
-        help="a recommendation event, a list of them, JSON lines, or an audit export (file or directory); - reads stdin",
+        help="a recommendation event, a list of them, JSON lines, or an audit export (file or directory); - reads stdin;"
+        " without it the recommendations topic is read",
     )
     arguments = parser.parse_args(argv)
-    event = _find(arguments.source, arguments.recommendation_id)
+    if arguments.source is None:
+        arguments.source = "the recommendations topic"
+        event = asyncio.run(_from_topic(arguments.recommendation_id))
+    else:
+        event = _find(arguments.source, arguments.recommendation_id)
     if event is None:
         print(
             f"{arguments.recommendation_id} is not among the recommendations in {arguments.source}; export the audit log of"
@@ -58,6 +67,34 @@ def _report(event: Mapping[str, Any]) -> int:
     hint = f"; it was made by {version}, this is {CODE_VERSION}" if version != CODE_VERSION else ""
     print(f"{name}: differs in {', '.join(fields)}{hint}", file=sys.stderr)
     return DIFFERS
+
+
+async def _from_topic(recommendation_id: str) -> Mapping[str, Any] | None:
+    """Read the recommendations topic from its beginning to where it ends now."""
+    settings = ServiceSettings()
+    topic = RECOMMENDATIONS.on(settings.namespace)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False, isolation_level="read_committed"
+    )
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+        if not places:
+            places = [TopicPartition(topic, number) for number in range(RECOMMENDATIONS.partitions)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        ends = await consumer.end_offsets(places)
+        wanted = recommendation_id.encode()
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                for record in records:
+                    if record.value is not None and wanted in record.value:
+                        found = _search(json.loads(record.value), recommendation_id)
+                        if found is not None:
+                            return found
+    finally:
+        await consumer.stop()
+    return None
 
 
 def _find(source: str, recommendation_id: str) -> Mapping[str, Any] | None:

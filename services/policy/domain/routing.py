@@ -6,8 +6,11 @@ from decimal import Decimal
 from services.policy.domain.evidence import Evidence
 from services.policy.domain.numbers import plain
 
-ANOMALY_FLAGS = frozenset({"anomaly", "spike", "silence", "level_shift", "calendar_gap", "impossible_value", "outlier"})
-NEW_ITEM_FLAGS = frozenset({"new_item", "cold_start", "short_history", "no_history"})
+# The forecaster's flags that say its data look wrong, and those that say it had too little; others are information.
+ANOMALY_FLAGS = frozenset(
+    {"anomaly", "spike", "silence", "level_shift", "calendar_gap", "impossible_value", "negative_demand"}
+)
+NEW_ITEM_FLAGS = frozenset({"new_item", "no_sales"})
 CONFIDENCE_LOST_PER_DAY = Decimal("0.02")  # a forecast loses a fiftieth of certainty with every day it grows old
 NEW_ITEM_FACTOR = Decimal("0.8")
 PLACES = Decimal("0.0001")

@@ -207,7 +207,7 @@ def forecast(
 ) -> ForecastIssued:
     """A forecast with a spread that grows with demand."""
     quantiles = tuple(
-        tuple(int(round(daily * days * (0.4 + 1.6 * level) * 100)) for level in LEVELS) for days in HORIZONS_DAYS
+        tuple(round(daily * days * (0.4 + 1.6 * level) * 100) for level in LEVELS) for days in HORIZONS_DAYS
     )
     return ForecastIssued(
         tenant=TENANT,

@@ -1,5 +1,9 @@
 """From forecast and stock to recommendations on their topic: runs, live changes, decisions, orders, derivation."""
 
+import asyncio
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -7,9 +11,9 @@ from typing import Any
 import pytest
 
 from schemas.decisions import DecisionMade, OrderLine, OrderReleased
+from services.policy.derive import rederive
 from services.policy.domain.cascade import derive
 from services.policy.domain.evidence import evidence_of
-from services.policy.derive import rederive
 from tests.integration.policy.seat import (
     DAY,
     NOON,
@@ -75,7 +79,7 @@ def decision(line: dict[str, Any], verdict: str, quantity: str | None = None) ->
         recommendation_id=line["recommendation_id"],
         line_id=line["line_id"],
         version=1,
-        verdict=verdict,  # type: ignore[arg-type]
+        verdict=verdict,
         sku=line["sku"],
         location=line["location"],
         quantity_before=Decimal(line["quantity"]),
@@ -117,6 +121,15 @@ async def test_a_recommendation_derives_again_from_the_published_event_byte_for_
     line = proposals(said)[0]
     agrees, _expected, _found = rederive({name: value for name, value in line.items() if name != "type"})
     assert agrees
+    command = [sys.executable, "-m", "services.policy.derive", line["recommendation_id"]]
+    environment = os.environ | {
+        "COUNTERSIGN_NAMESPACE": seat.namespace,
+        "COUNTERSIGN_KAFKA_BOOTSTRAP": seat.ground.kafka_bootstrap,
+    }
+    told = await asyncio.to_thread(
+        subprocess.run, command, env=environment, capture_output=True, text=True, check=False
+    )
+    assert (told.returncode, "equal bytes" in told.stdout) == (0, True), told.stderr
     kept = (await seat.call("GET", f"/recommendations/{line['recommendation_id']}/evidence")).json()
     assert kept["evidence"] == line["evidence"]
     assert derive(evidence_of(kept["evidence"])) == derive(evidence_of(line["evidence"]))

@@ -95,7 +95,7 @@ async def test_nothing_is_lost_or_doubled_across_kill_minus_nine(seat: Seat) -> 
 
     async def settled() -> bool:
         rows = await seat.rows("select sum(on_hand) as units, sum(movements) as n from policy.positions")
-        return rows[0]["n"] == 6000
+        return bool(rows[0]["n"] == 6000)
 
     await until(settled, "6,000 sales booked")
     rows = await seat.rows("select distinct on_hand from policy.positions")

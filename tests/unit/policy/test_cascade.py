@@ -95,7 +95,7 @@ def test_a_recommendation_fits_its_contract_and_survives_the_wire(evidence: Evid
 def test_a_higher_service_goal_never_orders_less(evidence: Evidence, one: str, other: str) -> None:
     def quantity(goal: str) -> Decimal:
         goals: dict[str, Any] = {f"service_goal_{letter}": Decimal(goal) for letter in "abc"}
-        outcome = only(with_(replace(evidence, item=replace(evidence.item, shelf_life_days=None)), parameters=goals))
+        outcome = only(with_(evidence, item={"shelf_life_days": None}, parameters=goals))
         return outcome.quantity if isinstance(outcome, Recommendation) else Decimal(0)
 
     low, high = sorted((one, other))

@@ -10,7 +10,7 @@ import pytest
 from services.policy.domain.evidence import Evidence, OpenOrder
 from services.policy.domain.parameters import Parameters, parse_parameters
 from services.policy.domain.refusal import PolicyRefusal
-from tests.unit.policy.examples import DAY, PLAIN, forecast_of, with_
+from tests.unit.policy.examples import DAY, forecast_of, with_
 from tests.unit.policy.test_cascade import recommended
 
 CENT = Decimal("0.01")

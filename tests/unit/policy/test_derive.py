@@ -1,0 +1,60 @@
+"""`derive`: finds the event however an export wraps it, compares bytes, and says where they differ."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from services.policy.derive import AGREES, DIFFERS, NOT_FOUND, main
+from tests.unit.policy.examples import PLAIN
+from tests.unit.policy.test_cascade import recommended
+
+
+@pytest.fixture
+def event() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(json.dumps(dict(recommended(PLAIN).document)))
+    return document | {"line_id": "line-1", "run_id": "run-1", "supersedes": "older"}
+
+
+def written(folder: Path, document: Any) -> str:
+    path = folder / "export.json"
+    path.write_text(json.dumps(document), "utf-8")
+    return str(path)
+
+
+def test_equal_bytes_from_a_lone_event(
+    event: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([event["recommendation_id"], "--from", written(tmp_path, event)]) == AGREES
+    assert "equal bytes" in capsys.readouterr().out
+
+
+def test_an_event_inside_an_export_is_found_even_as_text(event: dict[str, Any], tmp_path: Path) -> None:
+    wrapped = {"entries": [{"payload": json.dumps({"other": 1})}, {"payload": json.dumps(event)}]}
+    written(tmp_path, wrapped)
+    (tmp_path / "key.bin").write_bytes(b"\xff\xfe\x00")
+    assert main([event["recommendation_id"], "--from", str(tmp_path)]) == AGREES
+
+
+def test_another_quantity_than_the_evidence_gives_is_named(
+    event: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event["quantity"] = "999"
+    assert main([event["recommendation_id"], "--from", written(tmp_path, event)]) == DIFFERS
+    assert "differs in quantity" in capsys.readouterr().err
+
+
+def test_evidence_changed_after_publication_is_seen_by_its_hash(
+    event: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    event["evidence"]["stock"]["on_hand"] = "3"
+    assert main([event["recommendation_id"], "--from", written(tmp_path, event)]) == DIFFERS
+    assert "was changed" in capsys.readouterr().err
+
+
+def test_an_unknown_recommendation_says_what_to_do(
+    event: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["nobody", "--from", written(tmp_path, event)]) == NOT_FOUND
+    assert "export the audit log" in capsys.readouterr().err
