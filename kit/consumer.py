@@ -145,6 +145,10 @@ class BatchConsumer:
     async def assign(self, places: Sequence[TopicPartition]) -> None:
         """Start each partition where Postgres says."""
         assert self._consumer is not None
+        if places:
+            # Nothing is read before it is known from where, and which topics have to wait for the leading ones: the
+            # fetcher would use the time in which this method waits for Postgres.
+            self._consumer.pause(*places)
         rows = await self._database.pool.fetch("select topic, partition, next_offset from consumed_positions")
         stored = {TopicPartition(row["topic"], row["partition"]): row["next_offset"] for row in rows}
         beginnings = await self._consumer.beginning_offsets(list(places)) if places else {}
@@ -158,8 +162,9 @@ class BatchConsumer:
         }
         others = [place for place in places if place.topic not in leaders]
         self._holding = bool(leaders) and bool(others)
-        if self._holding:
-            self._consumer.pause(*others)
+        flowing = [place for place in places if not self._holding or place.topic in leaders]
+        if flowing:
+            self._consumer.resume(*flowing)
         self.assigned = True
         log.info("partitions_assigned", partitions=len(places), holding=self._holding)
 
