@@ -8,6 +8,7 @@ import asyncio
 import functools
 import math
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
@@ -96,13 +97,12 @@ class Publisher:
             IN_FLIGHT.set(self.in_flight)
 
     async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> None:
-        futures = []
+        """Hand each partition its records as whole batches (many times cheaper than one by one) and read every answer."""
+        by_place: dict[tuple[str, int], list[Record]] = defaultdict(list)
         for record in records:
             place = record.partition if record.partition is not None else partition_of(record.key, record.topic.partitions)
-            topic = record.topic.on(self._settings.namespace)
-            futures.append(await producer.send(topic, value=record.value, key=record.key, partition=place, headers=record.headers))
-        for future in futures:  # all of them are on their way already; this only collects
-            await future
+            by_place[record.topic.on(self._settings.namespace), place].append(record)
+        await asyncio.gather(*(_send_in_order(producer, topic, place, mine) for (topic, place), mine in by_place.items()))
 
     def _unavailable(self, why: str) -> Problem:
         return Problem(
@@ -113,3 +113,18 @@ class Publisher:
             headers={"Retry-After": str(math.ceil(RETRY_SECONDS))},
             cause=why,
         )
+
+
+async def _send_in_order(producer: AIOKafkaProducer, topic: str, partition: int, records: Sequence[Record]) -> None:
+    """One partition's records, in order, acknowledged when this returns. A record that fills a batch starts the next."""
+    acknowledged = []
+    batch = producer.create_batch()
+    for record in records:
+        if batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers) is None:
+            acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+            batch = producer.create_batch()
+            # The first record of a batch is always taken, whatever its size.
+            batch.append(timestamp=None, key=record.key, value=record.value, headers=record.headers)
+    batch.close()
+    acknowledged.append(await producer.send_batch(batch, topic, partition=partition))
+    await asyncio.gather(*acknowledged)
