@@ -27,12 +27,14 @@ class Guard:
     def __init__(self) -> None:
         self._highest: dict[str, Checkpoint] = {}
         self._confirmed: dict[str, int] = {}
+        self._forked: dict[str, AuditRefusal] = {}
+        self.has_read_published = False
 
     def learn(self, tenant: str, checkpoint: Checkpoint) -> None:
-        """Remember a checkpoint that was published (or cosigned by a witness)."""
+        """Remember a checkpoint that was published; two of one size that differ stop the signing of that log for good."""
         known = self._highest.get(tenant)
         if known is not None and known.size == checkpoint.size and known.root != checkpoint.root:
-            raise AuditRefusal(
+            self._forked[tenant] = AuditRefusal(
                 "log_forked", f"two checkpoints of {checkpoint.origin} at size {known.size} with different roots"
             )
         if known is None or checkpoint.size > known.size:
@@ -45,6 +47,8 @@ class Guard:
 
     async def check(self, tx: Transaction, tenant: str, head: CompactRange) -> None:
         """Raises AuditRefusal: database_restored (smaller than what was published), log_forked (another history)."""
+        if tenant in self._forked:
+            raise self._forked[tenant]
         published = self._highest.get(tenant)
         if published is None:
             return
@@ -78,9 +82,9 @@ async def read_published(settings: ServiceSettings, database: Database, keys: Lo
         )
     }
     consumer = kafka.plain_consumer(settings, "audit-guard")
-    await consumer.start()
     count = 0
     try:
+        await consumer.start()
         places = [TopicPartition(topic, number) for number in range(CHECKPOINTS.partitions)]
         consumer.assign(places)
         starts, ends = await consumer.beginning_offsets(places), await consumer.end_offsets(places)
@@ -93,6 +97,7 @@ async def read_published(settings: ServiceSettings, database: Database, keys: Lo
                 _learn_all((record.value for record in records), keys, guard)
     finally:
         await consumer.stop()
+    guard.has_read_published = True
     log.info("published_checkpoints_read", records=count)
     return count
 

@@ -24,7 +24,6 @@ async def main() -> None:
     keys.publish(settings.key_file.with_suffix(".vkey"), log_keys.deployment_vkey())
     async with Runtime.start("audit", settings) as runtime:
         guard = Guard()
-        await read_published(settings, runtime.database, log_keys, guard)
         consumer = runtime.consumer()
         stream.attach(consumer, settings.namespace)
         signing = Signing(runtime.database, log_keys, guard, clock)
@@ -32,6 +31,9 @@ async def main() -> None:
         api.attach(runtime.api(), runtime.database, consumer, log_keys, check, settings.witness_vkey, clock)
 
         async def sign() -> None:
+            # Nothing is signed before it is known what was published; while Kafka is away this fails and is tried again.
+            if not guard.has_read_published:
+                await read_published(settings, runtime.database, log_keys, guard)
             if await signing.sign_all():
                 runtime.relay.wake()
 
@@ -40,7 +42,8 @@ async def main() -> None:
 
         async def sign_last() -> None:
             try:
-                await signing.sign_all()
+                if guard.has_read_published:
+                    await signing.sign_all()
             except TRANSIENT as error:
                 log.warning("last_signing_failed", error=f"{type(error).__name__}: {error}")
 

@@ -61,8 +61,8 @@ class Signing:
             if not await heads.is_due(tx, tenant):
                 return None
             head = await heads.locked(tx, tenant)
-            if head is None:
-                return None
+            if head is None or head.range.size == head.last_signed_size:
+                return None  # another instance signed it while this one waited for the lock
             await self._guard.check(tx, tenant, head.range)
             signer = self._keys.signer(tenant)
             checkpoint = Checkpoint(signer.name, head.range.size, head.range.root())

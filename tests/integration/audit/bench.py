@@ -75,7 +75,7 @@ class AuditBench:
             raise AssertionError(f"audit ended with {self.process.returncode}:\n{self.log()[-3000:]}")
         try:
             async with httpx2.AsyncClient() as client:
-                return (await client.get(f"http://127.0.0.1:{self.port}/readyz", timeout=2)).status_code == 200
+                return bool((await client.get(f"http://127.0.0.1:{self.port}/readyz", timeout=2)).status_code == 200)
         except httpx2.HTTPError:
             return False
 
