@@ -1,6 +1,5 @@
 """Fixtures every test may ask for: a real Kafka and PostgreSQL, a fresh corner of them, and services as processes."""
 
-import os
 import shutil
 import threading
 import time
@@ -9,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import ground
+from tests import containers, ground
 from tests.ground import FreshDatabase, Ground, Services
 
 # After this long without a finished test, say which ones run: a suite must never be silent for minutes.
@@ -31,9 +30,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 @pytest.fixture(scope="session")
-def platform() -> Ground:
-    """A real Kafka and a real PostgreSQL: the configured ones, or embedded ones for this session."""
-    return Ground.find()
+def platform() -> Iterator[Ground]:
+    """A real Kafka and a real PostgreSQL: containers when asked for, the configured ones, or embedded ones."""
+    if containers.wanted():
+        with containers.running() as ground_in_containers:
+            yield ground_in_containers
+    else:
+        yield Ground.find()
 
 
 @pytest.fixture
@@ -62,11 +65,11 @@ def service_process(platform: Ground, namespace: str, database: FreshDatabase, t
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Skip, with a sentence, what this machine cannot run; keep tests that start the whole system in one worker."""
     browser_missing = not any(shutil.which(name) for name in BROWSERS)
-    containers = os.environ.get("COUNTERSIGN_TEST_CONTAINERS") == "1"
+    contained = containers.wanted()
     for item in items:
         if item.get_closest_marker("browser") and browser_missing:
             item.add_marker(pytest.mark.skip(reason="no Chromium here: apt-get install -y chromium fonts-dejavu-core"))
-        if item.get_closest_marker("containers") and not containers:
+        if item.get_closest_marker("containers") and not contained:
             item.add_marker(pytest.mark.skip(reason="COUNTERSIGN_TEST_CONTAINERS=1 and a container engine are needed"))
         if item.get_closest_marker("browser") or item.get_closest_marker("scenario"):
             item.add_marker(pytest.mark.xdist_group("whole-system"))

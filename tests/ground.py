@@ -11,12 +11,14 @@ import os
 import shutil
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cli.errors import Trouble
 from cli.platform import databases, topics
 from cli.platform.databases import SERVICES, ServiceDatabase
 from cli.platform.kafka import Kafka
@@ -72,6 +74,18 @@ class Ground:
             if not admin_url:
                 postgres.start(_quiet)
         return Ground(bootstrap or kafka.bootstrap, admin_url or postgres.admin_url)
+
+    def await_database(self, seconds: float) -> None:
+        """Wait until the server takes connections. Raises the last refusal after `seconds`."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                databases.demand_server(ServiceDatabase(self.database_admin_url, "postgres"))
+                return
+            except Trouble:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
 
 def prepare() -> None:
