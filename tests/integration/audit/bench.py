@@ -135,7 +135,7 @@ class AuditBench:
                     start = at.get(place, 0)
                     if start < end and await self._holds_records(consumer, place, start):
                         return False
-                return unsigned == 0
+                return bool(unsigned == 0)
 
             await self.until(done, "the log to take in and sign everything")
         finally:
