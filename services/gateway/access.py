@@ -144,7 +144,12 @@ async def identify(request: Request) -> Caller | None:
         secret = read_secret(token.strip()) if scheme.lower() == "bearer" else None
         found = await door.find(secret) if secret is not None and secret.mark == KEY_MARK else None
         if found is None:
-            raise Problem(401, "bad_key", "The API key is not valid", "It is mistyped, expired or revoked; ask an administrator for a new one.")
+            raise Problem(
+                401,
+                "bad_key",
+                "The API key is not valid",
+                "It is mistyped, expired or revoked; ask an administrator for a new one.",
+            )
         return found
     secret = session_secret(request)
     if secret is None:
@@ -165,7 +170,12 @@ def refuse_cross_site(request: Request) -> None:
         host=headers.get("host"),
         content_type=headers.get("content-type"),
     ):
-        raise Problem(403, "cross_site", "The request came from another site", "Open this page of Countersign itself and try again.")
+        raise Problem(
+            403,
+            "cross_site",
+            "The request came from another site",
+            "Open this page of Countersign itself and try again.",
+        )
 
 
 async def authorise(request: Request, response: Response) -> Caller | None:
@@ -174,14 +184,26 @@ async def authorise(request: Request, response: Response) -> Caller | None:
     path = route.path if isinstance(route, APIRoute) else ""
     rule = rules.rule_for(request.method, path)
     if rule is None:
-        raise Problem(403, "route_closed", "Nobody may call this", f"{request.method} {path} is not in the table of routes.")
+        raise Problem(
+            403, "route_closed", "Nobody may call this", f"{request.method} {path} is not in the table of routes."
+        )
     if rule.public:
         return None
     found = await identify(request)
     if found is None:
-        raise Problem(401, "not_signed_in", "You are not signed in", "Sign in, or send an API key.", headers={"WWW-Authenticate": "Bearer"})
+        raise Problem(
+            401,
+            "not_signed_in",
+            "You are not signed in",
+            "Sign in, or send an API key.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
     if not rule.admits(found.person_roles, found.scopes):
-        needed = f"scope {rule.scope}" if found.scopes and rule.scope else f"role {' or '.join(sorted(rule.roles)) or '(none)'}"
+        needed = (
+            f"scope {rule.scope}"
+            if found.scopes and rule.scope
+            else f"role {' or '.join(sorted(rule.roles)) or '(none)'}"
+        )
         raise Problem(403, "role_missing", "Your role does not allow this", f"{request.method} {path} needs {needed}.")
     _meter(request, response, found, counted=rule.scope != "ingest")
     request.state.caller = found
@@ -197,8 +219,14 @@ def _meter(request: Request, response: Response, found: Caller, *, counted: bool
     wait = limiter.retry_after_seconds(key, now)
     policy = f'"default";q={limiter.burst};w={int(limiter.period_seconds)}'
     if wait > 0:
-        headers = {"Retry-After": str(int(wait) + 1), "RateLimit-Policy": policy, "RateLimit": f'"default";r=0;t={int(wait) + 1}'}
-        raise Problem(429, "too_many_requests", "Too many requests", f"Try again in {int(wait) + 1} s.", headers=headers)
+        headers = {
+            "Retry-After": str(int(wait) + 1),
+            "RateLimit-Policy": policy,
+            "RateLimit": f'"default";r=0;t={int(wait) + 1}',
+        }
+        raise Problem(
+            429, "too_many_requests", "Too many requests", f"Try again in {int(wait) + 1} s.", headers=headers
+        )
     limiter.take(key, now)
     response.headers["RateLimit-Policy"] = policy
     response.headers["RateLimit"] = f'"default";r={limiter.remaining(key, now)};t={int(limiter.period_seconds)}'

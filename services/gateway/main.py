@@ -29,7 +29,16 @@ def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
     stream.attach(consumer)
     app = runtime.api(title="Countersign", description=web.DESCRIPTION, internal=False)
     app.state.context = Context(
-        settings, runtime.database, clock, Door(runtime.database, settings, clock), Passwords(), publisher, Recent(), owners, broadcaster, consumer
+        settings,
+        runtime.database,
+        clock,
+        Door(runtime.database, settings, clock),
+        Passwords(),
+        publisher,
+        Recent(),
+        owners,
+        broadcaster,
+        consumer,
     )
     app.state.door = app.state.context.door
     app.state.tries = Tries(settings.sign_in_tries, settings.sign_in_tries_per_address)

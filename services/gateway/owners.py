@@ -29,7 +29,9 @@ class Owners:
         self._mint = mint
         timeout = httpx2.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
         limits = httpx2.Limits(max_connections=50, max_keepalive_connections=20)
-        self._clients = {name: httpx2.AsyncClient(base_url=url, timeout=timeout, limits=limits) for name, url in urls.items()}
+        self._clients = {
+            name: httpx2.AsyncClient(base_url=url, timeout=timeout, limits=limits) for name, url in urls.items()
+        }
 
     async def close(self) -> None:
         for client in self._clients.values():
@@ -67,7 +69,9 @@ class Owners:
             await answer.aread()
             self._judged(service, request, answer)
         headers = {name: answer.headers[name] for name in PASSED_BACK if name in answer.headers}
-        return StreamingResponse(answer.aiter_bytes(), answer.status_code, headers, background=BackgroundTask(answer.aclose))
+        return StreamingResponse(
+            answer.aiter_bytes(), answer.status_code, headers, background=BackgroundTask(answer.aclose)
+        )
 
     def _request(
         self,
@@ -87,7 +91,9 @@ class Owners:
             sent["traceparent"] = traceparent
         present = {name: value for name, value in (params or {}).items() if value is not None}
         client = self._clients[service]
-        return client.build_request(method, path, json=json, params=present, headers=sent, timeout=timeout or client.timeout)
+        return client.build_request(
+            method, path, json=json, params=present, headers=sent, timeout=timeout or client.timeout
+        )
 
     async def _send(self, service: str, request: httpx2.Request, *, stream: bool) -> httpx2.Response:
         started, outcome = time.perf_counter(), "failed"
@@ -104,9 +110,18 @@ class Owners:
 
     def _judged(self, service: str, request: httpx2.Request, answer: httpx2.Response) -> httpx2.Response:
         if answer.status_code >= 500:
-            log.warning("owner_failed", owner=service, method=request.method, path=request.url.path, status=answer.status_code, body=answer.text[:500])
+            log.warning(
+                "owner_failed",
+                owner=service,
+                method=request.method,
+                path=request.url.path,
+                status=answer.status_code,
+                body=answer.text[:500],
+            )
             if answer.status_code == 503:
-                raise self._down(503, "owner_unavailable", service, f"The {service} service cannot do this at the moment.")
+                raise self._down(
+                    503, "owner_unavailable", service, f"The {service} service cannot do this at the moment."
+                )
             raise self._down(502, "owner_failed", service, f"The {service} service failed; its log says why.")
         if answer.status_code >= 400:
             raise refusal(answer)
@@ -114,7 +129,12 @@ class Owners:
 
     def _down(self, status: int, code: str, service: str, detail: str) -> Problem:
         return Problem(
-            status, code, "A service this needs is not there", f"{detail} Try again in a moment.", headers={"Retry-After": "2"}, service=service
+            status,
+            code,
+            "A service this needs is not there",
+            f"{detail} Try again in a moment.",
+            headers={"Retry-After": "2"},
+            service=service,
         )
 
 
@@ -123,7 +143,9 @@ def refusal(answer: httpx2.Response) -> Problem:
     document: dict[str, Any] = {}
     if answer.headers.get("content-type", "").startswith(PROBLEM_TYPE):
         document = answer.json()
-    known = {name: document.pop(name, None) for name in ("type", "title", "status", "code", "detail", "instance", "errors")}
+    known = {
+        name: document.pop(name, None) for name in ("type", "title", "status", "code", "detail", "instance", "errors")
+    }
     headers = {name: answer.headers[name] for name in ("etag", "retry-after") if name in answer.headers}
     return Problem(
         answer.status_code,

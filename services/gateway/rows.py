@@ -28,7 +28,9 @@ def status_after(verdict: str) -> str:
 def line(one: Received[RecommendationIssued]) -> Row:
     """A line of the queue, without the evidence: that stays on the topic and in the audit log."""
     body = one.body
-    row = body.model_dump(mode="json", exclude={"tenant", "evidence", "excess_from_rounding", "excess_cost", "code_version", "supersedes"})
+    row = body.model_dump(
+        mode="json", exclude={"tenant", "evidence", "excess_from_rounding", "excess_cost", "code_version", "supersedes"}
+    )
     row["issued_at"] = one.envelope.time.isoformat()
     row["rank_score"] = rank_score(
         money_at_risk=float(body.money_at_risk),
@@ -61,7 +63,9 @@ def runs(events: Sequence[Received[Any]]) -> list[Row]:
         run_id = one.body.run_id
         if run_id is None:
             continue
-        row = counts.setdefault(run_id, {"run_id": run_id, "origin": None, "proposed": 0, "withheld": 0, "finished_at": ""})
+        row = counts.setdefault(
+            run_id, {"run_id": run_id, "origin": None, "proposed": 0, "withheld": 0, "finished_at": ""}
+        )
         row["proposed" if isinstance(one.body, RecommendationIssued) else "withheld"] += 1
         row["finished_at"] = max(row["finished_at"], one.envelope.time.isoformat())
         if one.body.origin is not None:
@@ -90,7 +94,9 @@ def order_told(body: OrderReleased) -> dict[str, Any]:
 
 
 def order_update(one: Received[OrderUpdated]) -> Row:
-    return one.body.model_dump(mode="json", include={"order_id", "status", "updated_at", "lines", "note"}) | {"event_id": one.envelope.id}
+    return one.body.model_dump(mode="json", include={"order_id", "status", "updated_at", "lines", "note"}) | {
+        "event_id": one.envelope.id
+    }
 
 
 def cancellation(one: Received[OrderCancelled]) -> Row:

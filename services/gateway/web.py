@@ -17,7 +17,9 @@ from services.gateway.api.openapi import complete
 from services.gateway.live import Broadcaster
 from services.gateway.settings import GatewaySettings
 
-DESCRIPTION = "Inventory planning that someone can defend: events in, forecasts and recommendations, decisions and proof."
+DESCRIPTION = (
+    "Inventory planning that someone can defend: events in, forecasts and recommendations, decisions and proof."
+)
 HERE = Path(__file__).resolve().parent
 PAGES = "services.gateway.pages"
 EVENTS_PATH = "/v1/events"
@@ -71,7 +73,9 @@ class Shield:
             nonlocal seen
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self._body_bytes_max:  # no length was declared: cut the body off, which cannot be valid JSON any more
+            if (
+                seen > self._body_bytes_max
+            ):  # no length was declared: cut the body off, which cannot be valid JSON any more
                 return {"type": "http.request", "body": b"", "more_body": False}
             return message
 

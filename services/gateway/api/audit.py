@@ -36,7 +36,15 @@ async def entries(
     order: Annotated[Literal["oldest", "newest"], Query()] = "oldest",
 ) -> Response:
     """One page of entries; `item` is sku/location, `thread` the id of a recommendation or order."""
-    params: dict[str, Any] = {"after_seq": after_seq, "limit": limit, "type": entry_type, "subject": subject, "item": item, "thread": thread, "actor": actor}
+    params: dict[str, Any] = {
+        "after_seq": after_seq,
+        "limit": limit,
+        "type": entry_type,
+        "subject": subject,
+        "item": item,
+        "thread": thread,
+        "actor": actor,
+    }
     params |= {"from_time": from_time, "to_time": to_time, "order": order}
     return passed(await parts.owners.call("audit", "GET", "/audit/entries", who.principal, params=params))
 
@@ -50,13 +58,23 @@ async def entry(seq: Seq, who: Who, parts: Parts) -> Response:
 @router.get("/proof/inclusion", summary="Proof that an entry is in the log", responses=OWNERS_ANSWER)
 async def inclusion(who: Who, parts: Parts, seq: Annotated[int, Query(ge=0, lt=2**63)], size: Size = None) -> Response:
     """Against the tree of `size`; default the newest checkpoint."""
-    return passed(await parts.owners.call("audit", "GET", "/audit/proof/inclusion", who.principal, params={"seq": seq, "size": size}))
+    return passed(
+        await parts.owners.call(
+            "audit", "GET", "/audit/proof/inclusion", who.principal, params={"seq": seq, "size": size}
+        )
+    )
 
 
 @router.get("/proof/consistency", summary="Proof that one tree extends another", responses=OWNERS_ANSWER)
-async def consistency(who: Who, parts: Parts, old: Annotated[int, Query(ge=1, lt=2**63)], new: Annotated[int, Query(ge=1, lt=2**63)]) -> Response:
+async def consistency(
+    who: Who, parts: Parts, old: Annotated[int, Query(ge=1, lt=2**63)], new: Annotated[int, Query(ge=1, lt=2**63)]
+) -> Response:
     """From tree size `old` to tree size `new`."""
-    return passed(await parts.owners.call("audit", "GET", "/audit/proof/consistency", who.principal, params={"old": old, "new": new}))
+    return passed(
+        await parts.owners.call(
+            "audit", "GET", "/audit/proof/consistency", who.principal, params={"old": old, "new": new}
+        )
+    )
 
 
 @router.post("/verification", summary="Verify the whole log now", responses=OWNERS_ANSWER)

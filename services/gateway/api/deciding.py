@@ -18,8 +18,12 @@ router = APIRouter(prefix="/v1", tags=["decisions"])
 BULK_LINES_MAX = 200
 
 Id = Annotated[str, Field(min_length=1, max_length=64)]
-IfMatch = Annotated[str | None, Header(alias="If-Match", max_length=64, description='the version you saw, as in ETag: "3"')]
-IdempotencyKey = Annotated[str | None, Header(alias="Idempotency-Key", max_length=255, description="a fresh UUID for each new decision")]
+IfMatch = Annotated[
+    str | None, Header(alias="If-Match", max_length=64, description='the version you saw, as in ETag: "3"')
+]
+IdempotencyKey = Annotated[
+    str | None, Header(alias="Idempotency-Key", max_length=255, description="a fresh UUID for each new decision")
+]
 
 
 class _In(BaseModel):
@@ -29,7 +33,10 @@ class _In(BaseModel):
 class Decision(_In):
     """What to do with a line. Amend needs `quantity` and `reason`, reject `reason`, snooze `snooze_until`."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"verdict": "amend", "quantity": "200", "reason": "promotion_known"}]})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"verdict": "amend", "quantity": "200", "reason": "promotion_known"}]},
+    )
     verdict: Literal["approve", "amend", "reject", "snooze"]
     quantity: Annotated[Decimal, Field(max_digits=30)] | None = None
     reason: Id | None = None
@@ -47,7 +54,10 @@ class BulkDecision(Decision):
     """The same decision about many lines; one that is refused does not hold up the others."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"verdict": "approve", "lines": [{"recommendation_id": "7f0c9b6e", "version": 0}]}]}
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"verdict": "approve", "lines": [{"recommendation_id": "7f0c9b6e", "version": 0}]}]
+        },
     )
     lines: Annotated[list[BulkLine], Field(min_length=1, max_length=BULK_LINES_MAX)]
 
@@ -63,9 +73,19 @@ class Cancellation(_In):
 def _required(if_match: str | None, key: str | None, *, key_needed: bool = True) -> dict[str, str]:
     """The headers of a command, passed on. Raises Problem 428 or 400 when one is missing."""
     if if_match is None:
-        raise Problem(428, "version_missing", "If-Match is missing", 'Send the version you decided on, for example If-Match: "0" from the ETag.')
+        raise Problem(
+            428,
+            "version_missing",
+            "If-Match is missing",
+            'Send the version you decided on, for example If-Match: "0" from the ETag.',
+        )
     if key is None and key_needed:
-        raise Problem(400, "idempotency_key_missing", "Idempotency-Key is missing", "Send a fresh UUID with each new decision, and the same one when you try again.")
+        raise Problem(
+            400,
+            "idempotency_key_missing",
+            "Idempotency-Key is missing",
+            "Send a fresh UUID with each new decision, and the same one when you try again.",
+        )
     return {"if-match": if_match} | ({"idempotency-key": key} if key is not None else {})
 
 
@@ -106,43 +126,71 @@ def _as_decided(said: dict[str, Any]) -> dict[str, Any]:
 
 @router.post("/recommendations/{recommendation_id}/decisions", summary="Decide one line")
 async def decide(
-    recommendation_id: str, body: Decision, who: Who, parts: Parts, response: Response, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
+    recommendation_id: str,
+    body: Decision,
+    who: Who,
+    parts: Parts,
+    response: Response,
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> models.DecisionOutcome:
     """Missing If-Match 428, stale 412 with who, when and what; missing Idempotency-Key 400; refusals 403, 409, 422."""
     headers = _required(if_match, idempotency_key)
     answer = await parts.owners.call(
-        "approvals", "POST", f"/lines/{_segment(recommendation_id)}/decisions", who.principal, json=_sent(body), headers=headers
+        "approvals",
+        "POST",
+        f"/lines/{_segment(recommendation_id)}/decisions",
+        who.principal,
+        json=_sent(body),
+        headers=headers,
     )
     return await _outcome(answer, who, parts, response)
 
 
 @router.post("/recommendations/{recommendation_id}/undo", summary="Take a decision back until its order is out")
 async def undo(
-    recommendation_id: str, who: Who, parts: Parts, response: Response, if_match: IfMatch = None, idempotency_key: IdempotencyKey = None
+    recommendation_id: str,
+    who: Who,
+    parts: Parts,
+    response: Response,
+    if_match: IfMatch = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> models.DecisionOutcome:
     """409 `undo_window_over` once the order is on its way; cancel the order then."""
     headers = _required(if_match, idempotency_key, key_needed=False)
-    answer = await parts.owners.call("approvals", "POST", f"/lines/{_segment(recommendation_id)}/undo", who.principal, headers=headers)
+    answer = await parts.owners.call(
+        "approvals", "POST", f"/lines/{_segment(recommendation_id)}/undo", who.principal, headers=headers
+    )
     return await _outcome(answer, who, parts, response)
 
 
 @router.post("/decisions:bulk", summary="Decide many lines, each on its own")
-async def bulk(body: BulkDecision, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None) -> models.BulkOutcome:
+async def bulk(
+    body: BulkDecision, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None
+) -> models.BulkOutcome:
     """200 with one result per line; a refused line carries its problem document."""
     headers = _required("-", idempotency_key)
     headers.pop("if-match")
-    answer = await parts.owners.call("approvals", "POST", "/decisions:bulk", who.principal, json=_sent(body), headers=headers)
+    answer = await parts.owners.call(
+        "approvals", "POST", "/decisions:bulk", who.principal, json=_sent(body), headers=headers
+    )
     said = answer.json()
-    results = [models.BulkResult(**{name: one.get(name) for name in models.BulkResult.model_fields}) for one in said["results"]]
+    results = [
+        models.BulkResult(**{name: one.get(name) for name in models.BulkResult.model_fields}) for one in said["results"]
+    ]
     return models.BulkOutcome(results=results, succeeded=said["succeeded"], failed=said["failed"])
 
 
 @router.post("/orders/{order_id}/cancel", summary="Take a released order back")
-async def cancel(order_id: str, body: Cancellation, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None) -> dict[str, Any]:
+async def cancel(
+    order_id: str, body: Cancellation, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None
+) -> dict[str, Any]:
     """Publishes a cancel order for the ERP; nothing is deleted."""
     headers = _required("-", idempotency_key)
     headers.pop("if-match")
-    answer = await parts.owners.call("approvals", "POST", f"/orders/{_segment(order_id)}/cancel", who.principal, json=_sent(body), headers=headers)
+    answer = await parts.owners.call(
+        "approvals", "POST", f"/orders/{_segment(order_id)}/cancel", who.principal, json=_sent(body), headers=headers
+    )
     said: dict[str, Any] = answer.json()
     return {"order_id": said["order_id"], "status": said["status"]}
 
@@ -151,7 +199,10 @@ async def cancel(order_id: str, body: Cancellation, who: Who, parts: Parts, idem
 async def decision_reasons(who: Who, parts: Parts) -> dict[str, list[models.Coded]]:
     """The reasons the approvals service accepts, with their words."""
     answer = await parts.owners.call("approvals", "GET", "/decision-reasons", who.principal)
-    return {verb: [models.Coded(code=one["code"], label=one["label"]) for one in reasons] for verb, reasons in answer.json().items()}
+    return {
+        verb: [models.Coded(code=one["code"], label=one["label"]) for one in reasons]
+        for verb, reasons in answer.json().items()
+    }
 
 
 def _sent(body: BaseModel) -> Any:

@@ -37,7 +37,12 @@ BODY = {
     "requestBody": {
         "required": True,
         "description": "A JSON array of CloudEvents in structured mode; `data` fits the schema of its `type` (see /v1/openapi.json, x-events)",
-        "content": {"application/json": {"schema": {"type": "array", "items": {"type": "object"}, "maxItems": 5000}, "example": EXAMPLE}},
+        "content": {
+            "application/json": {
+                "schema": {"type": "array", "items": {"type": "object"}, "maxItems": 5000},
+                "example": EXAMPLE,
+            }
+        },
     }
 }
 DOCUMENTED: dict[int | str, dict[str, Any]] = {
@@ -50,7 +55,12 @@ DOCUMENTED: dict[int | str, dict[str, Any]] = {
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The body, refused as soon as it is larger than `limit` bytes. Raises Problem 413."""
-    too_large = Problem(413, "body_too_large", "The body is too large", f"At most {limit} bytes are taken at once; split it. Nothing was taken.")
+    too_large = Problem(
+        413,
+        "body_too_large",
+        "The body is too large",
+        f"At most {limit} bytes are taken at once; split it. Nothing was taken.",
+    )
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise too_large
@@ -62,7 +72,9 @@ async def read_body(request: Request, limit: int) -> bytes:
     return bytes(received)
 
 
-@router.post("/events", summary="Send a batch of events", response_model=BatchView, responses=DOCUMENTED, openapi_extra=BODY)
+@router.post(
+    "/events", summary="Send a batch of events", response_model=BatchView, responses=DOCUMENTED, openapi_extra=BODY
+)
 async def take_events(request: Request, who: Who, parts: Parts) -> Response:
     """Every event is checked on its own: `accepted` (durable now), `duplicate` (was taken before), or `rejected` with the
     field and the reason. The tenant is the caller's; a business-day close is written to every partition."""
@@ -71,5 +83,10 @@ async def take_events(request: Request, who: Who, parts: Parts) -> Response:
         events = batch.parse(body, parts.settings.ingest_events_max)
         results = await batch.take(events, who.tenant, parts.publisher, parts.recent)
     counts = {kind: sum(1 for one in results if one.result == kind) for kind in ("accepted", "duplicate", "rejected")}
-    document = {"accepted": counts["accepted"], "duplicates": counts["duplicate"], "rejected": counts["rejected"], "results": results}
+    document = {
+        "accepted": counts["accepted"],
+        "duplicates": counts["duplicate"],
+        "rejected": counts["rejected"],
+        "results": results,
+    }
     return Response(orjson.dumps(document), media_type="application/json")

@@ -43,7 +43,9 @@ async def items(
     query = f"items {q} {location} {supplier} {category}"
     after = behind(query, cursor, (str, str))
     async with parts.database.transaction(who.tenant) as tx:
-        rows = await views.items(tx, who.tenant, text=q, location=location, supplier=supplier, category=category, after=after, limit=limit)
+        rows = await views.items(
+            tx, who.tenant, text=q, location=location, supplier=supplier, category=category, after=after, limit=limit
+        )
     return models.Page(items=[present.item(row) for row in rows], next_cursor=following(query, rows, limit, _by_item))
 
 
@@ -55,8 +57,12 @@ async def positions(
     query = f"positions {q} {location}"
     after = behind(query, cursor, (str, str))
     async with parts.database.transaction(who.tenant) as tx:
-        rows = await views.items(tx, who.tenant, text=q, location=location, supplier=None, category=None, after=after, limit=limit)
-    return models.Page(items=[present.position(row) for row in rows], next_cursor=following(query, rows, limit, _by_item))
+        rows = await views.items(
+            tx, who.tenant, text=q, location=location, supplier=None, category=None, after=after, limit=limit
+        )
+    return models.Page(
+        items=[present.position(row) for row in rows], next_cursor=following(query, rows, limit, _by_item)
+    )
 
 
 @router.get("/forecasts", summary="The newest forecast of every item")
@@ -68,7 +74,9 @@ async def forecasts(
     after = behind(query, cursor, (str, str))
     async with parts.database.transaction(who.tenant) as tx:
         rows = await views.forecasts(tx, who.tenant, text=q, location=location, after=after, limit=limit)
-    return models.Page(items=[present.forecast(row) for row in rows], next_cursor=following(query, rows, limit, _by_item))
+    return models.Page(
+        items=[present.forecast(row) for row in rows], next_cursor=following(query, rows, limit, _by_item)
+    )
 
 
 @router.get("/forecasts/{sku}/{location}", summary="The forecast of one item, with its history")
@@ -81,7 +89,11 @@ async def forecast(sku: Name, location: Name, who: Who, parts: Parts) -> models.
         raise not_found("forecast", f"{sku}/{location}")
     history = await _history(parts, who, sku, location, missing)
     return models.ForecastView(
-        forecast=present.forecast(row), fan=present.fan(row), sentence=fans.sentence(present.published(row)), history=history, unavailable=missing
+        forecast=present.forecast(row),
+        fan=present.fan(row),
+        sentence=fans.sentence(present.published(row)),
+        history=history,
+        unavailable=missing,
     )
 
 
@@ -224,22 +236,41 @@ def _position_as_planned(outcome: Row | None) -> dict[str, Any] | None:
     if outcome is None or outcome["inventory_position"] is None:
         return None
     position = {name: plain(outcome[name]) for name in ("on_hand", "on_order", "reserved", "inventory_position")}
-    return position | {"backorders": None, "as_of": outcome["origin"].isoformat() if outcome["origin"] else None, "open_orders": []}
+    return position | {
+        "backorders": None,
+        "as_of": outcome["origin"].isoformat() if outcome["origin"] else None,
+        "open_orders": [],
+    }
 
 
-async def _history(parts: Context, who: Who, sku: str, location: str, missing: list[models.Unavailable]) -> list[models.HistoryDay] | None:
+async def _history(
+    parts: Context, who: Who, sku: str, location: str, missing: list[models.Unavailable]
+) -> list[models.HistoryDay] | None:
     try:
-        answer = await parts.owners.call("forecaster", "GET", f"/history/{quote(sku, safe='')}/{quote(location, safe='')}", who.principal, params={"days": HISTORY_DAYS})
-        return [models.HistoryDay(date=one["date"], sold=float(one["quantity"]), censored=bool(one["censored"])) for one in answer.json()["days"]]
+        answer = await parts.owners.call(
+            "forecaster",
+            "GET",
+            f"/history/{quote(sku, safe='')}/{quote(location, safe='')}",
+            who.principal,
+            params={"days": HISTORY_DAYS},
+        )
+        return [
+            models.HistoryDay(date=one["date"], sold=float(one["quantity"]), censored=bool(one["censored"]))
+            for one in answer.json()["days"]
+        ]
     except Problem as problem:
         if problem.status != 404:
             missing.append(models.Unavailable(part="history", reason=problem.detail))
         return None
 
 
-async def _position(parts: Context, who: Who, sku: str, location: str, missing: list[models.Unavailable]) -> dict[str, Any] | None:
+async def _position(
+    parts: Context, who: Who, sku: str, location: str, missing: list[models.Unavailable]
+) -> dict[str, Any] | None:
     try:
-        answer = await parts.owners.call("policy", "GET", f"/positions/{quote(sku, safe='')}/{quote(location, safe='')}", who.principal)
+        answer = await parts.owners.call(
+            "policy", "GET", f"/positions/{quote(sku, safe='')}/{quote(location, safe='')}", who.principal
+        )
         found: dict[str, Any] = answer.json()
         return found
     except Problem as problem:

@@ -28,7 +28,9 @@ async def orders(
     query = f"orders {status} {supplier} {location} {q}"
     after = behind(query, cursor, (float, str))
     async with parts.database.transaction(who.tenant) as tx:
-        rows = await views.orders(tx, who.tenant, status=status, supplier=supplier, location=location, text=q, after=after, limit=limit)
+        rows = await views.orders(
+            tx, who.tenant, status=status, supplier=supplier, location=location, text=q, after=after, limit=limit
+        )
         updates = await views.order_updates(tx, who.tenant, [row["order_id"] for row in rows])
         names = await views.item_names(tx, who.tenant, [entry["sku"] for row in rows for entry in loaded(row["lines"])])
     next_cursor = following(query, rows, limit, lambda row: (row["sort_value"], row["order_id"]))

@@ -15,7 +15,9 @@ from services.gateway.store.rows import instant, loaded
 
 router = APIRouter(prefix="/v1", tags=["planning"])
 Id = Annotated[str, Field(min_length=1, max_length=64)]
-OWNERS_ANSWER: dict[int | str, dict[str, Any]] = {503: {"description": "The owner service cannot be reached; nothing was changed."}}
+OWNERS_ANSWER: dict[int | str, dict[str, Any]] = {
+    503: {"description": "The owner service cannot be reached; nothing was changed."}
+}
 
 
 class _In(BaseModel):
@@ -25,7 +27,9 @@ class _In(BaseModel):
 class WhatIf(_In):
     """One item with something changed; what is left out stays as it is."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"sku": "1029743", "location": "367", "quantity": "240"}]})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"sku": "1029743", "location": "367", "quantity": "240"}]}
+    )
     sku: Id
     location: Id
     quantity: Annotated[Decimal, Field(ge=0, max_digits=16, decimal_places=4)] | None = None
@@ -51,13 +55,21 @@ class Training(_In):
 @router.post("/whatif", summary="The same policy with something changed", responses=OWNERS_ANSWER)
 async def whatif(body: WhatIf, who: Who, parts: Parts) -> Response:
     """Computed by the policy service with the code that plans; nothing is kept."""
-    return passed(await parts.owners.call("policy", "POST", "/what-if", who.principal, json=body.model_dump(mode="json", exclude_none=True)))
+    return passed(
+        await parts.owners.call(
+            "policy", "POST", "/what-if", who.principal, json=body.model_dump(mode="json", exclude_none=True)
+        )
+    )
 
 
 @router.post("/planning-runs", status_code=202, summary="Plan now", responses=OWNERS_ANSWER)
 async def start_run(body: PlanningRun, who: Who, parts: Parts) -> Response:
     """Starts a run of the policy service."""
-    return passed(await parts.owners.call("policy", "POST", "/runs", who.principal, json=body.model_dump(mode="json", exclude_none=True)))
+    return passed(
+        await parts.owners.call(
+            "policy", "POST", "/runs", who.principal, json=body.model_dump(mode="json", exclude_none=True)
+        )
+    )
 
 
 @router.get("/planning-runs", summary="Planning runs", responses=OWNERS_ANSWER)
@@ -69,7 +81,9 @@ async def runs(who: Who, parts: Parts) -> Response:
 @router.post("/training", status_code=202, summary="Train the forecast models now", responses=OWNERS_ANSWER)
 async def train(body: Training, who: Who, parts: Parts) -> Response:
     """Starts a training run of the forecaster."""
-    return passed(await parts.owners.call("forecaster", "POST", "/train", who.principal, json=body.model_dump(mode="json")))
+    return passed(
+        await parts.owners.call("forecaster", "POST", "/train", who.principal, json=body.model_dump(mode="json"))
+    )
 
 
 @router.get("/training", summary="Forecast models and training runs", responses=OWNERS_ANSWER)

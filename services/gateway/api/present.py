@@ -161,9 +161,13 @@ def fan(row: Row) -> models.Fan:
         confidence=row["confidence"],
         flags=list(row["flags"]),
         levels=list(fans.DRAWN_LEVELS),
-        days=[models.FanDay(date=one.on.isoformat(), mean=one.mean, quantiles=list(one.quantiles)) for one in fans.day_bands(forecast, CHART_DAYS)],
+        days=[
+            models.FanDay(date=one.on.isoformat(), mean=one.mean, quantiles=list(one.quantiles))
+            for one in fans.day_bands(forecast, CHART_DAYS)
+        ],
         cumulative=[
-            models.FanSpan(date=one.on.isoformat(), days=one.days, mean=one.mean, quantiles=list(one.quantiles)) for one in fans.span_bands(forecast)
+            models.FanSpan(date=one.on.isoformat(), days=one.days, mean=one.mean, quantiles=list(one.quantiles))
+            for one in fans.span_bands(forecast)
         ],
     )
 
@@ -191,7 +195,19 @@ def forecast(row: Row) -> models.ForecastRow:
 
 def item(row: Row) -> models.ItemRow:
     return models.ItemRow(
-        **{name: row[name] for name in ("sku", "location", "item_name", "location_name", "category", "abc_class", "supplier", "supplier_name")},
+        **{
+            name: row[name]
+            for name in (
+                "sku",
+                "location",
+                "item_name",
+                "location_name",
+                "category",
+                "abc_class",
+                "supplier",
+                "supplier_name",
+            )
+        },
         on_hand=plain(row["on_hand"]),
         days_of_cover=row["days_of_cover"],
         status=row["status"] if row["line_id"] else "withheld",
@@ -218,7 +234,10 @@ def position(row: Row) -> models.PositionRow:
 
 def exception(row: Row) -> models.ExceptionView:
     return models.ExceptionView(
-        **{name: row[name] for name in ("exception_id", "kind", "subject", "sku", "location", "supplier", "owner", "remedy")},
+        **{
+            name: row[name]
+            for name in ("exception_id", "kind", "subject", "sku", "location", "supplier", "owner", "remedy")
+        },
         kind_label=label(EXCEPTION_KINDS, row["kind"]),
         item_name=row.get("item_name"),
         money_at_stake=amount(row["money_at_stake"]),
@@ -234,7 +253,20 @@ def exception(row: Row) -> models.ExceptionView:
 def order(row: Row, updates: list[Row], names: dict[str, str]) -> models.OrderView:
     lines = loaded(row["lines"])
     return models.OrderView(
-        **{name: row[name] for name in ("order_id", "kind", "status", "supplier", "supplier_name", "from_location", "location", "location_name", "currency")},
+        **{
+            name: row[name]
+            for name in (
+                "order_id",
+                "kind",
+                "status",
+                "supplier",
+                "supplier_name",
+                "from_location",
+                "location",
+                "location_name",
+                "currency",
+            )
+        },
         order_on=row["order_on"].isoformat(),
         expected_on=row["arrive_on"].isoformat(),
         released_at=instant(row["released_at"]) or "",
@@ -252,6 +284,9 @@ def order(row: Row, updates: list[Row], names: dict[str, str]) -> models.OrderVi
             for entry in lines
         ],
         updates=[
-            models.OrderUpdateView(at=instant(one["updated_at"]) or "", kind=one["status"], note=one["note"], lines=loaded(one["lines"])) for one in updates
+            models.OrderUpdateView(
+                at=instant(one["updated_at"]) or "", kind=one["status"], note=one["note"], lines=loaded(one["lines"])
+            )
+            for one in updates
         ],
     )

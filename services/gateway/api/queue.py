@@ -27,7 +27,9 @@ Sort = Literal["risk", "value", "stock_out", "cover", "item", "issued"]
 
 
 def filters(
-    status: Annotated[list[Status] | None, Query(description="default: what waits for a person (pending, awaiting_second)")] = None,
+    status: Annotated[
+        list[Status] | None, Query(description="default: what waits for a person (pending, awaiting_second)")
+    ] = None,
     location: Code = None,
     supplier: Code = None,
     category: Annotated[str | None, Query(max_length=200)] = None,
@@ -45,14 +47,18 @@ def filters(
         chosen = ()
     else:
         chosen = tuple(dict.fromkeys(one for name in chosen for one in (WAITING if name == "waiting" else (name,))))
-    return Filters(chosen, location, supplier, category, abc_class, reason, action, q, min_value, min_confidence, max_confidence)
+    return Filters(
+        chosen, location, supplier, category, abc_class, reason, action, q, min_value, min_confidence, max_confidence
+    )
 
 
 Chosen = Annotated[Filters, Depends(filters)]
 
 
 @router.get("/recommendations", summary="The queue, ranked by money at risk times urgency")
-async def lines(who: Who, parts: Parts, chosen: Chosen, sort: Sort = "risk", limit: Limit = 50, cursor: Cursor = None) -> models.Page[models.Line]:
+async def lines(
+    who: Who, parts: Parts, chosen: Chosen, sort: Sort = "risk", limit: Limit = 50, cursor: Cursor = None
+) -> models.Page[models.Line]:
     """One page of lines."""
     query = f"recommendations {sort} {chosen}"
     kind = str if sort == "item" else float
@@ -90,7 +96,10 @@ async def summary(who: Who, parts: Parts, chosen: Chosen) -> models.QueueSummary
         margin_at_risk=amount(groups["money_at_risk"]) or "0",
         currency=groups["currency"],
         by_rule_today=by_rule,
-        by_reason=[models.Counted(code=row["code"], label=label(ROUTE_REASONS, row["code"]), count=row["count"]) for row in groups["by_reason"]],
+        by_reason=[
+            models.Counted(code=row["code"], label=label(ROUTE_REASONS, row["code"]), count=row["count"])
+            for row in groups["by_reason"]
+        ],
         by_status=by_status,
         by_supplier=[
             models.SupplierGroup(

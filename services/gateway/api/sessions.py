@@ -28,7 +28,9 @@ WINDOW_SECONDS = 900.0
 class SignIn(BaseModel):
     """A local account's name and password; `tenant` defaults to the deployment's own."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"username": "planner", "password": "shown once at start"}]})
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"username": "planner", "password": "shown once at start"}]}
+    )
     username: Annotated[str, Field(min_length=1, max_length=64)]
     password: Annotated[str, Field(min_length=1, max_length=PASSWORD_LENGTH_MAX)]
     tenant: Annotated[str, Field(min_length=1, max_length=64)] | None = None
@@ -49,7 +51,11 @@ class Tries:
             SIGN_INS.labels("limited").inc()
             seconds = int(wait) + 1
             raise Problem(
-                429, "too_many_attempts", "Too many failed sign-ins", f"Wait {seconds} s and try again.", headers={"Retry-After": str(seconds)}
+                429,
+                "too_many_attempts",
+                "Too many failed sign-ins",
+                f"Wait {seconds} s and try again.",
+                headers={"Retry-After": str(seconds)},
             )
 
     def take(self, account: str, address: str) -> None:
@@ -84,7 +90,9 @@ async def sign_in(body: SignIn, request: Request, response: Response, parts: Par
     if row is None:
         SIGN_INS.labels("refused").inc()
         log.warning("sign_in_refused", tenant=tenant, address=address)
-        raise Problem(401, "bad_credentials", "Name or password is wrong", "Check both; an administrator can set a new password.")
+        raise Problem(
+            401, "bad_credentials", "Name or password is wrong", "Check both; an administrator can set a new password."
+        )
     tries.account.forget(f"{tenant}/{username}")
     SIGN_INS.labels("accepted").inc()
     secret, _ = await parts.door.open_session(tenant, username)
@@ -123,4 +131,6 @@ async def sign_out(who: Who, request: Request, response: Response, parts: Parts)
         parts.door.forget(secret)
         async with parts.database.transaction(who.tenant) as tx:
             await accounts.close_session(tx, who.tenant, secret.sha256)
-    response.delete_cookie(access.cookie_name(request), path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax")
+    response.delete_cookie(
+        access.cookie_name(request), path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax"
+    )

@@ -24,7 +24,10 @@ Scope = Literal["ingest", "read", "decide", "plan", "audit"]
 class NewKey(BaseModel):
     """A key for a machine."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"name": "till feed, north", "scopes": ["ingest"], "expires_in_days": 90}]})
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"name": "till feed, north", "scopes": ["ingest"], "expires_in_days": 90}]},
+    )
     name: Annotated[str, Field(min_length=1, max_length=100)]
     scopes: Annotated[list[Scope], Field(min_length=1, max_length=len(SCOPES))]
     expires_in_days: Annotated[int, Field(ge=1, le=730)] = 90
@@ -36,7 +39,12 @@ async def keys(who: Who, parts: Parts) -> models.Listed[models.KeyView]:
     async with parts.database.transaction(who.tenant) as tx:
         rows = await accounts.keys(tx, who.tenant)
     times = ("created_at", "expires_at", "last_used_at", "revoked_at")
-    return models.Listed(items=[models.KeyView(**{name: instant(value) if name in times else value for name, value in row.items()}) for row in rows])
+    return models.Listed(
+        items=[
+            models.KeyView(**{name: instant(value) if name in times else value for name, value in row.items()})
+            for row in rows
+        ]
+    )
 
 
 @router.post("/api-keys", status_code=201, summary="Make a key")
@@ -60,7 +68,11 @@ async def make_key(body: NewKey, who: Who, parts: Parts, response: Response) -> 
         await accounts.put_key(tx, who.tenant, row)
     response.headers["Cache-Control"] = "no-store"
     return models.NewKeyView(
-        key_id=secret.prefix, name=body.name, scopes=list(scopes), expires_at=instant(expires_at) or "", secret=secret.text
+        key_id=secret.prefix,
+        name=body.name,
+        scopes=list(scopes),
+        expires_at=instant(expires_at) or "",
+        secret=secret.text,
     )
 
 
@@ -79,7 +91,9 @@ async def people(who: Who, parts: Parts) -> models.Listed[models.AccountView]:
     """Names and roles."""
     async with parts.database.transaction(who.tenant) as tx:
         rows = await accounts.accounts(tx, who.tenant)
-    return models.Listed(items=[models.AccountView(**{**row, "last_sign_in_at": instant(row["last_sign_in_at"])}) for row in rows])
+    return models.Listed(
+        items=[models.AccountView(**{**row, "last_sign_in_at": instant(row["last_sign_in_at"])}) for row in rows]
+    )
 
 
 @router.get("/preferences", summary="What a person set for the pages")
@@ -99,6 +113,11 @@ async def put_preferences(body: dict[str, Any], who: Who, parts: Parts) -> None:
     except orjson.JSONEncodeError as error:
         raise UnicodeError("half a surrogate pair") from error
     if len(text) > PREFERENCES_BYTES_MAX:
-        raise Problem(413, "preferences_too_large", "Too much to keep", f"At most {PREFERENCES_BYTES_MAX} bytes; this has {len(text)}.")
+        raise Problem(
+            413,
+            "preferences_too_large",
+            "Too much to keep",
+            f"At most {PREFERENCES_BYTES_MAX} bytes; this has {len(text)}.",
+        )
     async with parts.database.transaction(who.tenant) as tx:
         await accounts.put_preferences(tx, who.tenant, who.principal.subject, text)

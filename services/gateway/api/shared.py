@@ -27,7 +27,10 @@ def behind(query: str, cursor: str | None, kinds: tuple[type, ...]) -> Any:
         return None
     try:
         values = read_cursor(query, cursor, len(kinds))
-        if any(not isinstance(value, kind) and not (kind is float and isinstance(value, int)) for value, kind in zip(values, kinds, strict=True)):
+        if any(
+            not isinstance(value, kind) and not (kind is float and isinstance(value, int))
+            for value, kind in zip(values, kinds, strict=True)
+        ):
             raise CursorRefused("The cursor cannot be read; start again without it.")
     except CursorRefused as error:
         raise Problem(400, "cursor_invalid", "The cursor does not fit", str(error)) from error
@@ -41,4 +44,6 @@ def following(query: str, rows: list[Row], limit: int, place: Callable[[Row], tu
 
 def not_found(what: str, name: str) -> Problem:
     """Unknown, or another tenant's: the same answer, so that nothing is given away."""
-    return Problem(404, f"{what.replace(' ', '_')}_not_found", f"No such {what}", f"There is no {what} {name[:130]!r} here.")
+    return Problem(
+        404, f"{what.replace(' ', '_')}_not_found", f"No such {what}", f"There is no {what} {name[:130]!r} here."
+    )

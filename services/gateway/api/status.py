@@ -27,7 +27,9 @@ async def status(who: Who, parts: Parts) -> models.Status:
         now=instant(parts.clock.now()) or "",
         business_date=day(max(dates, default=None)),
         locations=[
-            models.LocationStatus(location=row["location"], location_name=row["location_name"], business_date=day(row["business_date"]))
+            models.LocationStatus(
+                location=row["location"], location_name=row["location_name"], business_date=day(row["business_date"])
+            )
             for row in known["locations"]
         ],
         last_run=None
@@ -44,6 +46,8 @@ async def status(who: Who, parts: Parts) -> models.Status:
         services=[models.ServiceStatus(name=name, ready=ready) for name, ready in zip(names, up, strict=True)],
         checkpoint=None
         if checkpoint is None
-        else models.CheckpointStatus(log_id=checkpoint["log_id"], size=checkpoint["size"], signed_at=instant(checkpoint["signed_at"]) or ""),
+        else models.CheckpointStatus(
+            log_id=checkpoint["log_id"], size=checkpoint["size"], signed_at=instant(checkpoint["signed_at"]) or ""
+        ),
         read_model={"lag_records": parts.consumer.lag()},
     )

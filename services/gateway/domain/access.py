@@ -31,7 +31,11 @@ class Rule:
     public: bool = False
 
     def admits(self, roles: Iterable[str], scopes: Iterable[str]) -> bool:
-        return self.public or bool(self.roles & frozenset(roles)) or (self.scope is not None and self.scope in frozenset(scopes))
+        return (
+            self.public
+            or bool(self.roles & frozenset(roles))
+            or (self.scope is not None and self.scope in frozenset(scopes))
+        )
 
 
 def _people(*roles: str, scope: str | None = None) -> Rule:

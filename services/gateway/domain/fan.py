@@ -56,7 +56,9 @@ def day_bands(forecast: Published, days: int) -> tuple[DayBand, ...]:
         mean = mean_e4 / 10_000
         stretch = mean / first_mean if first_mean > 0 else 0.0
         bands.append(
-            DayBand(forecast.origin + timedelta(days=day + 1), round(mean, 3), tuple(round(q * stretch, 3) for q in first))
+            DayBand(
+                forecast.origin + timedelta(days=day + 1), round(mean, 3), tuple(round(q * stretch, 3) for q in first)
+            )
         )
     return tuple(bands)
 

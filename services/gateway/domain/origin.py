@@ -12,7 +12,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 PREFLIGHT_METHODS = frozenset({"PUT", "PATCH", "DELETE"})
 
 
-def may_change(*, method: str, sec_fetch_site: str | None, origin: str | None, host: str | None, content_type: str | None) -> bool:
+def may_change(
+    *, method: str, sec_fetch_site: str | None, origin: str | None, host: str | None, content_type: str | None
+) -> bool:
     """True when an unsafe `method` comes from our own pages, or from a program that is no browser."""
     if method in SAFE_METHODS:
         return True

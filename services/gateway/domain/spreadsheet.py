@@ -19,7 +19,10 @@ def safe_cell(value: object) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return text.replace("-", "", 1).replace(".", "", 1).isascii() and text.replace("-", "", 1).replace(".", "", 1).isdigit()
+    return (
+        text.replace("-", "", 1).replace(".", "", 1).isascii()
+        and text.replace("-", "", 1).replace(".", "", 1).isdigit()
+    )
 
 
 def write_rows(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> str:

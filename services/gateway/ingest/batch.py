@@ -49,9 +49,19 @@ def parse(body: bytes, events_max: int) -> list[Any]:
     if isinstance(events, dict):
         events = [events]
     if not isinstance(events, list):
-        raise Problem(422, "not_a_batch", "The body is not a batch of events", "Send a JSON array of events (or one event as an object).")
+        raise Problem(
+            422,
+            "not_a_batch",
+            "The body is not a batch of events",
+            "Send a JSON array of events (or one event as an object).",
+        )
     if len(events) > events_max:
-        raise Problem(413, "too_many_events", "The batch is too large", f"It has {len(events)} events, at most {events_max} are taken at once; split it.")
+        raise Problem(
+            413,
+            "too_many_events",
+            "The batch is too large",
+            f"It has {len(events)} events, at most {events_max} are taken at once; split it.",
+        )
     return events
 
 
@@ -83,7 +93,13 @@ def _sort(index: int, event: Any, tenant: str, recent: Recent, batch: _Sorted) -
     else:
         verdict = "repeat" if earlier == one.digest else "conflict"
     if verdict == "conflict":
-        return EventResult(index, event_id, "rejected", "id", "was used before by this source for another content; every event needs its own id")
+        return EventResult(
+            index,
+            event_id,
+            "rejected",
+            "id",
+            "was used before by this source for another content; every event needs its own id",
+        )
     if verdict == "repeat":
         return EventResult(index, event_id, "duplicate")
     batch.taken[one.identity] = one.digest

@@ -24,7 +24,15 @@ ATTRIBUTES = frozenset(
         "correlationid", "causationid", "traceparent",
     }
 )  # fmt: skip
-TEXT_MAX = {"id": 128, "source": 200, "type": 100, "subject": 200, "correlationid": 128, "causationid": 128, "traceparent": 64}
+TEXT_MAX = {
+    "id": 128,
+    "source": 200,
+    "type": 100,
+    "subject": 200,
+    "correlationid": 128,
+    "causationid": 128,
+    "traceparent": 64,
+}
 TRACEPARENT_FIELD = "traceparent"
 
 
@@ -77,7 +85,9 @@ def check(event: Any, tenant: str) -> Checked:
 def _attributes(event: Mapping[str, Any], tenant: str) -> dict[str, str]:
     unknown = event.keys() - ATTRIBUTES
     if unknown:
-        raise Refused(min(unknown), "is not an attribute of an event here; is it misspelt, or does it belong into data?")
+        raise Refused(
+            min(unknown), "is not an attribute of an event here; is it misspelt, or does it belong into data?"
+        )
     if event.get("specversion", "1.0") != "1.0":
         raise Refused("specversion", "must be 1.0")
     found: dict[str, str] = {}
@@ -141,11 +151,17 @@ def _close(body: BusinessDayClosed, attributes: dict[str, str], topic: Topic) ->
     """A business-day close goes to every partition, so that each closes its own items behind their last sale."""
     places = range(topic.partitions) if body.partition is None else [body.partition]
     if body.partition is not None and body.partition >= topic.partitions:
-        raise Refused("data.partition", f"the topic has {topic.partitions} partitions; leave it out to close all of them")
+        raise Refused(
+            "data.partition", f"the topic has {topic.partitions} partitions; leave it out to close all of them"
+        )
     records = []
     for place in places:
         one = body.model_copy(update={"partition": place})
-        own = attributes if body.partition is not None else attributes | {"id": derived_id("close", attributes["source"], attributes["id"], str(place))}
+        own = (
+            attributes
+            if body.partition is not None
+            else attributes | {"id": derived_id("close", attributes["source"], attributes["id"], str(place))}
+        )
         value = one.model_dump_json(exclude_none=True).encode()
         records.append(_record(topic, one.record_key(), value, own | {"tenant": body.tenant}, place))
     return records

@@ -47,7 +47,11 @@ class Publisher:
         """Start the producer, and start a new one whenever it breaks; ends when cancelled."""
         try:
             while True:
-                producer = kafka.idempotent_producer(self._settings, "gateway-ingest", request_timeout_ms=int(self._settings.ingest_deadline_seconds * 1000))
+                producer = kafka.idempotent_producer(
+                    self._settings,
+                    "gateway-ingest",
+                    request_timeout_ms=int(self._settings.ingest_deadline_seconds * 1000),
+                )
                 try:
                     await producer.start()
                 except (KafkaError, OSError) as error:
@@ -90,7 +94,12 @@ class Publisher:
         except (TimeoutError, KafkaError) as error:
             if isinstance(error, KafkaError) and not getattr(error, "retriable", False):
                 self._broken.set()  # an idempotent producer that has failed for good refuses everything from then on
-            log.warning("ingest_failed", error=f"{type(error).__name__}: {error}", records=len(records), seconds=round(time.monotonic() - started, 3))
+            log.warning(
+                "ingest_failed",
+                error=f"{type(error).__name__}: {error}",
+                records=len(records),
+                seconds=round(time.monotonic() - started, 3),
+            )
             raise self._unavailable(type(error).__name__) from error
         finally:
             self.in_flight -= len(records)
@@ -100,9 +109,13 @@ class Publisher:
         """Hand each partition its records as whole batches (many times cheaper than one by one) and read every answer."""
         by_place: dict[tuple[str, int], list[Record]] = defaultdict(list)
         for record in records:
-            place = record.partition if record.partition is not None else partition_of(record.key, record.topic.partitions)
+            place = (
+                record.partition if record.partition is not None else partition_of(record.key, record.topic.partitions)
+            )
             by_place[record.topic.on(self._settings.namespace), place].append(record)
-        await asyncio.gather(*(_send_in_order(producer, topic, place, mine) for (topic, place), mine in by_place.items()))
+        await asyncio.gather(
+            *(_send_in_order(producer, topic, place, mine) for (topic, place), mine in by_place.items())
+        )
 
     def _unavailable(self, why: str) -> Problem:
         return Problem(

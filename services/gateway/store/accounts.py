@@ -15,12 +15,15 @@ async def account(tx: Transaction, tenant: str, username: str) -> Row | None:
 
 async def accounts(tx: Transaction, tenant: str) -> list[Row]:
     rows = await tx.fetch(
-        "select username, name, roles, active, last_sign_in_at from accounts where tenant = $1 order by username", tenant
+        "select username, name, roles, active, last_sign_in_at from accounts where tenant = $1 order by username",
+        tenant,
     )
     return [dict(row) for row in rows]
 
 
-async def put_account(tx: Transaction, tenant: str, username: str, *, name: str, roles: Sequence[str], password_hash: str) -> None:
+async def put_account(
+    tx: Transaction, tenant: str, username: str, *, name: str, roles: Sequence[str], password_hash: str
+) -> None:
     """Make or replace an account; its sessions end, because its password changed."""
     await tx.execute(
         "insert into accounts (tenant, username, name, roles, password_hash) values ($1, $2, $3, $4, $5)"
@@ -36,10 +39,14 @@ async def put_account(tx: Transaction, tenant: str, username: str, *, name: str,
 
 async def rehash(tx: Transaction, tenant: str, username: str, password_hash: str) -> None:
     """Keep the same password under newer hash parameters."""
-    await tx.execute("update accounts set password_hash = $3 where tenant = $1 and username = $2", tenant, username, password_hash)
+    await tx.execute(
+        "update accounts set password_hash = $3 where tenant = $1 and username = $2", tenant, username, password_hash
+    )
 
 
-async def open_session(tx: Transaction, tenant: str, username: str, token_sha256: bytes, now: datetime, expires_at: datetime) -> None:
+async def open_session(
+    tx: Transaction, tenant: str, username: str, token_sha256: bytes, now: datetime, expires_at: datetime
+) -> None:
     await tx.execute(
         "insert into sessions (tenant, token_sha256, username, created_at, expires_at) values ($1, $2, $3, $4, $5)",
         tenant,
@@ -48,7 +55,9 @@ async def open_session(tx: Transaction, tenant: str, username: str, token_sha256
         now,
         expires_at,
     )
-    await tx.execute("update accounts set last_sign_in_at = $3 where tenant = $1 and username = $2", tenant, username, now)
+    await tx.execute(
+        "update accounts set last_sign_in_at = $3 where tenant = $1 and username = $2", tenant, username, now
+    )
     await tx.execute("delete from sessions where tenant = $1 and expires_at < $2", tenant, now)
 
 
@@ -108,7 +117,10 @@ async def keys(tx: Transaction, tenant: str) -> list[Row]:
 async def revoke_key(tx: Transaction, tenant: str, key_id: str, now: datetime) -> bool:
     """Whether there was such a key."""
     done = await tx.fetchval(
-        "update api_keys set revoked_at = coalesce(revoked_at, $3) where tenant = $1 and key_id = $2 returning true", tenant, key_id, now
+        "update api_keys set revoked_at = coalesce(revoked_at, $3) where tenant = $1 and key_id = $2 returning true",
+        tenant,
+        key_id,
+        now,
     )
     return bool(done)
 

@@ -46,7 +46,10 @@ async def head(tx: Transaction, tenant: str) -> int:
 async def after(tx: Transaction, tenant: str, seq: int, limit: int) -> list[tuple[int, str, str]]:
     """Events behind `seq`, oldest first: number, name, data as JSON text."""
     rows = await tx.fetch(
-        "select seq, event, data::text from live_events where tenant = $1 and seq > $2 order by seq limit $3", tenant, seq, limit
+        "select seq, event, data::text from live_events where tenant = $1 and seq > $2 order by seq limit $3",
+        tenant,
+        seq,
+        limit,
     )
     return [(row["seq"], row["event"], row["data"]) for row in rows]
 

@@ -79,7 +79,10 @@ def _where(filters: Filters) -> _Where:
     if filters.reason is not None:
         where.add("{} = any(l.route_reasons)", filters.reason)
     if filters.text:
-        where.add("(i.name ilike {} or l.sku ilike {} or p.name ilike {} or l.location ilike {} or s.name ilike {})", like(filters.text))
+        where.add(
+            "(i.name ilike {} or l.sku ilike {} or p.name ilike {} or l.location ilike {} or s.name ilike {})",
+            like(filters.text),
+        )
     if filters.value_min is not None:
         where.add("coalesce(l.decided_value, l.value) >= {}", filters.value_min)
     if filters.confidence_min is not None:
@@ -116,7 +119,9 @@ async def count(tx: Transaction, tenant: str, filters: Filters) -> int:
     return int(await tx.fetchval(f"select count(*){FROM_LINES}{where.text}", tenant, *where.values))
 
 
-async def one(tx: Transaction, tenant: str, *, recommendation_id: str | None = None, line_id: str | None = None) -> Row | None:
+async def one(
+    tx: Transaction, tenant: str, *, recommendation_id: str | None = None, line_id: str | None = None
+) -> Row | None:
     """A line by the id of its newest recommendation, or by its own."""
     column, value = ("recommendation_id", recommendation_id) if recommendation_id is not None else ("line_id", line_id)
     row = await tx.fetchrow(f"{COLUMNS}{FROM_LINES} where l.tenant = $1 and l.{column} = $2", tenant, value)

@@ -51,14 +51,19 @@ async def items(
 
 
 async def outcome(tx: Transaction, tenant: str, sku: str, location: str) -> Row | None:
-    row = await tx.fetchrow("select * from outcomes where tenant = $1 and sku = $2 and location = $3", tenant, sku, location)
+    row = await tx.fetchrow(
+        "select * from outcomes where tenant = $1 and sku = $2 and location = $3", tenant, sku, location
+    )
     return dict(row) if row else None
 
 
 async def fact(tx: Transaction, tenant: str, kind: str, identity: str) -> Any | None:
     """The body of one master data fact, as JSON text; None when it is unknown or has ended."""
     return await tx.fetchval(
-        "select body from catalogue where tenant = $1 and kind = $2 and identity = $3 and active", tenant, kind, identity
+        "select body from catalogue where tenant = $1 and kind = $2 and identity = $3 and active",
+        tenant,
+        kind,
+        identity,
     )
 
 
@@ -92,7 +97,9 @@ async def forecasts(
 
 
 async def forecast(tx: Transaction, tenant: str, sku: str, location: str) -> Row | None:
-    row = await tx.fetchrow("select * from forecasts where tenant = $1 and sku = $2 and location = $3", tenant, sku, location)
+    row = await tx.fetchrow(
+        "select * from forecasts where tenant = $1 and sku = $2 and location = $3", tenant, sku, location
+    )
     return dict(row) if row else None
 
 
@@ -111,7 +118,9 @@ async def decisions_of_item(tx: Transaction, tenant: str, sku: str, location: st
 
 
 async def decisions_of_line(tx: Transaction, tenant: str, line_id: str) -> list[Row]:
-    rows = await tx.fetch("select * from decisions where tenant = $1 and line_id = $2 order by version", tenant, line_id)
+    rows = await tx.fetch(
+        "select * from decisions where tenant = $1 and line_id = $2 order by version", tenant, line_id
+    )
     return as_dicts(rows)
 
 
@@ -164,7 +173,9 @@ async def order(tx: Transaction, tenant: str, order_id: str) -> Row | None:
 
 async def order_updates(tx: Transaction, tenant: str, order_ids: list[str]) -> list[Row]:
     rows = await tx.fetch(
-        "select * from order_updates where tenant = $1 and order_id = any($2) order by updated_at, event_id", tenant, order_ids
+        "select * from order_updates where tenant = $1 and order_id = any($2) order by updated_at, event_id",
+        tenant,
+        order_ids,
     )
     return as_dicts(rows)
 

@@ -10,6 +10,7 @@ import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from kit.events import decode
+from schemas.demand import BusinessDayClosed, SaleRecorded
 from schemas.topics import SALES, Topic
 from tests.ground import wait_for
 from tests.integration.gateway.process import Gateway
@@ -73,6 +74,7 @@ def test_accepted_event_is_on_its_topic_under_its_key(gateway: Gateway, till: ht
     assert record.key == b"acme/1029743/367"
     assert received.envelope.tenant == "acme"
     assert received.envelope.source == "pos/367"
+    assert isinstance(received.body, SaleRecorded)
     assert str(received.body.quantity) == "2"
 
 
@@ -169,7 +171,7 @@ def test_business_day_close_goes_to_every_partition_once_under_derived_ids(
     records = [one for one in wait_for(read(gateway, SALES)) if one.key == b"acme//944"]
     bodies = [decode(SALES, one.partition, one.offset, one.key, one.value, one.headers, 0) for one in records]
     assert sorted(one.partition for one in records) == list(range(SALES.partitions))
-    assert all(one.body.partition == one.partition for one in bodies)
+    assert all(isinstance(one.body, BusinessDayClosed) and one.body.partition == one.partition for one in bodies)
     assert len({one.envelope.id for one in bodies}) == SALES.partitions
 
 

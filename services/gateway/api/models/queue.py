@@ -1,0 +1,167 @@
+"""The queue, one line, and what became of decisions."""
+
+from typing import Any
+
+from services.gateway.api.models.base import Coded, Counted, View
+
+
+class Line(View):
+    """A line of the queue: the newest recommendation of a need and what was decided about it."""
+
+    recommendation_id: str
+    line_id: str
+    version: int
+    etag: str
+    status: str
+    action: str
+    sku: str
+    location: str
+    item_name: str | None
+    location_name: str | None
+    supplier: str | None
+    supplier_name: str | None
+    category: str | None
+    abc_class: str | None
+    unit: str
+    on_hand: str
+    on_order: str
+    reserved: str
+    inventory_position: str
+    reorder_point: str
+    order_up_to: str
+    days_of_cover: float | None
+    stock_out_on: str | None
+    stock_out_probability: float
+    quantity: str
+    recommended_quantity: str
+    pack: str | None
+    packs: float | None
+    moq: str | None
+    unit_cost: str
+    value: str
+    currency: str
+    order_on: str
+    arrives_on: str
+    margin_at_risk: str
+    rank_score: float
+    gmroi: float | None
+    confidence: float
+    reasons: list[Coded]
+    explanation: str
+    withheld_reason: Coded | None = None
+    business_date: str
+    issued_at: str
+    decided_by: str | None
+    decided_at: str | None
+    decision_reason: str | None
+    snoozed_until: str | None
+    undo_until: str | None = None
+
+
+class SupplierGroup(View):
+    supplier: str | None
+    supplier_name: str | None
+    count: int
+    value: str
+    minimum_order_value: str | None
+
+
+class LocationGroup(View):
+    location: str
+    location_name: str | None
+    count: int
+
+
+class CategoryGroup(View):
+    category: str | None
+    count: int
+
+
+class QueueSummary(View):
+    """Totals of the filtered lines."""
+
+    waiting: int
+    proposed_value: str
+    margin_at_risk: str
+    currency: str | None
+    by_rule_today: int
+    by_reason: list[Counted]
+    by_status: dict[str, int]
+    by_supplier: list[SupplierGroup]
+    by_location: list[LocationGroup]
+    by_category: list[CategoryGroup]
+
+
+class StepView(View):
+    """One step of the derivation, in words."""
+
+    number: int
+    name: str
+    sentence: str
+    value: str
+    unit: str
+    inputs: dict[str, str]
+    binding: bool
+
+
+class DecisionView(View):
+    """One decision about a line."""
+
+    decision_id: str
+    recommendation_id: str
+    version: int
+    verdict: str
+    recommended_quantity: str
+    quantity: str
+    value: str
+    currency: str
+    reason: str | None
+    note: str | None
+    decided_by: str
+    role: str
+    decided_at: str
+    snoozed_until: str | None
+
+
+class Evidence(View):
+    """Where the numbers of a recommendation come from."""
+
+    recommendation_id: str | None
+    evidence_sha256: str | None
+    forecast_id: str | None
+    policy_version: int | None
+    run_id: str | None
+    business_date: str | None
+
+
+class RecommendationView(View):
+    line: Line
+    steps: list[StepView]
+    evidence: Evidence
+    decisions: list[DecisionView]
+
+
+class DecisionOutcome(View):
+    """What became of a decision; `line` as it is now."""
+
+    recommendation_id: str
+    version: int
+    status: str
+    decision_id: str | None
+    undo_until: str | None
+    line: Line | None
+
+
+class BulkResult(View):
+    recommendation_id: str
+    status_code: int
+    status: str | None
+    version: int | None
+    undo_until: str | None
+    problem: dict[str, Any] | None
+
+
+class BulkOutcome(View):
+    results: list[BulkResult]
+    succeeded: int
+    failed: int

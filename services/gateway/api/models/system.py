@@ -1,0 +1,156 @@
+"""Orders, policy, status, who is signed in, keys, and the results of events."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from services.gateway.api.models.base import View
+
+
+class OrderLineView(View):
+    line: int
+    sku: str
+    item_name: str | None
+    quantity: str
+    unit: str
+    unit_cost: str
+    value: str
+    recommendation_id: str
+    decision_id: str
+
+
+class OrderUpdateView(View):
+    at: str
+    kind: str
+    note: str | None
+    lines: list[dict[str, Any]]
+
+
+class OrderView(View):
+    order_id: str
+    kind: str
+    status: str
+    supplier: str | None
+    supplier_name: str | None
+    from_location: str | None
+    location: str
+    location_name: str | None
+    order_on: str
+    expected_on: str
+    released_at: str
+    currency: str
+    value: str
+    line_count: int
+    lines: list[OrderLineView]
+    updates: list[OrderUpdateView]
+
+
+class PolicyView(View):
+    scope: str
+    version: int
+    current: bool
+    parameters: dict[str, Any]
+    effective_from: str
+    published_at: str
+    published_by: str
+    reason: str
+
+
+class LocationStatus(View):
+    location: str
+    location_name: str | None
+    business_date: str | None
+
+
+class RunStatus(View):
+    run_id: str
+    business_date: str | None
+    finished_at: str
+    items: int
+    proposed: int
+    withheld: int
+
+
+class ServiceStatus(View):
+    name: str
+    ready: bool
+
+
+class CheckpointStatus(View):
+    log_id: str
+    size: int
+    signed_at: str
+
+
+class Status(View):
+    """How far the tenant's planning is and what waits."""
+
+    tenant: str
+    now: str
+    business_date: str | None
+    locations: list[LocationStatus]
+    last_run: RunStatus | None
+    counts: dict[str, int]
+    services: list[ServiceStatus]
+    checkpoint: CheckpointStatus | None
+    read_model: dict[str, int | None]
+
+
+class SessionView(View):
+    """Who is signed in and what the pages may offer."""
+
+    subject: str
+    name: str
+    kind: Literal["user", "machine"]
+    tenant: str
+    roles: list[str]
+    scopes: list[str]
+    can: list[str]
+    expires_at: str
+
+
+class KeyView(View):
+    key_id: str
+    name: str
+    prefix: str
+    scopes: list[str]
+    created_by: str
+    created_at: str
+    expires_at: str
+    last_used_at: str | None
+    revoked_at: str | None
+
+
+class NewKeyView(View):
+    """A key as it is shown once: `secret` cannot be read again."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    expires_at: str
+    secret: str
+
+
+class AccountView(View):
+    username: str
+    name: str
+    roles: list[str]
+    active: bool
+    last_sign_in_at: str | None
+
+
+class EventResultView(View):
+    index: int
+    id: str | None
+    result: Literal["accepted", "duplicate", "rejected"]
+    field: str | None = None
+    reason: str | None = None
+
+
+class BatchView(View):
+    """One result per event, in the order of the batch."""
+
+    accepted: int
+    duplicates: int
+    rejected: int
+    results: list[EventResultView] = Field(default_factory=list)
