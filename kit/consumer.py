@@ -41,6 +41,7 @@ RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.2, 5.0
 # A lone event whose handler fails for a reason we do not know is tried this often before it becomes a dead letter.
 ATTEMPTS_UNKNOWN_ERROR = 3
 HINT_SECONDS = 5.0
+FAULTS: tuple[type[BaseException], ...] = (*TRANSIENT, KafkaError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +78,24 @@ class BatchConsumer:
     def on(self, topics: Sequence[Topic], handler: Handler, *, dedupe: bool = True, first: bool = False) -> None:
         """Send these topics' events to `handler`. After a start, other topics wait for those that are `first`."""
         for topic in topics:
-            kafka.check_consumes(self._database.service, topic)
-            if topic.on(self._settings.namespace) in self._topics:
-                raise ValueError(f"{topic.name} has a handler already; one handler per topic keeps the order clear")
-            self._topics[topic.on(self._settings.namespace)] = topic
+            self._add(topic)
         self._routes.append(Route(tuple(topics), handler, dedupe, first))
 
     def on_raw(self, topics: Sequence[Topic], handler: RawHandler) -> None:
         """Send these topics' records to `handler` undecoded, whatever they hold. It names tenants (`scope`) itself."""
         for topic in topics:
-            kafka.check_consumes(self._database.service, topic)
-            if topic.on(self._settings.namespace) in self._topics:
-                raise ValueError(f"{topic.name} has a handler already; one handler per topic keeps the order clear")
-            self._topics[topic.on(self._settings.namespace)] = topic
+            self._add(topic)
             self._raw[topic.on(self._settings.namespace)] = handler
+
+    def _add(self, topic: Topic) -> None:
+        kafka.check_consumes(self._database.service, topic)
+        if topic.on(self._settings.namespace) in self._topics:
+            raise ValueError(f"{topic.name} has a handler already; one handler per topic keeps the order clear")
+        self._topics[topic.on(self._settings.namespace)] = topic
+        # A series that is born at 1 shows no increase: counters that alerts watch have to stand at 0 before.
+        for outcome in ("handled", "dead"):
+            HANDLED.labels(topic.name, outcome)
+        inbox.CONFLICTS.labels(topic.name)
 
     def lag(self) -> int | None:
         """Records not handled yet over all assigned partitions; None while that is not known."""
@@ -328,7 +333,13 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
         self._owner.assigned = False
 
     async def on_partitions_assigned(self, assigned: Sequence[TopicPartition]) -> None:
-        await self._owner.assign(list(assigned))
+        while True:
+            try:
+                await self._owner.assign(list(assigned))
+                return
+            except FAULTS as error:  # the positions are in Postgres: without them nothing may be read
+                log.warning("assignment_retried", error=f"{type(error).__name__}: {error}")
+                await asyncio.sleep(RETRY_SECONDS_FIRST)
 
 
 async def _pause(stop: asyncio.Event, seconds: float) -> None:

@@ -101,6 +101,7 @@ class Runtime:
 
     def every(self, seconds: float, job: Callable[[], Awaitable[None]], name: str) -> None:
         """Run `job` again and again, `seconds` apart. A failure is logged and counted, and the job runs again."""
+        JOB_FAILURES.labels(name)  # stands at 0 from the start: a series born at 1 shows no increase
         self._jobs.append((name, self._repeat(seconds, job, name)))
 
     def background(self, work: Coroutine[Any, Any, None], name: str) -> None:

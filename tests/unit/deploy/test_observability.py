@@ -4,6 +4,8 @@ import ast
 import functools
 import json
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -109,6 +111,22 @@ def test_alert_asks_for_metrics_the_code_has_and_has_a_runbook(alert: alerts.Ale
     assert alert.name in headings, f"docs/runbook.md has no heading {alert.name}"
     assert alert.dashboard in {one.uid for one in dashboards.ALL}
     assert re.fullmatch(r"\d+[mh]", alert.wait)
+
+
+def test_rules_fire_when_they_should_and_only_then() -> None:
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip(
+            "promtool is not installed, so the alert rules were only parsed; install prometheus to run this check"
+        )
+    done = subprocess.run(
+        [promtool, "test", "rules", "alerts_test.yaml"],
+        cwd=ROOT / "deploy/observability",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_runbook_speaks_of_no_alert_that_is_gone() -> None:
