@@ -13,6 +13,23 @@ async function nodeHash(left, right) {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
 }
 
+/** RFC 8785: sorted names, no spaces. Entries hold text, whole numbers, booleans, lists and objects only. */
+function canonical(value) {
+  if (Array.isArray(value)) return `[${value.map(canonical).join(",")}]`;
+  if (value !== null && typeof value === "object") return `{${Object.keys(value).sort().map((name) => `${JSON.stringify(name)}:${canonical(value[name])}`).join(",")}}`;
+  return JSON.stringify(value);
+}
+
+/** The leaf of an entry, hashed here from what the entry says, as hex; null where the page cannot hash. */
+export async function leafOf(entry) {
+  if (!crypto.subtle) return null;
+  const text = new TextEncoder().encode(canonical(entry));
+  const bytes = new Uint8Array(1 + text.length); // the leaf prefix of RFC 6962 is the zero in front
+  bytes.set(text, 1);
+  const hash = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return [...hash].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 const same = (a, b) => a.length === b.length && a.every((byte, index) => byte === b[index]);
 
 /** RFC 9162, 2.1.3.2. True or false; null when a part is missing or the page is not on a secure origin. Hex or base64. */

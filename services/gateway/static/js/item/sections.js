@@ -35,7 +35,7 @@ export function facts(item, line) {
   const levels = item?.levels ?? line ?? {};
   // The position is of this moment, the line of the day it was planned for; when they differ, both are said.
   const moved = line && position.on_hand !== null && position.on_hand !== undefined && Number(position.on_hand) !== Number(line.on_hand);
-  const reserved = moved ? `${number(line.on_hand)} when planned` : Number(position.reserved ?? 0) > 0 ? `${number(position.reserved)} reserved` : null;
+  const reserved = moved ? `planned at ${number(line.on_hand)}` : Number(position.reserved ?? 0) > 0 ? `${number(position.reserved)} reserved` : null;
   return h("dl.facts", {}, fact("On hand", number(position.on_hand), reserved), fact("On order", number(position.on_order)), fact("Reorder point", number(levels.reorder_point, 1)), fact("Order up to", number(levels.order_up_to, 1)));
 }
 

@@ -11,7 +11,7 @@ function plan(item) {
   if (item.withheld_reason) return h("span.muted", { title: item.withheld_says }, item.withheld_reason.label ?? words(item.withheld_reason.code));
   if (!item.status) return h("span.faint", {}, "not planned yet");
   const [tone, label] = STATUS[item.status] ?? ["", words(item.status)];
-  return [h(`span.tag${tone ? `.${tone}` : ""}`, {}, label), item.quantity ? ` ${number(item.quantity)}` : ""];
+  return h("span.nowrap", {}, h(`span.tag${tone ? `.${tone}` : ""}`, {}, label), item.quantity ? ` ${number(item.quantity)}` : "");
 }
 
 const filters = urlFilters(["q", "location", "supplier", "category"], () => { draw(); table.reload(); });
