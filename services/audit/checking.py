@@ -37,6 +37,9 @@ async def extent_of(database: Database, consumer: BatchConsumer, tenant: str) ->
     async with database.transaction(tenant) as tx:
         newest = await heads.newest(tx, tenant)
         size = await reading.size_of(tx, tenant)
+        was_signed = await heads.was_ever_signed(tx, tenant)
+    if not was_signed:
+        return Extent(0, 0)  # in its first second nobody vouches for anything yet: there is nothing to show or to break
     signed = newest.size if newest is not None else 0
     # End at a signed head when everything settled is under it; else the newest entries come unsigned, and are counted.
     return Extent(signed, min(settled, signed)) if signed >= settled > 0 else Extent(size, settled)
@@ -60,7 +63,13 @@ class SelfCheck:
             for line in page.split(b"\n"):
                 verification.feed(line)
             await asyncio.sleep(0)  # a page takes tens of milliseconds; let requests and the consumer in between
-        result = verification.finish().document() | {"checked_at": self._clock.now().isoformat()}
+        findings = verification.finish()
+        now = self._clock.now()
+        # For a page, `problem` is a sentence; `broken` holds its parts.
+        result = findings.document() | {"checked_at": now.isoformat(), "problem": None, "broken": None}
+        if findings.problem is not None:
+            where = "" if findings.problem.seq is None else f"At entry {findings.problem.seq}: "
+            result |= {"problem": f"{where}{findings.problem.message}.", "broken": findings.problem.document()}
         async with self._database.transaction(tenant) as tx:
             await tx.execute(
                 "insert into self_checks (tenant, checked_at, result) values ($1, $2, $3)",

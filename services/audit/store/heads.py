@@ -32,6 +32,11 @@ async def is_due(tx: Transaction, tenant: str) -> bool:
     return bool(await tx.fetchval("select size > last_signed_size from heads where tenant = $1", tenant))
 
 
+async def was_ever_signed(tx: Transaction, tenant: str) -> bool:
+    """Whether the head says that a checkpoint was made, whatever became of it."""
+    return bool(await tx.fetchval("select last_signed_size > 0 from heads where tenant = $1", tenant))
+
+
 async def store_checkpoint(tx: Transaction, tenant: str, size: int, note: str, signed_at: datetime) -> None:
     await tx.execute(
         "insert into checkpoints (tenant, size, note, signed_at) values ($1, $2, $3, $4)", tenant, size, note, signed_at
