@@ -16,9 +16,12 @@ TRY_AGAIN = frozenset({429, 502, 503, 504})
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """How long to be patient. Full-jitter backoff (the n-th wait is up to first x 2^n), or what Retry-After says."""
+    """How long to be patient. Full-jitter backoff (the n-th wait is up to first x 2^n), or what Retry-After says.
 
-    attempts: int = 8
+    The default is patient for about half a minute, which is what a restart of a busy gateway takes.
+    """
+
+    attempts: int = 12
     first_seconds: float = 0.1
     seconds_max: float = 10.0
 
