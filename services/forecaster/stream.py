@@ -36,6 +36,16 @@ class Intake:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
+        self._known = demand.KnownItems()
+        self._uncommitted = 0
+
+    def _memory(self) -> demand.KnownItems:
+        """What is known of items. While a transaction books twice (for parked events, then for its own), a memory of
+        its own: the second booking must not take what the first one inserted for committed."""
+        if self._uncommitted:
+            self._uncommitted -= 1
+            return demand.KnownItems()
+        return self._known
 
     async def sales(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Book sales, voids and returns; close days."""
@@ -45,7 +55,7 @@ class Intake:
                    for one in events if isinstance(one.body, BusinessDayClosed) or id(one) in named]  # fmt: skip
         closed = await demand.closed_days(tx, tenant, sorted({entry.location for entry in entries}))
         booking = book(entries, closed)
-        await demand.add(tx, tenant, booking)
+        await demand.add(tx, tenant, booking, self._memory())
         if booking.closes or booking.corrected:
             self._wake()
         return []
@@ -104,7 +114,8 @@ class Intake:
         keys = [row["record_key"] for row in rows]
         freed_by = [key for key in keys if key.split("/")[1] in skus or key.split("/")[2] in locations]
         freed = await parking.release(tx, tenant, freed_by)
-        says = [*await self.sales(tx, tenant, [one for one in freed if one.topic is SALES or one.topic == SALES])]
+        self._uncommitted = 2  # this booking, and the one of the sales of the same batch
+        says = [*await self.sales(tx, tenant, [one for one in freed if one.topic == SALES])]
         return [*says, *await self.stock(tx, tenant, [one for one in freed if one.topic == STOCK])]
 
 

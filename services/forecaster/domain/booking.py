@@ -62,6 +62,11 @@ class Change:
     promoted: Decimal = NOTHING
     late: int = 0
 
+    @property
+    def is_more_than_sales(self) -> bool:
+        """Whether anything but the quantity changed; most days it did not."""
+        return bool(self.late or self.returned or self.promoted)
+
 
 @dataclass(slots=True)
 class Booking:

@@ -1,8 +1,10 @@
 """What there is to say about an item's history before its forecast is used: reason flags and a confidence."""
 
+from typing import Any
+
 import numpy as np
 
-from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray
+from services.forecaster.domain.panel import DemandPanel, FloatArray, IntArray
 
 NEW_ITEM_DAYS = 28  # fewer known days than this: the level comes mostly from like items
 SHORT_HISTORY_DAYS = 91
@@ -22,7 +24,7 @@ def flags(panel: DemandPanel, origin: int, censored: FloatArray, negative: IntAr
     days = known.sum(axis=1)
     never = ~sold.any(axis=1)
     silent = ~sold[:, -DEAD_AFTER_DAYS:].any(axis=1) & ~never & (days >= DEAD_AFTER_DAYS)
-    checks: tuple[tuple[str, BoolArray], ...] = (
+    checks: tuple[tuple[str, Any], ...] = (
         ("no_sales", never),
         ("no_recent_sales", silent),
         ("new_item", days < NEW_ITEM_DAYS),

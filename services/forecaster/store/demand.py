@@ -5,7 +5,34 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from kit.database import Transaction
-from services.forecaster.domain.booking import Booking, Closing
+from services.forecaster.domain.booking import Booking, Closing, Day
+
+# 500,000 entries are some 100 MB; beyond that the memory starts over.
+KNOWN_ITEMS_MAX = 500_000
+
+
+class KnownItems:
+    """Items that are in the table for certain, so that the hot path need not ask again.
+
+    An item enters when the database says it was there before this transaction: one inserted just now may still be
+    rolled back.
+    """
+
+    def __init__(self) -> None:
+        self._first: dict[tuple[str, str, str], date] = {}
+
+    def missing(self, tenant: str, items: Mapping[tuple[str, str], tuple[int, date]]) -> list[tuple[str, str]]:
+        """Keys, sorted, that are not known or seem to have begun earlier than known."""
+        first = self._first
+        return sorted(key for key, (_, day) in items.items() if first.get((tenant, *key), date.max) > day)
+
+    def learn(self, tenant: str, rows: Sequence[tuple[str, str, int, date]], written: set[tuple[str, str]]) -> None:
+        """Of the rows offered, those the database did not write were there, beginning no later."""
+        if len(self._first) > KNOWN_ITEMS_MAX:
+            self._first.clear()
+        for sku, location, _, day in rows:
+            if (sku, location) not in written:
+                self._first[(tenant, sku, location)] = day
 
 
 async def closed_days(tx: Transaction, tenant: str, locations: Sequence[str]) -> dict[Closing, date]:
@@ -18,51 +45,66 @@ async def closed_days(tx: Transaction, tenant: str, locations: Sequence[str]) ->
     return {(row["location"], row["partition"]): row["business_date"] for row in rows}
 
 
-async def add(tx: Transaction, tenant: str, booking: Booking) -> None:
+async def add(tx: Transaction, tenant: str, booking: Booking, known: KnownItems) -> None:
     """Add a batch to the tables; the caller's transaction makes it happen once."""
-    await _add_items(tx, tenant, booking)
+    new = known.missing(tenant, booking.items)
+    if new:
+        await add_items(tx, tenant, [(*key, *booking.items[key]) for key in new], known)
     keys = sorted(booking.days)
-    changes = [booking.days[key] for key in keys]
     if keys:
+        # Numbers travel as text: the driver spends ten times as long on a decimal, and this is the hot path.
         await tx.execute(
-            "insert into daily_demand as d"
-            " (tenant, sku, location, business_date, quantity, returned, restocked, promoted, revision)"
-            " select $1, * from unnest($2::text[], $3::text[], $4::date[], $5::numeric[], $6::numeric[],"
-            " $7::numeric[], $8::numeric[], $9::int[])"
-            " on conflict (tenant, sku, location, business_date) do update set"
-            " quantity = d.quantity + excluded.quantity, returned = d.returned + excluded.returned,"
-            " restocked = d.restocked + excluded.restocked, promoted = d.promoted + excluded.promoted,"
-            " revision = d.revision + excluded.revision",
+            "insert into daily_demand as d (tenant, sku, location, business_date, quantity)"
+            " select $1, s, l, b, q::numeric from unnest($2::text[], $3::text[], $4::date[], $5::text[]) as t(s, l, b, q)"
+            " on conflict (tenant, sku, location, business_date) do update set quantity = d.quantity + excluded.quantity",
             tenant,
             [key[0] for key in keys],
             [key[1] for key in keys],
             [key[2] for key in keys],
-            [change.quantity for change in changes],
-            [change.returned for change in changes],
-            [change.restocked for change in changes],
-            [change.promoted for change in changes],
-            [change.late for change in changes],
+            [str(booking.days[key].quantity) for key in keys],
         )
+        await _add_rare(tx, tenant, booking, [key for key in keys if booking.days[key].is_more_than_sales])
     await _close(tx, tenant, booking)
     await _correct(tx, tenant, booking)
 
 
-async def _add_items(tx: Transaction, tenant: str, booking: Booking) -> None:
-    keys = sorted(booking.items)
-    if keys:
-        await add_items(tx, tenant, [(*key, *booking.items[key]) for key in keys])
-
-
-async def add_items(tx: Transaction, tenant: str, rows: Sequence[tuple[str, str, int, date]]) -> None:
-    """Rows (sku, location, partition, first day), sorted by key; known items only move their first day back."""
+async def _add_rare(tx: Transaction, tenant: str, booking: Booking, keys: Sequence[Day]) -> None:
+    """What most days have none of: returns, promoted units, corrections. The rows are there already."""
+    if not keys:
+        return
+    changes = [booking.days[key] for key in keys]
     await tx.execute(
+        "update daily_demand d set returned = d.returned + t.returned::numeric,"
+        " restocked = d.restocked + t.restocked::numeric, promoted = d.promoted + t.promoted::numeric,"
+        " revision = d.revision + t.late"
+        " from unnest($2::text[], $3::text[], $4::date[], $5::text[], $6::text[], $7::text[], $8::int[])"
+        " as t(sku, location, business_date, returned, restocked, promoted, late) where d.tenant = $1"
+        " and d.sku = t.sku and d.location = t.location and d.business_date = t.business_date",
+        tenant,
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        [key[2] for key in keys],
+        [str(change.returned) for change in changes],
+        [str(change.restocked) for change in changes],
+        [str(change.promoted) for change in changes],
+        [change.late for change in changes],
+    )
+
+
+async def add_items(
+    tx: Transaction, tenant: str, rows: Sequence[tuple[str, str, int, date]], known: KnownItems | None = None
+) -> None:
+    """Rows (sku, location, partition, first day), sorted by key; known items only move their first day back."""
+    written = await tx.fetch(
         "insert into items as i (tenant, sku, location, partition, first_on)"
         " select $1, * from unnest($2::text[], $3::text[], $4::int[], $5::date[])"
         " on conflict (tenant, sku, location) do update set first_on = excluded.first_on"
-        " where excluded.first_on < i.first_on",
+        " where excluded.first_on < i.first_on returning sku, location",
         tenant,
         *(list(column) for column in zip(*rows, strict=True)),
     )
+    if known is not None:
+        known.learn(tenant, rows, {(row["sku"], row["location"]) for row in written})
 
 
 async def _close(tx: Transaction, tenant: str, booking: Booking) -> None:
