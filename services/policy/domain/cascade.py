@@ -7,11 +7,12 @@ import numpy as np
 from services.policy.domain.columns import Columns, columns_of
 from services.policy.domain.evidence import Evidence, canonical
 from services.policy.domain.levels import Levels, levels_of
+from services.policy.domain.line import Numbers, line_of
 from services.policy.domain.lots import Lots, lots_of
 from services.policy.domain.numbers import decimal_of, plain
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.projection import projected
-from services.policy.domain.render import Numbers, render
+from services.policy.domain.render import render
 from services.policy.domain.screening import Fault, screen
 from services.policy.domain.supply_calendar import Opportunity
 
@@ -62,15 +63,14 @@ def _plan_ready(evidences: Sequence[Evidence], opportunities: Sequence[Opportuni
             outcomes.append(_withheld(evidence, columns, levels, lots, row))
             continue
         numbers = Numbers.of(columns, levels, lots, row, int(first_empty[index]))
-        identity, document, value, signature = render(
-            evidence, opportunity, numbers, without[index].tolist(), with_order[index].tolist()
-        )
+        line = line_of(evidence, opportunity, numbers)
+        identity, document, signature = render(line, without[index].tolist(), with_order[index].tolist())
         outcomes.append(
             Recommendation(
                 recommendation_id=identity,
                 document=document,
                 quantity=numbers.quantity,
-                value=value,
+                value=line.amounts.value,
                 signature=signature,
                 reorder_point=numbers.reorder_point,
                 order_up_to=numbers.order_up_to,

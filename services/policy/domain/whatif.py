@@ -10,10 +10,10 @@ from services.policy.domain.cascade import plan
 from services.policy.domain.columns import columns_of
 from services.policy.domain.evidence import Evidence, Forecast, pack_integers
 from services.policy.domain.levels import days_of_cover, levels_of
+from services.policy.domain.line import cost_at
 from services.policy.domain.numbers import decimal_of, money, plain
 from services.policy.domain.outcome import Recommendation
 from services.policy.domain.projection import project
-from services.policy.domain.render import cost_at
 from services.policy.domain.screening import Fault, screen
 
 

@@ -52,10 +52,13 @@ async def lock_next(tx: Transaction, tenant: str) -> Any:
 
 
 async def next_items(tx: Transaction, tenant: str, run: Any, limit: int) -> list[tuple[str, str]]:
-    """The items after the run's cursor, in order."""
+    """The items after the run's cursor, in order; each side is read by its key, so a chunk costs the same anywhere."""
+    side = (
+        f"(select sku, location from {{}} where tenant = $1 and {IN_SCOPE} and (sku, location) > ($3, $4)"
+        " order by sku, location limit $5)"
+    )
     rows = await tx.fetch(
-        f"select sku, location from {UNIVERSE} every where {IN_SCOPE} and (sku, location) > ($3, $4)"
-        " order by sku, location limit $5",
+        f"{side.format('positions')} union {side.format('forecasts')} order by sku, location limit $5",
         tenant,
         run["scope"],
         run["cursor_sku"],

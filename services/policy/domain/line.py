@@ -1,0 +1,172 @@
+"""One row of numbers as exact decimals, with its money, confidence and route: what the words are made of."""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from services.policy.domain.columns import DAYS_PER_YEAR, Columns, unit_margin
+from services.policy.domain.evidence import Evidence, Item, Terms
+from services.policy.domain.levels import Levels
+from services.policy.domain.lots import Lots
+from services.policy.domain.numbers import CENT, decimal_of, money
+from services.policy.domain.routing import Facts, confidence_of, reasons_of
+from services.policy.domain.supply_calendar import Opportunity
+
+YEAR = Decimal(int(DAYS_PER_YEAR))
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """One row of the numeric cascade as exact decimals; units, days, shares."""
+
+    available: Decimal
+    position: Decimal
+    on_order: Decimal
+    protection_demand: Decimal
+    daily_demand: Decimal
+    reorder_point: Decimal
+    safety_stock: Decimal
+    economic_lot: Decimal
+    order_up_to: Decimal
+    days_of_cover: Decimal
+    stockout_probability: Decimal
+    expected_shortage: Decimal
+    wanted: Decimal
+    shelf_cap: Decimal | None
+    quantity: Decimal
+    excess: Decimal
+    service_after: Decimal
+    cover_after_days: Decimal
+    average_stock: Decimal
+    is_expiry_limited: bool
+    is_expiry_exceeded: bool
+    first_empty_day: int
+
+    @staticmethod
+    def of(columns: Columns, levels: Levels, lots: Lots, row: int, first_empty_day: int) -> "Numbers":
+        """The numbers of one row."""
+        cap = float(lots.shelf_cap[row])
+        return Numbers(
+            available=decimal_of(float(levels.available[row])),
+            position=decimal_of(float(levels.position[row])),
+            on_order=decimal_of(float(columns.on_order[row])),
+            protection_demand=decimal_of(float(levels.protection_demand[row]), 2),
+            daily_demand=decimal_of(float(levels.daily_demand[row])),
+            reorder_point=decimal_of(float(levels.reorder_point[row])),
+            safety_stock=decimal_of(float(levels.safety_stock[row]), 2),
+            economic_lot=decimal_of(float(levels.economic_lot[row])),
+            order_up_to=decimal_of(float(levels.order_up_to[row])),
+            days_of_cover=decimal_of(float(levels.days_of_cover[row]), 1),
+            stockout_probability=decimal_of(float(levels.stockout_probability[row])),
+            expected_shortage=decimal_of(float(levels.expected_shortage[row])),
+            wanted=decimal_of(float(lots.wanted[row])),
+            shelf_cap=None if cap == float("inf") else decimal_of(cap),
+            quantity=decimal_of(float(lots.quantity[row])),
+            excess=decimal_of(float(lots.excess[row])),
+            service_after=decimal_of(float(lots.service_after[row])),
+            cover_after_days=decimal_of(float(lots.cover_after_days[row]), 1),
+            average_stock=decimal_of(float(lots.average_stock[row])),
+            is_expiry_limited=bool(lots.is_expiry_limited[row]),
+            is_expiry_exceeded=bool(lots.is_expiry_exceeded[row]),
+            first_empty_day=first_empty_day,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """Money of one recommendation."""
+
+    unit_cost: Decimal
+    value: Decimal
+    excess_cost: Decimal
+    at_risk: Decimal
+    yearly_margin: Decimal | None
+    average_cost: Decimal
+    gmroi: Decimal | None
+
+
+def amounts_of(item: Item, terms: Terms, numbers: Numbers) -> Amounts:
+    """Exact money: value at the price of the reached break, the cost of rounding up, margin lost without the order."""
+    assert terms.unit_cost is not None  # screening refused it
+    value = purchase_value(terms, numbers.quantity)
+    unit_cost = cost_at(terms, numbers.quantity)
+    average_cost = money(numbers.average_stock * unit_cost)
+    yearly = gmroi = None
+    if item.price is not None:
+        yearly = money((item.price - unit_cost) * numbers.daily_demand * YEAR)
+        gmroi = (yearly / average_cost).quantize(CENT) if average_cost > 0 else None
+    return Amounts(
+        unit_cost=unit_cost,
+        value=value,
+        excess_cost=money(numbers.excess * unit_cost),
+        at_risk=money(numbers.expected_shortage * unit_margin(item.price, terms.unit_cost)),
+        yearly_margin=yearly,
+        average_cost=average_cost,
+        gmroi=gmroi,
+    )
+
+
+def cost_at(terms: Terms, quantity: Decimal) -> Decimal:
+    """Cost of a unit in an order of this size: of the reached break, or the average over incremental breaks."""
+    assert terms.unit_cost is not None
+    if not terms.price_breaks:
+        return terms.unit_cost
+    if terms.discount == "incremental":
+        return (_incremental_value(terms, quantity) / quantity).quantize(Decimal("0.0001"))
+    return [cost for start, cost in terms.price_breaks if quantity >= start][-1]
+
+
+def purchase_value(terms: Terms, quantity: Decimal) -> Decimal:
+    """What an order of this size costs, to the cent."""
+    if terms.price_breaks and terms.discount == "incremental":
+        return money(_incremental_value(terms, quantity))
+    return money(quantity * cost_at(terms, quantity))
+
+
+def _incremental_value(terms: Terms, quantity: Decimal) -> Decimal:
+    total = Decimal(0)
+    ends = [start for start, _cost in terms.price_breaks[1:]]
+    for (start, cost), end in zip(terms.price_breaks, [*ends, None], strict=True):
+        upper = quantity if end is None else min(quantity, end)
+        total += max(upper - start, Decimal(0)) * cost
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """Everything the words and the document of one recommendation are made of."""
+
+    evidence: Evidence
+    item: Item
+    terms: Terms
+    as_of: date
+    opportunity: Opportunity
+    numbers: Numbers
+    amounts: Amounts
+    confidence: Decimal
+    reasons: tuple[str, ...]
+
+    @property
+    def stockout_on(self) -> str | None:
+        """The first day expected stock is gone without the order; None: not within the horizon."""
+        days = self.numbers.first_empty_day
+        return (self.as_of + timedelta(days=days)).isoformat() if days else None
+
+
+def line_of(evidence: Evidence, opportunity: Opportunity, numbers: Numbers) -> Line:
+    """Money, confidence and route of one row of numbers."""
+    item, terms, as_of = evidence.item, evidence.terms, evidence.as_of
+    assert item is not None and terms is not None and as_of is not None  # screening refused the others
+    amounts = amounts_of(item, terms, numbers)
+    confidence = confidence_of(evidence)
+    facts = Facts(
+        amounts.value,
+        amounts.gmroi,
+        numbers.service_after,
+        numbers.cover_after_days,
+        confidence,
+        numbers.available,
+        numbers.is_expiry_exceeded,
+    )
+    reasons = reasons_of(evidence, facts)
+    return Line(evidence, item, terms, as_of, opportunity, numbers, amounts, confidence, reasons)

@@ -1,0 +1,151 @@
+"""The steps of one line: which inputs and which result each sentence is filled with."""
+
+from decimal import Decimal
+
+from services.policy.domain.line import YEAR, Line
+from services.policy.domain.numbers import CENT, plain
+from services.policy.domain.routing import age_text, flags_text
+from services.policy.domain.steps import Step, step
+
+
+def steps_of(line: Line) -> tuple[Step, ...]:
+    """All steps in the order they were taken."""
+    return (*_position(line), *_levels(line), *_constraints(line), *_guardrails(line), *_route(line))
+
+
+def _position(line: Line) -> list[Step]:
+    numbers, stock, opportunity = line.numbers, line.evidence.stock, line.opportunity
+    return [
+        step(
+            "net",
+            {
+                "on_hand": plain(stock.on_hand),
+                "on_order": plain(numbers.on_order),
+                "reserved": plain(stock.reserved),
+                "backorders": plain(stock.backorders),
+            },
+            plain(numbers.position),
+            unit=line.item.unit,
+        ),
+        step(
+            "calendar",
+            {
+                "order_on": opportunity.order_on.isoformat(),
+                "arrive_on": opportunity.arrive_on.isoformat(),
+                "protection_days": str(opportunity.protection_days),
+            },
+            opportunity.next_arrive_on.isoformat(),
+        ),
+        step(
+            "stock_out",
+            {"days_of_cover": plain(numbers.days_of_cover), "stockout_on": line.stockout_on or "not in sight"},
+            plain(numbers.stockout_probability),
+        ),
+    ]
+
+
+def _levels(line: Line) -> list[Step]:
+    numbers, rules, unit = line.numbers, line.evidence.policy.parameters, line.item.unit
+    return [
+        step(
+            "target",
+            {
+                "abc_class": line.item.abc_class or "none",
+                "goal": plain(rules.service_goal(line.item.abc_class)),
+                "protection_demand": plain(numbers.protection_demand),
+                "safety_stock": plain(numbers.safety_stock),
+            },
+            plain(numbers.reorder_point),
+            unit=unit,
+            sentence=f"target_{rules.service_kind}",
+        ),
+        step(
+            "economic_quantity",
+            {
+                "setup_cost": plain(rules.setup_cost),
+                "carrying_rate": plain(rules.carrying_rate),
+                "unit_cost": plain(line.amounts.unit_cost),
+                "yearly_demand": plain((numbers.daily_demand * YEAR).quantize(CENT)),
+                "lot_cover_max_days": plain(rules.lot_cover_max_days),
+            },
+            plain(numbers.economic_lot),
+            unit=unit,
+        ),
+        step(
+            "order_up_to",
+            {
+                "reorder_point": plain(numbers.reorder_point),
+                "economic_lot": plain(numbers.economic_lot),
+                "order_up_to": plain(numbers.order_up_to),
+                "position": plain(numbers.position),
+            },
+            plain(numbers.wanted),
+            unit=unit,
+        ),
+    ]
+
+
+def _constraints(line: Line) -> list[Step]:
+    numbers, terms, unit = line.numbers, line.terms, line.item.unit
+    made = []
+    if numbers.shelf_cap is not None:
+        inputs = {"shelf_life_days": str(line.item.shelf_life_days), "cap": plain(numbers.shelf_cap)}
+        room = max(numbers.shelf_cap - numbers.position, Decimal(0))
+        made.append(step("shelf_life", inputs, plain(room), unit=unit, binding=numbers.is_expiry_limited))
+    inputs = {
+        "moq": "none" if terms.moq is None else plain(terms.moq),
+        "pack": "none" if terms.pack is None else plain(terms.pack),
+        "wanted": plain(numbers.wanted),
+        "excess": plain(numbers.excess),
+        "excess_cost": str(line.amounts.excess_cost),
+    }
+    made.append(step("minimum_and_pack", inputs, plain(numbers.quantity), unit=unit, binding=numbers.excess > 0))
+    return made
+
+
+def _guardrails(line: Line) -> list[Step]:
+    numbers, amounts, rules = line.numbers, line.amounts, line.evidence.policy.parameters
+    value = {
+        "quantity": plain(numbers.quantity),
+        "unit_cost": plain(amounts.unit_cost),
+        "limit": plain(rules.auto_approve_value_limit),
+    }
+    minimum = {"minimum": plain(rules.gmroi_minimum)}
+    if amounts.gmroi is None:
+        gmroi = step("gmroi", minimum, "unknown", sentence="gmroi_unknown")
+    else:
+        inputs = {"yearly_margin": str(amounts.yearly_margin), "average_cost": str(amounts.average_cost), **minimum}
+        gmroi = step("gmroi", inputs, plain(amounts.gmroi), binding="gmroi_below_threshold" in line.reasons)
+    return [
+        step("value", value, str(amounts.value), binding="value_above_limit" in line.reasons),
+        step(
+            "service",
+            {"minimum": plain(rules.service_minimum)},
+            plain(numbers.service_after),
+            binding="service_below_minimum" in line.reasons,
+        ),
+        step(
+            "cover",
+            {"maximum": plain(rules.max_cover_days)},
+            plain(numbers.cover_after_days),
+            unit="days",
+            binding=numbers.cover_after_days > rules.max_cover_days,
+        ),
+        gmroi,
+    ]
+
+
+def _route(line: Line) -> list[Step]:
+    forecast, rules = line.evidence.forecast, line.evidence.policy.parameters
+    assert forecast is not None  # screening refused the others
+    inputs = {
+        "forecast_confidence": plain(forecast.confidence),
+        "age_days": age_text(line.evidence),
+        "flags": flags_text(line.evidence),
+        "minimum": plain(rules.confidence_minimum),
+    }
+    reasons = "+".join(line.reasons) or "within all limits"
+    return [
+        step("confidence", inputs, plain(line.confidence), binding="low_confidence" in line.reasons),
+        step("route", {"reasons": reasons}, "to a person" if line.reasons else "approved by rule"),
+    ]
