@@ -8,7 +8,6 @@ from fastapi import APIRouter, Depends, Request, Response
 from kit import outbox
 from kit.clock import Clock
 from kit.database import Database, Transaction
-from kit.events import Outgoing
 from kit.http import Problem
 from kit.identity import Principal, require
 from kit.relay import Relay
@@ -17,7 +16,7 @@ from services.approvals.api import problems
 from services.approvals.api.bodies import BulkIn, CancelIn, DecisionIn, etag, line_document
 from services.approvals.api.once import Outcome, expected_version, idempotency_key, once
 from services.approvals.domain import authority, deciding
-from services.approvals.domain.authority import Actor, Limits
+from services.approvals.domain.authority import Actor
 from services.approvals.domain.deciding import Command
 from services.approvals.domain.lifecycle import Action, Moment, Step
 from services.approvals.domain.line import Line
@@ -47,55 +46,30 @@ class Desk:
         self, tx: Transaction, principal: Principal, wanted: list[tuple[str, int, Command]]
     ) -> list[Step | Problem]:
         """Decide each wanted (id, version, command) on its own; the answers are in the same order."""
-        actor = Actor(principal.subject, principal.roles)
         line_of = await lines.resolve(tx, principal.tenant, [name for name, _, _ in wanted])
         held = await lines.lock(tx, principal.tenant, line_of.values())
         limits = await terms.limits(tx, principal.tenant, self.settings.default_limits)
         days = await terms.business_dates(tx, principal.tenant, {line.proposal.location for line in held.values()})
+        now, actor = self.clock.now(), Actor(principal.subject, principal.roles)
         answers: list[Step | Problem] = []
-        says: list[Outgoing] = []
+        steps: list[Step] = []
         for name, version, command in wanted:
             line = held.get(line_of.get(name, ""))
-            answer = await self._one(tx, line, name, version, command, actor, limits, days, says)
+            business_date = days.get(line.proposal.location, line.proposal.origin) if line else date.min
+            moment = Moment(now, business_date, limits, self.settings.undo_window)
+            answer = decide_one(line, name, version, command, actor, moment)
             if isinstance(answer, Step):
+                steps.append(answer)
+                if command.action is Action.UNDO:
+                    # A recommendation that waited behind the held line may take its place at once.
+                    after, more = await carry.take_those_behind(tx, principal.tenant, answer.line, moment)
+                    steps += more
+                    answer = Step(after, answer.decision)
                 held[answer.line.line_id] = answer.line
             answers.append(answer)
-        await outbox.enqueue(tx, says)
+        changed = {step.line.line_id: held[step.line.line_id] for step in steps}
+        await outbox.enqueue(tx, await carry.keep(tx, principal.tenant, changed.values(), steps))
         return answers
-
-    async def _one(
-        self,
-        tx: Transaction,
-        line: Line | None,
-        name: str,
-        version: int,
-        command: Command,
-        actor: Actor,
-        limits: Limits,
-        days: dict[str, date],
-        says: list[Outgoing],
-    ) -> Step | Problem:
-        try:
-            authority.may_decide(actor)
-            if line is None:
-                return problems.line_not_found(name)
-            if name not in (line.line_id, line.proposal.recommendation_id):
-                return problems.stale(line, "an older recommendation")
-            if line.version != version:
-                return problems.stale(line, f"version {version}")
-            business_date = days.get(line.proposal.location, line.proposal.origin)
-            moment = Moment(self.clock.now(), business_date, limits, self.settings.undo_window)
-            step = deciding.decide(line, command, actor, moment)
-        except Refusal as refusal:
-            return problems.of_refusal(refusal)
-        steps = [step]
-        after = step.line
-        if command.action is Action.UNDO:
-            # Saved first: a recommendation that waited behind the line may take its place at once.
-            after, more = await carry.take_those_behind(tx, line.tenant, after, moment)
-            steps += more
-        says += await carry.keep(tx, line.tenant, [after], steps)
-        return Step(after, step.decision)
 
     async def cancel(self, tx: Transaction, principal: Principal, order_id: str, body: CancelIn) -> Outcome:
         """Take a released order back: a cancel order for the ERP, a recall on every line of it."""
@@ -119,6 +93,23 @@ class Desk:
             {"order_id": order_id, "status": "cancelled", "lines": [line_document(step.line) for step in steps]},
             None,
         )
+
+
+def decide_one(
+    line: Line | None, name: str, version: int, command: Command, actor: Actor, moment: Moment
+) -> Step | Problem:
+    """One decision by the rules, on the line as it is now, if it is what the person saw."""
+    try:
+        authority.may_decide(actor)
+        if line is None:
+            return problems.line_not_found(name)
+        if name not in (line.line_id, line.proposal.recommendation_id):
+            return problems.stale(line, "an older recommendation")
+        if line.version != version:
+            return problems.stale(line, f"version {version}")
+        return deciding.decide(line, command, actor, moment)
+    except Refusal as refusal:
+        return problems.of_refusal(refusal)
 
 
 def _refused(problem: Problem) -> Outcome:
