@@ -5,7 +5,7 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.audit.domain.appending import CONFLICT_TYPE, Appended, Candidate, Known, append
@@ -33,6 +33,7 @@ def known_after(done: Appended) -> dict[UUID, Known]:
     }
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 12), max_size=40), st.integers(0, 40))
 def test_however_events_repeat_and_batches_fall_the_log_is_the_same(numbers: list[int], cut: int) -> None:
     stream = [candidate(item(f"s{number}"), number) for number in numbers]

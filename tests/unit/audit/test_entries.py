@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import rfc8785
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.audit.domain.canonical import canonical_json
@@ -45,6 +45,7 @@ plain = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(plain)
 def test_the_fast_way_writes_the_bytes_of_rfc8785(value: Any) -> None:
     assert canonical_json(value) == rfc8785.dumps(value)

@@ -145,6 +145,7 @@ def mutants(proof: list[bytes]) -> list[list[bytes]]:
     return made
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(0, 500))
 def test_perfect_nodes_tile_the_range_and_are_aligned(low: int, length: int) -> None:
     covered = low
