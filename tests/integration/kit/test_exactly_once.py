@@ -12,7 +12,7 @@ import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
 from pydantic import SecretStr
 
-from kit import kafka
+from kit import kafka, telemetry
 from kit.consumer import BatchConsumer
 from kit.database import Database, Transaction
 from kit.errors import Rejected
@@ -142,6 +142,12 @@ class Bench:
             return found
         finally:
             await consumer.stop()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def json_logs() -> None:
+    """Logs as the services write them; structlog's default renders every local of a traceback, which takes seconds."""
+    telemetry.configure("policy", level="INFO", otlp_endpoint=None, namespace="test")
 
 
 @pytest.fixture
