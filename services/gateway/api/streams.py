@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Header, Query, Response
+from fastapi import APIRouter, Header, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from kit.http import Problem
+from services.gateway.access import identify
 from services.gateway.api.shared import Parts, Who
 from services.gateway.context import Context
 from services.gateway.store.rows import instant
@@ -19,19 +21,33 @@ QueryId = Annotated[int | None, Query(ge=0, lt=10**18, description="the same for
 
 
 @router.get("/stream", summary="What changes, as it changes", response_class=StreamingResponse)
-async def stream(who: Who, parts: Parts, last_event_id: EventId = None, after: QueryId = None) -> Response:
+async def stream(
+    request: Request, who: Who, parts: Parts, last_event_id: EventId = None, after: QueryId = None
+) -> Response:
     """Events `recommendation`, `decision`, `order`, `exception`, `changed` (many at once: look again), `reset` (away too long:
     load afresh) and `heartbeat`. Every page of a tenant gets what its own tenant committed, in order."""
     behind = int(last_event_id) if last_event_id is not None else after
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_lines(parts, who.tenant, behind), media_type="text/event-stream", headers=headers)
+    return StreamingResponse(
+        _lines(request, parts, who.tenant, behind), media_type="text/event-stream", headers=headers
+    )
 
 
-async def _lines(parts: Context, tenant: str, behind: int | None) -> AsyncIterator[bytes]:
+async def _lines(request: Request, parts: Context, tenant: str, behind: int | None) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
     async for event in parts.broadcaster.follow(tenant, behind, parts.settings.stream_heartbeat_seconds):
         if event is None:
+            if not await _is_still_in(request):
+                return
             yield b"event: heartbeat\ndata: " + orjson.dumps({"now": instant(parts.clock.now())}) + b"\n\n"
         else:
             seq, name, data = event
             yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n".encode()
+
+
+async def _is_still_in(request: Request) -> bool:
+    """Whether the session or key that opened the stream is still good: a stream must not outlive a sign-out."""
+    try:
+        return await identify(request) is not None
+    except Problem:
+        return False

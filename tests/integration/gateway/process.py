@@ -46,6 +46,13 @@ class Gateway:
         return self.data_dir / f"gateway-{self.port}.log"
 
     def start(self) -> "Gateway":
+        """Start the process and wait until it is ready."""
+        self.launch()
+        eventually(self.is_ready, START_SECONDS, lambda: f"gateway not ready; log:\n{self.log.read_text()[-4000:]}")
+        return self
+
+    def launch(self) -> None:
+        """Start the process."""
         env = os.environ | {
             "COUNTERSIGN_NAMESPACE": self.namespace,
             "COUNTERSIGN_KAFKA_BOOTSTRAP": self.platform.kafka_bootstrap,
@@ -61,8 +68,6 @@ class Gateway:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "services.gateway.main"], env=env, stdout=log, stderr=log
             )
-        eventually(self.is_ready, START_SECONDS, lambda: f"gateway not ready; log:\n{self.log.read_text()[-4000:]}")
-        return self
 
     def is_ready(self) -> bool:
         assert self.process is not None

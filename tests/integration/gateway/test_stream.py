@@ -131,3 +131,10 @@ def test_open_stream_does_not_hold_up_the_end_and_resumes_after_it(gateway: Gate
         gateway.start()
         with listening(client, last) as events:
             assert until(events, "recommendation")[2]["sku"] == "MEANWHILE"
+
+
+def test_stream_ends_with_its_session(gateway: Gateway) -> None:
+    with gateway.client("auditor", fresh=True) as client, listening(client) as events:
+        with httpx2.Client(base_url=gateway.url, cookies=dict(client.cookies)) as same:
+            assert same.delete("/v1/session").status_code == 204
+        assert all(name == "heartbeat" for _, name, _ in events)

@@ -1,0 +1,75 @@
+"""Kafka that is slow or gone: callers are told to wait or to try again, and nothing that was taken is lost."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from cli.platform.ports import any_free
+from schemas.topics import SALES
+from tests.ground import FreshDatabase, Ground, wait_for
+from tests.integration.gateway.process import Gateway, eventually, make_gateway
+from tests.integration.gateway.test_ingest import read, sale
+
+pytestmark = pytest.mark.integration
+
+
+def test_kafka_that_is_not_there_is_503_and_reading_goes_on(
+    platform: Ground, namespace: str, database: FreshDatabase, tmp_path: Path
+) -> None:
+    gateway = make_gateway(platform, namespace, database, tmp_path)
+    gateway.more_env["COUNTERSIGN_KAFKA_BOOTSTRAP"] = f"127.0.0.1:{any_free()}"
+    gateway.launch()
+    try:
+        eventually(lambda: answers(gateway), 40, lambda: gateway.log.read_text()[-3000:])
+        with gateway.client("planner") as planner, gateway.machine("ingest") as till:
+            assert planner.get("/v1/recommendations").status_code == 200
+            answer = till.post("/v1/events", json=[sale()])
+        assert (answer.status_code, answer.json()["code"]) == (503, "kafka_unavailable")
+        assert int(answer.headers["retry-after"]) >= 1
+        ready = httpx2.get(f"{gateway.url}/readyz")
+        assert ready.status_code == 503
+        assert ready.json()["checks"]["ingest"]["ready"] is False
+    finally:
+        gateway.stop()
+
+
+def answers(gateway: Gateway) -> bool:
+    try:
+        return httpx2.get(f"{gateway.url}/livez").status_code == 200
+    except httpx2.HTTPError:
+        return False
+
+
+def test_more_than_kafka_takes_is_429_and_all_that_was_taken_is_there_once(
+    platform: Ground, namespace: str, database: FreshDatabase, tmp_path: Path
+) -> None:
+    gateway = make_gateway(platform, namespace, database, tmp_path)
+    gateway.more_env["COUNTERSIGN_INGEST_IN_FLIGHT_MAX"] = "400"
+    gateway.start()
+    batches = [[sale(source=f"pos/{number}") for _ in range(300)] for number in range(12)]
+    try:
+        with gateway.machine("ingest") as till:
+            headers = dict(till.headers)
+        answers_of = wait_for(post_all(gateway, headers, batches))
+        refused = [answer for answer in answers_of if answer.status_code == 429]
+        assert refused, "the limit was never reached"
+        assert all(answer.headers["retry-after"] == "1" for answer in refused)
+        # The refused batches are sent again, as they were told to.
+        with httpx2.Client(base_url=gateway.url, headers=headers, timeout=30) as again:
+            for batch, answer in zip(batches, answers_of, strict=True):
+                if answer.status_code == 429:
+                    assert again.post("/v1/events", json=batch).json()["accepted"] == 300
+        ids = [dict(record.headers)["ce_id"].decode() for record in wait_for(read(gateway, SALES))]
+        assert sorted(ids) == sorted(event["id"] for batch in batches for event in batch)
+    finally:
+        gateway.stop()
+
+
+async def post_all(
+    gateway: Gateway, headers: dict[str, str], batches: list[list[dict[str, Any]]]
+) -> list[httpx2.Response]:
+    async with httpx2.AsyncClient(base_url=gateway.url, headers=headers, timeout=30) as client:
+        return list(await asyncio.gather(*(client.post("/v1/events", json=batch) for batch in batches)))
