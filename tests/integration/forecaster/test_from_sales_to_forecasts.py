@@ -11,7 +11,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from schemas.demand import ReturnRecorded, SaleVoided
+from schemas.demand import BusinessDayClosed, ReturnRecorded, SaleVoided
 from schemas.forecasts import ForecastIssued
 from tests.ground import FreshDatabase, Ground
 from tests.integration.forecaster.stage import TENANT, Stage, count, days, evening, sale, staged
@@ -149,10 +149,12 @@ async def test_unreadable_and_impossible_events_become_dead_letters_and_stall_no
     await stage.producer.send_and_wait(
         name, b"not json", key=b"acme/milk/L1", headers=[("ce_type", b"sale.recorded.v1")]
     )
-    await stage.send([sale("milk", "L1", DAY, 7)])
+    too_early = BusinessDayClosed(tenant=TENANT, location="L1", business_date=date(2099, 1, 1), closed_at=evening(DAY))
+    await stage.send([too_early, sale("milk", "L1", DAY, 7)])
     await stage.until(UNITS, lambda units: Decimal(units) == 7)
-    dead = await stage.read("sales.v1.dead", 1)
-    assert dead[0].value == b"not json"
+    dead = await stage.read("sales.v1.dead", 2)
+    assert {record.value for record in dead} == {b"not json", too_early.model_dump_json(exclude_none=True).encode()}
+    assert await stage.query("select revision from daily_demand") == [(0,)]
 
 
 async def test_stock_out_days_are_masked_and_shown(stage: Stage) -> None:

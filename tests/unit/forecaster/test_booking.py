@@ -60,7 +60,8 @@ def test_order_does_not_matter_for_quantities(stream: list[Fact | Close], dice: 
 
 @given(streams)
 def test_an_event_is_late_exactly_when_its_day_was_closed_before_it(stream: list[Fact | Close]) -> None:
-    late, closed = 0, {}
+    late = 0
+    closed: dict[tuple[str, int], date] = {}
     for entry in stream:
         if isinstance(entry, Close):
             key = (entry.location, entry.partition)

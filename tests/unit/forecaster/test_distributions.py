@@ -62,8 +62,8 @@ def test_quantiles_rise_with_level_and_horizon(trained) -> None:  # type: ignore
 def test_same_data_and_seed_give_the_same_bytes(tmp_path) -> None:  # type: ignore[no-untyped-def]
     world, _ = retail(60, 240)
     store = ArtefactStore(tmp_path)
-    facts = {"window_from": "a", "window_to": "b", "items": 60, "seed": 1}
-    first, second = (store.save(train(world, GradientBoosting(rounds=15, threads=n)), **facts) for n in (1, 2))
+    trained = (train(world, GradientBoosting(rounds=15, threads=cores)) for cores in (1, 2))
+    first, second = (store.save(one, window_from="a", window_to="b", items=60, seed=1) for one in trained)
     assert first == second
     loaded, _ = store.load(first)
     fresh = train(world, GradientBoosting(rounds=15))
