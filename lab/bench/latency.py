@@ -1,0 +1,112 @@
+"""From one sale to the changed recommendation on its topic, under a steady stream of sales.
+
+Sales go straight to Kafka at a fixed rate; a plain consumer notes when a recommendation of an item appears. Measured are
+items that have an open recommendation, because each of their sales changes it. A sale's clock starts before it is handed
+to the producer and stops when the record that answers it has been read; sales that are answered together count each.
+"""
+
+import asyncio
+import itertools
+import time
+from collections import defaultdict
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer
+
+from kit import kafka
+from kit.events import derived_id
+from kit.settings import ServiceSettings
+from lab.bench.machine import percentiles
+from lab.world.chance import share
+from lab.world.story import Event
+from lab.world.wire import records
+from schemas.topics import RECOMMENDATIONS
+
+# Of the sales, this share goes to the measured items; the rest is the load around them.
+MEASURED_SHARE = 0.2
+WARM_UP_SECONDS = 5.0
+ANSWER_SECONDS_MAX = 10.0
+Item = tuple[str, str]
+
+
+async def measure(
+    settings: ServiceSettings,
+    tenant: str,
+    items: list[Item],
+    measured: list[Item],
+    day: str,
+    *,
+    rate: int,
+    seconds: float,
+) -> dict[str, Any]:
+    """Percentiles in milliseconds of the sales after the warm-up, and how many were never answered."""
+    consumer = AIOKafkaConsumer(
+        RECOMMENDATIONS.on(settings.namespace),
+        **kafka.connection(settings),
+        auto_offset_reset="latest",
+        isolation_level="read_committed",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=20,
+    )
+    await consumer.start()
+    await consumer.seek_to_end()
+    waiting: dict[bytes, list[float]] = defaultdict(list)
+    answered: list[float] = []
+    reader = asyncio.create_task(_read(consumer, waiting, answered))
+    started = time.monotonic()
+    try:
+        sent = await _send(settings, tenant, items, measured, day, waiting, rate=rate, seconds=seconds)
+        await asyncio.sleep(ANSWER_SECONDS_MAX)
+    finally:
+        reader.cancel()
+        await asyncio.gather(reader, return_exceptions=True)
+        await consumer.stop()
+    unanswered = sum(len(times) for times in waiting.values())
+    return {
+        "rate": rate,
+        "rate_reached": round(sent / seconds),
+        "seconds": round(time.monotonic() - started, 1),
+        "measured_sales": len(answered),
+        "unanswered": unanswered,
+        "milliseconds": percentiles(answered) if answered else None,
+    }
+
+
+async def _send(
+    settings: ServiceSettings, tenant: str, items: list[Item], measured: list[Item], day: str,
+    waiting: dict[bytes, list[float]], *, rate: int, seconds: float,
+) -> int:  # fmt: skip
+    producer = kafka.idempotent_producer(settings, "bench-latency")
+    await producer.start()
+    run, started = f"{time.time_ns():x}", time.monotonic()
+    number = 0
+    try:
+        for number in itertools.count():
+            due = started + number / rate
+            now = time.monotonic()
+            if now - started > seconds:
+                break
+            if due > now:
+                await asyncio.sleep(due - now)
+            is_measured = share(run, "kind", number) < MEASURED_SHARE
+            pool = measured if is_measured else items
+            sku, location = pool[int(share(run, number) * len(pool))]
+            body = {"tenant": tenant, "sku": sku, "location": location, "quantity": "1", "business_date": day}
+            body |= {"sold_at": f"{day}T15:00:00Z"}
+            told = Event(derived_id(run, str(number)), "pos/bench", "sale.recorded.v1", f"{day}T15:00:00Z", body)
+            (record,) = records(told)
+            if is_measured and time.monotonic() - started > WARM_UP_SECONDS:
+                waiting[record.key].append(time.monotonic())
+            await producer.send(
+                record.topic.on(settings.namespace), record.value, key=record.key, headers=record.headers
+            )
+    finally:
+        await producer.stop()
+    return number
+
+
+async def _read(consumer: AIOKafkaConsumer, waiting: dict[bytes, list[float]], answered: list[float]) -> None:
+    async for record in consumer:
+        now = time.monotonic()
+        for sent_at in waiting.pop(record.key, ()):
+            answered.append((now - sent_at) * 1000)

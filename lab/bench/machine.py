@@ -1,0 +1,95 @@
+"""On which machine a figure was measured, and how much memory the services take while it is."""
+
+import platform
+import socket
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import psutil
+
+MEGABYTE = 1024 * 1024
+
+
+def describe() -> dict[str, Any]:
+    """Name, cores, memory, load and versions: without them a figure means nothing."""
+    return {
+        "name": socket.gethostname(),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "python": platform.python_version(),
+        "cores": psutil.cpu_count(),
+        "memory_mb": round(psutil.virtual_memory().total / MEGABYTE),
+        "load_average_before": [round(value, 2) for value in psutil.getloadavg()],
+    }
+
+
+@dataclass(slots=True)
+class Memory:
+    """Samples the memory of processes and their children. Proportional set size: shared pages are counted once."""
+
+    pids: dict[str, int]
+    every_seconds: float = 2.0
+    samples: list[tuple[float, float]] = field(default_factory=list)
+    peak_by_part: dict[str, float] = field(default_factory=dict)
+    _stop: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Begin to sample in a thread."""
+        self._thread = threading.Thread(target=self._run, name="memory", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> dict[str, Any]:
+        """End; peak and trend. `slope_mb_per_minute` is a least-squares line over the second half of the run."""
+        self._stop.set()
+        assert self._thread is not None
+        self._thread.join(timeout=30)
+        half = self.samples[len(self.samples) // 2 :]
+        return {
+            "peak_mb": round(max(total for _, total in self.samples)),
+            "last_mb": round(self.samples[-1][1]),
+            "slope_mb_per_minute": round(slope(half) * 60, 2),
+            "seconds": round(self.samples[-1][0] - self.samples[0][0]),
+            "peak_by_part_mb": {name: round(value) for name, value in sorted(self.peak_by_part.items())},
+        }
+
+    def _run(self) -> None:
+        while True:
+            total = 0.0
+            for name, pid in self.pids.items():
+                size = proportional_mb(pid)
+                self.peak_by_part[name] = max(size, self.peak_by_part.get(name, 0.0))
+                total += size
+            self.samples.append((time.monotonic(), total))
+            if self._stop.wait(self.every_seconds):
+                return
+
+
+def proportional_mb(pid: int) -> float:
+    """Memory of a process and its children; nothing for one that has ended."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+        return sum(float(getattr(one.memory_full_info(), "pss", one.memory_info().rss)) for one in family) / MEGABYTE
+    except psutil.NoSuchProcess:
+        return 0.0
+
+
+def slope(points: list[tuple[float, float]]) -> float:
+    """Slope of the least-squares line through the points; 0 for fewer than two."""
+    if len(points) < 2:
+        return 0.0
+    mean_x = sum(x for x, _ in points) / len(points)
+    mean_y = sum(y for _, y in points) / len(points)
+    spread = sum((x - mean_x) ** 2 for x, _ in points)
+    return sum((x - mean_x) * (y - mean_y) for x, y in points) / spread if spread else 0.0
+
+
+def percentiles(values: list[float]) -> dict[str, float]:
+    """p50, p95, p99 and the largest, by nearest rank."""
+    ordered = sorted(values)
+    last = len(ordered) - 1
+    return {f"p{share}": round(ordered[min(last, int(share / 100 * len(ordered)))], 1) for share in (50, 95, 99)} | {
+        "max": round(ordered[-1], 1)
+    }
