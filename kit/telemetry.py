@@ -81,7 +81,7 @@ def configure(service: str, *, level: str, otlp_endpoint: str | None, namespace:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for chatty in ("aiokafka", "uvicorn.access", "uvicorn.error", "asyncio"):
+    for chatty in ("aiokafka", "uvicorn.access", "uvicorn.error", "asyncio", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
     provider = TracerProvider(resource=Resource.create({"service.name": f"{namespace}-{service}"}))
