@@ -59,7 +59,9 @@ class Runner:
 
     async def _begin_due(self, tenant: str) -> None:
         async with self._database.transaction(tenant) as tx:
-            due = await runs.locations_to_plan(tx, tenant, self._settings.plan_grace_seconds)
+            due = await runs.locations_to_plan(
+                tx, tenant, self._settings.plan_grace_seconds, self._settings.plan_quiet_seconds
+            )
             for location, day in due:
                 scope = f"{runs.LOCATION_PREFIX}{location}"
                 await runs.start(tx, tenant, run_id_of(tenant, scope, day), scope, day, "countersign")

@@ -11,6 +11,9 @@ class Settings(ServiceSettings):
     http_port: int = Field(8082, ge=0, le=65535, description="port to listen on")
     plan_after_close: bool = Field(True, description="plan a location when its business day has closed")
     plan_grace_seconds: float = Field(30.0, ge=0, description="wait this long after a close for late forecasts")
+    plan_quiet_seconds: float = Field(
+        3.0, ge=0, description="after the grace, plan when no forecast has come for this long"
+    )
     plan_poll_seconds: float = Field(1.0, gt=0, description="how often to look for runs to carry on")
     # Half a thousand items take about a tenth of a second: live events wait no longer than that behind a run.
     plan_chunk_items: int = Field(500, ge=1, le=5000, description="items of one transaction of a planning run")

@@ -18,7 +18,7 @@ order by sku, location
 on conflict (tenant, sku, location) do update set
   forecast_id = excluded.forecast_id, origin = excluded.origin, revision = excluded.revision,
   confidence = excluded.confidence, flags = excluded.flags, strategy = excluded.strategy, model_id = excluded.model_id,
-  mean_e4 = excluded.mean_e4, quantiles_e2 = excluded.quantiles_e2
+  mean_e4 = excluded.mean_e4, quantiles_e2 = excluded.quantiles_e2, received_at = clock_timestamp()
 where (excluded.origin, excluded.revision) >= (f.origin, f.revision) and excluded.forecast_id <> f.forecast_id
 returning sku, location
 """

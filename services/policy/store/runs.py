@@ -104,16 +104,33 @@ async def newest(tx: Transaction, tenant: str, limit: int) -> list[dict[str, Any
     return [dict(row) for row in rows]
 
 
-async def locations_to_plan(tx: Transaction, tenant: str, grace_seconds: float) -> list[tuple[str, date]]:
-    """Locations whose business day closed since their last run, and whose forecasts are renewed for it (or late by now)."""
+async def locations_to_plan(
+    tx: Transaction, tenant: str, grace_seconds: float, quiet_seconds: float
+) -> list[tuple[str, date]]:
+    """Locations whose business day closed since their last run, and whose forecasts for it are there.
+
+    There means: every item with a position has one from that day; or, `grace_seconds` after the close, at least one
+    has come and none for `quiet_seconds` (an item that is no longer forecast must not hold up the others).
+    """
+    waiting = await tx.fetchval(
+        "select true from closed_days where tenant = $1 and (planned_on is null or planned_on < closed_on) limit 1",
+        tenant,
+    )
+    if not waiting:
+        return []
     rows = await tx.fetch(
-        "select d.location, d.closed_on from closed_days d where d.tenant = $1"
-        " and (d.planned_on is null or d.planned_on < d.closed_on)"
-        " and exists (select 1 from forecasts f where f.tenant = $1 and f.location = d.location and f.origin >= d.closed_on - 14)"
-        " and (d.closed_at < clock_timestamp() - make_interval(secs => $2) or not exists (select 1 from forecasts f"
-        " where f.tenant = $1 and f.location = d.location and f.origin < d.closed_on)) order by d.location",
+        "with due as (select location, closed_on, closed_at from closed_days"
+        " where tenant = $1 and (planned_on is null or planned_on < closed_on)),"
+        " ready as (select d.location, count(*) filter (where f.origin >= d.closed_on) as fresh, max(f.received_at) as newest"
+        " from due d join forecasts f on f.tenant = $1 and f.location = d.location group by d.location),"
+        " stocked as (select location, count(*) as items from positions where tenant = $1 group by location)"
+        " select d.location, d.closed_on from due d join ready r using (location) left join stocked s using (location)"
+        " where r.fresh > 0 and (r.fresh >= coalesce(s.items, 0)"
+        " or d.closed_at < clock_timestamp() - make_interval(secs => $2)"
+        " and r.newest < clock_timestamp() - make_interval(secs => $3)) order by d.location",
         tenant,
         grace_seconds,
+        quiet_seconds,
     )
     return [(row["location"], row["closed_on"]) for row in rows]
 

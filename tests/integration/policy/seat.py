@@ -67,6 +67,7 @@ class Seat:
             "COUNTERSIGN_DATA_DIR": str(self.home),
             "COUNTERSIGN_HTTP_PORT": str(self.port),
             "COUNTERSIGN_PLAN_GRACE_SECONDS": "0",
+            "COUNTERSIGN_PLAN_QUIET_SECONDS": "0",
             "COUNTERSIGN_PLAN_POLL_SECONDS": "0.2",
             "COUNTERSIGN_PLAN_CHUNK_ITEMS": "20",
             "COUNTERSIGN_SWEEP_SECONDS": "1",

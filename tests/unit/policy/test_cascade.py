@@ -43,8 +43,8 @@ def withheld(evidence: Evidence) -> Withheld:
     return outcome
 
 
-@settings(max_examples=50, deadline=None)
-@given(st.lists(evidences(), min_size=1, max_size=6))
+@settings(max_examples=20, deadline=None)
+@given(st.lists(evidences(), min_size=1, max_size=4))
 def test_every_item_gets_one_answer_that_does_not_depend_on_the_items_beside_it(batch: list[Evidence]) -> None:
     outcomes = plan(batch)
     assert len(outcomes) == len(batch)
@@ -52,14 +52,14 @@ def test_every_item_gets_one_answer_that_does_not_depend_on_the_items_beside_it(
         assert only(evidence) == outcome
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(evidences())
 def test_evidence_through_json_derives_the_same_bytes(evidence: Evidence) -> None:
     logged = json.loads(json.dumps(document_of(evidence)))
     assert derive(evidence_of(logged)) == derive(evidence)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(evidences())
 def test_a_quantity_is_legal_and_reaches_the_reorder_point_unless_expiry_forbids(evidence: Evidence) -> None:
     outcome = only(evidence)
@@ -77,7 +77,7 @@ def test_a_quantity_is_legal_and_reaches_the_reorder_point_unless_expiry_forbids
     assert document["approved_by_rule"] == (not document["route_reasons"])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(evidences())
 def test_a_recommendation_fits_its_contract_and_survives_the_wire(evidence: Evidence) -> None:
     outcome = only(evidence)
@@ -102,7 +102,7 @@ def test_a_higher_service_goal_never_orders_less(evidence: Evidence, one: str, o
     assert quantity(low) <= quantity(high)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(evidences())
 def test_an_ordered_quantity_leaves_nothing_to_propose(evidence: Evidence) -> None:
     outcome = only(evidence)
@@ -115,7 +115,7 @@ def test_an_ordered_quantity_leaves_nothing_to_propose(evidence: Evidence) -> No
     assert limited or isinstance(again, Withheld)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(evidences(), st.decimals(Decimal("-30"), Decimal("30"), places=0))
 def test_between_its_thresholds_an_outcome_stays_what_it_is(evidence: Evidence, moved: Decimal) -> None:
     outcome = only(evidence)
@@ -133,7 +133,7 @@ def test_between_its_thresholds_an_outcome_stays_what_it_is(evidence: Evidence, 
         assert limited or later.quantity == outcome.quantity
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(evidences())
 def test_every_number_in_the_words_comes_from_the_inputs_and_result_of_its_step(evidence: Evidence) -> None:
     outcome = only(evidence)
