@@ -28,8 +28,9 @@ class Settings(ServiceSettings):
     second_signature_above: Decimal = Field(
         Decimal(5000), ge=0, description="above this value two different persons sign"
     )
+    # Policy takes back what is not needed and says nothing while a proposal stays as it is; this only ends what it forgot.
     line_expires_after_days: int = Field(
-        7, ge=1, le=366, description="business days after which a proposal nobody refreshed expires"
+        28, ge=1, le=366, description="business days after which a proposal nobody refreshed expires"
     )
 
     @property
