@@ -1,9 +1,10 @@
 """A planner's morning without a mouse: sign in, understand, approve, take back, amend, reject, snooze, in bulk."""
 
 import re
+from decimal import Decimal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Seat
 from tests.browser.stage import Stage, eventually, issued, product
@@ -186,3 +187,27 @@ def find(stage: Stage, recommendation_id: str) -> dict[str, str]:
 def reason(client: object, verdict: str) -> str:
     """The first coded reason of a verdict."""
     return str(client.get("/v1/decision-reasons").json()[verdict][0]["code"])  # type: ignore[attr-defined]
+
+
+def test_a_dear_line_takes_two_different_people(planner: Seat, stage: Stage, chromium: Browser) -> None:
+    """Above the limit the planner's signature is the first of two; the planner cannot give both, the approver can."""
+    dear = issued(66, line_id="line-dear", recommendation_id="rec-dear-1", sku="sku-66", location="367")
+    dear = dear.model_copy(update={"unit_cost": Decimal(200), "value": Decimal(10000)})
+    stage.publish(product("sku-66", "Dear product"), dear)
+    eventually(lambda: find(stage, "rec-dear-1"))
+    page = planner.open("/queue?q=Dear+product")
+    expect(page.locator(".canvas .row.active .c-item b")).to_have_text("Dear product")
+    page.keyboard.press("a")
+    toast(page, "First of two signatures")
+    expect(page.locator("#panel .notice.info")).to_contain_text("You signed")
+    expect(page.get_by_role("button", name="Countersign")).to_have_count(0)
+    context = chromium.new_context(viewport={"width": 1480, "height": 900})
+    second = Seat(stage, context)
+    second.sign_in("approver")
+    page = second.open("/queue?q=Dear+product")
+    expect(page.locator("#panel .notice.info")).to_contain_text("planner signed")
+    page.keyboard.press("a")
+    toast(page, "Approved 50 × Dear product")
+    context.close()
+    eventually(lambda: find(stage, "rec-dear-1")["status"] == "approved")
+    assert second.complaints == []

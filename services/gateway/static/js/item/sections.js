@@ -66,7 +66,7 @@ export function steps(list) {
   })));
 }
 
-const VERDICTS = { approved: "approved", approved_by_rule: "approved by rule", first_signature: "first signature", amended: "amended", rejected: "rejected", snoozed: "snoozed", returned: "came back", undone: "taken back", escalated: "escalated", expired: "expired", superseded: "replaced by a fresher plan", recalled: "recalled" };
+const VERDICTS = { approved: "approved", approved_by_rule: "approved by rule", first_signature: "signed once", awaiting_second: "signed once", by_rule: "approved by rule", released: "sent", withheld: "withdrawn by the plan", amended: "amended", rejected: "rejected", snoozed: "snoozed", returned: "came back", undone: "taken back", escalated: "escalated", expired: "expired", superseded: "replaced by a fresher plan", recalled: "recalled" };
 export const verdictWord = (code) => VERDICTS[code] ?? words(code).toLowerCase();
 
 export function pastDecisions(list, unit, zone) {

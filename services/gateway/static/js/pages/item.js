@@ -27,7 +27,7 @@ async function draw() {
     const { item, line } = detail;
     const isProposed = line && line.status !== "withheld";
     document.title = `${item.item_name ?? sku} · Countersign`;
-    const isWaiting = line && ["pending", "snoozed"].includes(line.status);
+    const isWaiting = line && ["pending", "awaiting_second", "snoozed"].includes(line.status);
     const action = isProposed && !detail.withheld_reason ? ask(line) : h("div.ask", {}, h("p", {}, detail.withheld_reason ? ["No order is proposed: ", h("b", {}, detail.withheld_reason.label ?? words(detail.withheld_reason.code)), ". ", detail.withheld_says] : "No order is proposed for this item."));
     page.replaceChildren(
       h("div.head", {}, h("div", {}, h("h1", {}, item.item_name ?? sku), h("p.sub", {}, `SKU ${sku} · ${item.location_name ?? place}${item.brand ? ` · ${item.brand}` : ""}`)), h("div.stats", {}, isWaiting ? h("a.btn.p", { href: `/queue?line=${encodeURIComponent(line.recommendation_id)}` }, "Decide in the queue") : null)),

@@ -5,7 +5,7 @@ import { start } from "../shell.js";
 import { empty } from "../states.js";
 import { pagedTable, searchField, urlFilters } from "../table.js";
 
-const STATUS = { pending: ["w", "Waiting"], snoozed: ["a", "Snoozed"], approved: ["g", "Approved"], by_rule: ["g", "Approved by rule"], amended: ["g", "Amended"], released: ["g", "Sent"], rejected: ["", "Rejected"] };
+const STATUS = { pending: ["w", "Waiting"], awaiting_second: ["w", "Second signature"], snoozed: ["a", "Snoozed"], approved: ["g", "Approved"], by_rule: ["g", "Approved by rule"], amended: ["g", "Amended"], released: ["g", "Sent"], rejected: ["", "Rejected"] };
 
 function plan(item) {
   if (item.withheld_reason) return h("span.muted", { title: item.withheld_says }, item.withheld_reason.label ?? words(item.withheld_reason.code));

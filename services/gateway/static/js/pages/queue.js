@@ -11,7 +11,7 @@ import { Decider } from "../queue/decide.js";
 import { askReject, askSnooze } from "../queue/questions.js";
 import { Filters } from "../queue/filters.js";
 import { Grid } from "../queue/grid.js";
-import { isOpen, Lines } from "../queue/lines.js";
+import { isOpen, isSignedByMe, isWaiting, Lines } from "../queue/lines.js";
 import { Panel } from "../queue/panel.js";
 import { refreshStatus, start } from "../shell.js";
 import { empty, failed, noResults } from "../states.js";
@@ -150,7 +150,7 @@ async function loadSummary() {
   try {
     summary = await get(withQuery("/v1/recommendations/summary", filters.query()));
   } catch { return; } // the list itself says what is wrong; the figures keep their last value
-  const shown = !filters.values.status || filters.values.status === "pending";
+  const shown = !filters.values.status;
   byId("stats").replaceChildren(
     h("div.stat", {}, h("b", {}, wholeMoney(summary.proposed_value, summary.currency)), h("span", {}, "proposed")),
     h("div.stat", {}, h("b", {}, wholeMoney(summary.margin_at_risk, summary.currency)), h("span", {}, "margin at risk")));
@@ -161,7 +161,7 @@ async function loadSummary() {
 
 /** Lines that wait and are not in this list: told one by one by the stream, or seen as a difference after a whole plan. */
 function drawNews() {
-  const waiting = lines.isComplete && !filters.values.status && summary ? summary.waiting - lines.order.filter((id) => lines.byId.get(id).status === "pending").length : 0;
+  const waiting = lines.isComplete && !filters.values.status && summary ? summary.waiting - lines.order.filter((id) => isWaiting(lines.byId.get(id))).length : 0;
   const news = Math.max(fresh.size, waiting);
   filters.draw(summary, news, () => load({ keep: activeLine()?.recommendation_id }));
 }
@@ -182,7 +182,7 @@ function ready() {
 function nextOpen() {
   for (let index = grid.active + 1; index < lines.entries.length; index += 1) {
     const line = lines.at(index);
-    if (line && isOpen(line) && !line.busy) return index;
+    if (line && isOpen(line) && !isSignedByMe(line) && !line.busy) return index;
   }
   return grid.active;
 }
@@ -191,6 +191,7 @@ function nextOpen() {
 function decideOne(verdict, fields) {
   const line = activeLine();
   if (!line || !ready()) return;
+  if (isSignedByMe(line)) { announce("You have signed this line; somebody else has to sign too."); return; }
   if (!isOpen(line) || line.busy) { announce("This line is decided already."); return; }
   const sent = decider.one(line.line_id, verdict, fields);
   if (panel.isOverlay) panel.close();

@@ -59,7 +59,7 @@ function closes(locations) {
 
 async function drawPage() {
   try {
-    const [status, summary, lines, exceptions] = await Promise.all([get("/v1/status"), get("/v1/recommendations/summary?status=pending"), get(withQuery("/v1/recommendations", { status: "pending", limit: LINES })), get("/v1/exceptions?status=open&limit=5")]);
+    const [status, summary, lines, exceptions] = await Promise.all([get("/v1/status"), get("/v1/recommendations/summary"), get(withQuery("/v1/recommendations", { limit: LINES })), get("/v1/exceptions?status=open&limit=5")]);
     const head = h("div.head", {}, h("div", {}, h("h1", {}, "Today"), h("p.sub", {}, status.business_date ? `Business day ${day(status.business_date, { year: true })} is closed and planned from.` : "No business day has closed yet, so nothing is planned.")), h("div.stats", {}, summary.waiting ? h("a.btn.p", { href: "/queue" }, "Start reviewing") : null));
     page.replaceChildren(head, figures(status, summary), h("div.split", {}, work(lines, summary), sides(summary, exceptions, status)));
   } catch (problem) {

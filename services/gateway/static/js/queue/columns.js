@@ -2,7 +2,7 @@
 import { h, s } from "../dom.js";
 import { count, day, money, number, percent, total, unitWord, words } from "../format.js";
 import { reasonTag, verdictWord } from "../item/sections.js";
-import { isOpen } from "./lines.js";
+import { isOpen, isSignedByMe } from "./lines.js";
 
 export const COLUMNS = [
   { key: "pick", title: "Selected", hidden: true },
@@ -49,6 +49,7 @@ const SETTLED = { approved: "g", by_rule: "g", released: "g", amended: "g", reje
 function why(line) {
   if (line.busy) return h("span.tag.a", {}, BUSY[line.busy]);
   if (line.problem) return h("span.tag.b", { title: line.problem.detail }, line.problem.status === 412 ? "Changed" : "Not recorded");
+  if (line.status === "awaiting_second") return h(`span.tag.${isSignedByMe(line) ? "g" : "w"}`, { title: `Signed by ${line.decided_by}` }, isSignedByMe(line) ? "You signed" : "Second signature");
   if (line.status === "pending") {
     const [first, ...rest] = line.reasons ?? [];
     const more = rest.length ? h("span.rest", { title: rest.map((reason) => reason.label).join(", ") }, `+${rest.length}`) : null;
@@ -69,7 +70,7 @@ export function drawLine(line, { isSelected, today }) {
     kind: "line",
     selectable: true,
     selected: isSelected,
-    classes: isOpen(line) && !line.busy ? [] : ["settled"],
+    classes: isOpen(line) && !isSignedByMe(line) && !line.busy ? [] : ["settled"],
     cells: [
       pick(`${name}, ${place}`, isSelected, !isOpen(line)),
       box(1, [h("b", {}, name), h("small", {}, `${place} · ${line.sku}`)], { title: `${name} · ${place} · SKU ${line.sku}${line.supplier_name ? ` · ${line.supplier_name}` : ""}` }),

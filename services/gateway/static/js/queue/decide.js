@@ -57,7 +57,7 @@ export class Decider {
       const answer = await post(`${path(line.recommendation_id)}/decisions`, { verdict, ...fields }, { headers: { "If-Match": line.etag ?? `"${line.version}"`, "Idempotency-Key": intentKey() } });
       this.#recorded(id, answer);
       const now = this.lines.byId.get(id) ?? line;
-      this.#offerUndo(this.#say(now, now.status === "pending" ? "First signature on" : DONE[verdict]), [id], answer.undo_until);
+      this.#offerUndo(this.#say(now, now.status === "awaiting_second" ? "First of two signatures on" : DONE[verdict]), [id], answer.undo_until);
       return true;
     } catch (problem) {
       await this.#refused(id, problem, line);

@@ -5,7 +5,7 @@ import { number } from "../format.js";
 const NAMES = ["status", "reason", "supplier", "location", "category", "abc_class", "q", "min_value", "sort", "group"];
 const NARROWING = ["reason", "supplier", "location", "category", "abc_class", "q", "min_value"];
 const REASON_CHIPS_MAX = 4;
-const STATUSES = [["", "Waiting"], ["snoozed", "Snoozed"], ["approved", "Approved"], ["amended", "Amended"], ["rejected", "Rejected"], ["by_rule", "Approved by rule"], ["released", "Sent"], ["all", "All lines"]];
+const STATUSES = [["", "Waiting"], ["awaiting_second", "Second signature"], ["snoozed", "Snoozed"], ["approved", "Approved"], ["amended", "Amended"], ["rejected", "Rejected"], ["by_rule", "Approved by rule"], ["released", "Sent"], ["all", "All lines"]];
 const SORTS = [["", "Money at risk"], ["value", "Value"], ["stock_out", "Stock-out first"], ["cover", "Least cover"], ["item", "Item name"], ["issued", "Newest"]];
 
 export class Filters {
@@ -24,7 +24,7 @@ export class Filters {
   /** What the API is asked: everything but the grouping, which is a matter of this page. */
   query() {
     const { group, ...asked } = this.values;
-    return { ...asked, status: asked.status || "pending" };
+    return asked; // without a status the API gives what waits for a person
   }
 
   get isNarrowed() {

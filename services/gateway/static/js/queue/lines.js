@@ -6,7 +6,11 @@ const FIRST = 50; // one screen and a half: the first paint does not wait for a 
 const NEXT = 200; // the API's largest page
 const LINES_MAX = 5000;
 
-export const isOpen = (line) => line.status === "pending" || line.status === "snoozed";
+export const isWaiting = (line) => line.status === "pending" || line.status === "awaiting_second";
+/** Can be decided now: waits for a signature, or was put aside. */
+export const isOpen = (line) => isWaiting(line) || line.status === "snoozed";
+/** The first of two signatures is this person's own; the second has to be somebody else's. */
+export const isSignedByMe = (line) => line.status === "awaiting_second" && line.decided_by === document.body.dataset.subject;
 
 export class Lines {
   constructor() {

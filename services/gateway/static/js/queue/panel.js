@@ -4,7 +4,7 @@ import { h, icon } from "../dom.js";
 import { instant, words } from "../format.js";
 import { ask, evidence, facts, openExceptions, pastDecisions, pictures, steps, verdictWord } from "../item/sections.js";
 import { failed, notice } from "../states.js";
-import { isOpen } from "./lines.js";
+import { isOpen, isSignedByMe } from "./lines.js";
 import { Stepper } from "./stepper.js";
 
 const FOLLOW_WAIT_MS = 90; // while j is held down, rows fly by: only the one that stays is read
@@ -97,6 +97,7 @@ export class Panel {
     const boxes = [];
     if (line.problem) boxes.push(notice("bad", line.problem.status === 412 ? "Someone was faster." : "Not recorded.", line.problem.detail));
     if (line.isFresh && isOpen(line)) boxes.push(notice("info", "Updated.", "The plan was computed again while you were here; these are the new numbers."));
+    if (line.status === "awaiting_second") boxes.push(notice("info", isSignedByMe(line) ? "You signed." : `${line.decided_by} signed.`, `The value is above the limit of one signature: ${isSignedByMe(line) ? "somebody else" : "a second person"} has to sign before the order is sent.`));
     if (!isOpen(line) && !line.busy) boxes.push(notice(line.status === "rejected" ? "" : "good", `${words(verdictWord(line.status))}${line.decided_by ? ` by ${line.decided_by}` : ""}${line.decided_at ? `, ${instant(line.decided_at)}` : ""}.`, line.decision_reason ? `Reason: ${words(line.decision_reason).toLowerCase()}.` : ""));
     return boxes.map((box) => { box.classList.add("spaced"); return box; });
   }
@@ -104,10 +105,10 @@ export class Panel {
   #buttons(line, item) {
     const can = this.actions.canDecide();
     const key = (letter) => h("kbd", { "aria-hidden": "true" }, letter);
-    if (!isOpen(line)) {
+    if (!isOpen(line) || isSignedByMe(line)) {
       this.stepper = null;
       const undo = line.undo_until && Date.parse(line.undo_until) > Date.now() - 2000;
-      this.decide.replaceChildren(h("div.acts", {}, undo ? h("button.btn", { type: "button", onclick: () => this.actions.undo() }, "Undo", key("U")) : h("span.muted", {}, "This line is decided.")));
+      this.decide.replaceChildren(h("div.acts", {}, undo ? h("button.btn", { type: "button", onclick: () => this.actions.undo() }, "Undo", key("U")) : h("span.muted", {}, isSignedByMe(line) ? "Waits for the second signature." : "This line is decided.")));
       return;
     }
     // A half-typed amendment survives a redraw of the same version: the person's work is not ours to drop.
