@@ -2,15 +2,17 @@
 
 import importlib
 import importlib.util
+import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import typer
 
 from cli import output
 from cli.commands import checks, contracts, doctor, platform, stores
 from cli.errors import Exit, Trouble
+from cli.local import ROOT
 
 EXAMPLES = """
 Inventory planning that someone can defend.
@@ -51,7 +53,8 @@ ELSEWHERE: dict[str, Elsewhere] = {
 
 def build(wanted: str | None) -> typer.Typer:
     """The Typer app; of the commands that live elsewhere only `wanted` is imported."""
-    app = typer.Typer(help=EXAMPLES, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+    app = typer.Typer(help=EXAMPLES, pretty_exceptions_enable=False, add_completion=False)
+    app.callback(invoke_without_command=True)(_options)
     for module in (platform, stores, contracts, doctor, checks):
         module.register(app)
     for name, place in ELSEWHERE.items():
@@ -109,6 +112,16 @@ def _passing_words_to(function: Callable[[list[str]], int]) -> Callable[[typer.C
         raise typer.Exit(function(list(context.args)))
 
     return command
+
+
+def _options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        output.line(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"])
+    elif context.invoked_subcommand is None:
+        output.line(context.get_help())
 
 
 def _placeholder() -> None:
