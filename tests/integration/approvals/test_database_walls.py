@@ -66,32 +66,38 @@ def forged(needs_second: str, second_signer: str) -> str:
     return f"insert into decisions ({COLUMNS}) select {changed} from decisions where version = 2"
 
 
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "update lines set second_signer = first_signer",
-        "update lines set second_signer = null",
-        "update lines set first_signer = null",
-        "update lines set decision_id = null",
-        "update lines set amended_by = 'eva'",
-        "update lines set state = 'released'",
-        forged("needs_second", "first_signer"),
-        forged("needs_second", "null"),
-        forged("false", "null"),
-        f"insert into decisions ({COLUMNS}) select {COLUMNS} from decisions",
-        "update decisions set decided_by = 'eva'",
-        "delete from decisions",
-        "truncate decisions",
-        "truncate lines cascade",
-        "alter table lines disable row level security",
-        "drop table orders",
-    ],
-)
-async def test_application_role_cannot_forge_a_signature(app: Database, statement: str) -> None:
+FORBIDDEN = [
+    "update lines set second_signer = first_signer",
+    "update lines set second_signer = null",
+    "update lines set first_signer = null",
+    "update lines set decision_id = null",
+    "update lines set amended_by = 'eva'",
+    "update lines set state = 'released'",
+    forged("needs_second", "first_signer"),
+    forged("needs_second", "null"),
+    forged("false", "null"),
+    f"insert into decisions ({COLUMNS}) select {COLUMNS} from decisions",
+    "update decisions set decided_by = 'eva'",
+    "delete from decisions",
+    "truncate decisions",
+    "truncate lines cascade",
+    "alter table lines disable row level security",
+    "drop table orders",
+]
+
+
+async def test_application_role_cannot_forge_a_signature(app: Database) -> None:
     await approved(app)
-    with pytest.raises((asyncpg.IntegrityConstraintViolationError, asyncpg.InsufficientPrivilegeError)):
-        async with app.transaction("acme") as tx:
-            await tx.execute(statement)
+    refused = (asyncpg.IntegrityConstraintViolationError, asyncpg.InsufficientPrivilegeError)
+    got_through = []
+    for statement in FORBIDDEN:
+        try:
+            async with app.transaction("acme") as tx:
+                await tx.execute(statement)
+                got_through.append(statement)
+        except refused:
+            continue
+    assert got_through == []
 
 
 @pytest.mark.parametrize("change", [{"quantity": Decimal(999)}, {"decision_id": "made-up"}])
