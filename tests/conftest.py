@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests import containers, ground
@@ -13,7 +14,13 @@ from tests.ground import FreshDatabase, Ground, Services
 
 # After this long without a finished test, say which ones run: a suite must never be silent for minutes.
 HEARTBEAT_SECONDS = 30.0
+ROOT = Path(__file__).resolve().parents[1]
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+# A loaded machine is no reason to fail an invariant, so no example has a deadline. `quick` looks at fewer examples.
+hypothesis.settings.register_profile("thorough", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("thorough"), max_examples=15)
+hypothesis.settings.load_profile("thorough")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -64,6 +71,10 @@ def service_process(platform: Ground, namespace: str, database: FreshDatabase, t
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Skip, with a sentence, what this machine cannot run; keep tests that start the whole system in one worker."""
+    for item in items:
+        room = item.path.relative_to(ROOT).parts[1] if item.path.is_relative_to(ROOT) else ""
+        if room in ("integration", "scenario", "browser"):
+            item.add_marker(room)
     browser_missing = not any(shutil.which(name) for name in BROWSERS)
     contained = containers.wanted()
     for item in items:

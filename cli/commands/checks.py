@@ -103,7 +103,7 @@ def run_tests(
         # Two workers fit two cores; tests that start the whole system share one of them (tests/conftest.py).
         command += ["-n", "2", "--dist", "loadgroup", "-q"]
     if quick:
-        command += ["-m", NOT_QUICK]
+        command += ["-m", NOT_QUICK, "--hypothesis-profile=quick"]
     raise typer.Exit(_run(command + words))
 
 
