@@ -46,7 +46,7 @@ CATALOGUE = Topic(
     compacted=True,
     retention_days=-1,
     producers=("gateway",),
-    consumers=("forecaster", "policy", "approvals", "audit", "gateway"),
+    consumers=("forecaster", "policy", "audit", "gateway"),
     messages=(
         "item.defined.v1",
         "location.defined.v1",
