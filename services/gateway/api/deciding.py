@@ -70,8 +70,8 @@ class Cancellation(_In):
     note: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
-def _required(if_match: str | None, key: str | None, *, key_needed: bool = True) -> dict[str, str]:
-    """The headers of a command, passed on. Raises Problem 428 or 400 when one is missing."""
+def _version(if_match: str | None) -> dict[str, str]:
+    """The version a command was decided on, passed on. Raises Problem 428 when it is missing."""
     if if_match is None:
         raise Problem(
             428,
@@ -79,14 +79,19 @@ def _required(if_match: str | None, key: str | None, *, key_needed: bool = True)
             "If-Match is missing",
             'Send the version you decided on, for example If-Match: "0" from the ETag.',
         )
-    if key is None and key_needed:
+    return {"if-match": if_match}
+
+
+def _once(key: str | None) -> dict[str, str]:
+    """The key that makes a command happen once, passed on. Raises Problem 400 when it is missing."""
+    if key is None:
         raise Problem(
             400,
             "idempotency_key_missing",
             "Idempotency-Key is missing",
             "Send a fresh UUID with each new decision, and the same one when you try again.",
         )
-    return {"if-match": if_match} | ({"idempotency-key": key} if key is not None else {})
+    return {"idempotency-key": key}
 
 
 async def _outcome(answer: httpx2.Response, who: Who, parts: Context, response: Response) -> models.DecisionOutcome:
@@ -135,7 +140,7 @@ async def decide(
     idempotency_key: IdempotencyKey = None,
 ) -> models.DecisionOutcome:
     """Missing If-Match 428, stale 412 with who, when and what; missing Idempotency-Key 400; refusals 403, 409, 422."""
-    headers = _required(if_match, idempotency_key)
+    headers = _version(if_match) | _once(idempotency_key)
     answer = await parts.owners.call(
         "approvals",
         "POST",
@@ -157,7 +162,7 @@ async def undo(
     idempotency_key: IdempotencyKey = None,
 ) -> models.DecisionOutcome:
     """409 `undo_window_over` once the order is on its way; cancel the order then."""
-    headers = _required(if_match, idempotency_key, key_needed=False)
+    headers = _version(if_match) | (_once(idempotency_key) if idempotency_key is not None else {})
     answer = await parts.owners.call(
         "approvals", "POST", f"/lines/{_segment(recommendation_id)}/undo", who.principal, headers=headers
     )
@@ -169,8 +174,7 @@ async def bulk(
     body: BulkDecision, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None
 ) -> models.BulkOutcome:
     """200 with one result per line; a refused line carries its problem document."""
-    headers = _required("-", idempotency_key)
-    headers.pop("if-match")
+    headers = _once(idempotency_key)
     answer = await parts.owners.call(
         "approvals", "POST", "/decisions:bulk", who.principal, json=_sent(body), headers=headers
     )
@@ -186,8 +190,7 @@ async def cancel(
     order_id: str, body: Cancellation, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None
 ) -> dict[str, Any]:
     """Publishes a cancel order for the ERP; nothing is deleted."""
-    headers = _required("-", idempotency_key)
-    headers.pop("if-match")
+    headers = _once(idempotency_key)
     answer = await parts.owners.call(
         "approvals", "POST", f"/orders/{_segment(order_id)}/cancel", who.principal, json=_sent(body), headers=headers
     )

@@ -36,6 +36,10 @@ class Limiter:
         while len(self._buckets) > self.keys_max:
             self._buckets.popitem(last=False)
 
+    def give_back(self, key: str, now: float) -> None:
+        """Uncount one try of `key`, because it turned out to be none of those that are limited."""
+        self._buckets[key] = Bucket(min(self._tokens(key, now) + 1, float(self.burst)), now)
+
     def forget(self, key: str) -> None:
         """Start `key` afresh, as after a success."""
         self._buckets.pop(key, None)

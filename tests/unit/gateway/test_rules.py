@@ -128,6 +128,13 @@ class TestLimiter:
                 taken += 1
         assert taken <= 5 + (max(times) - min(times)) * 0.5 + 1e-6
 
+    def test_success_is_not_counted(self) -> None:
+        limiter = Limiter(burst=1, period_seconds=60)
+        for _ in range(10):
+            assert limiter.retry_after_seconds("office", 0) == 0
+            limiter.take("office", 0)
+            limiter.give_back("office", 0)
+
     def test_flood_of_keys_is_forgotten_oldest_first(self) -> None:
         limiter = Limiter(burst=1, period_seconds=60, keys_max=2)
         for key in "abc":
