@@ -3,6 +3,7 @@
 from datetime import date
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import orjson
@@ -87,7 +88,7 @@ def test_a_live_day_sells_no_more_than_is_there(small: World) -> None:
 
 
 @pytest.mark.parametrize("wrong", [{"items": 0}, {"stores": 101}, {"today": date(2018, 1, 1)}])
-def test_a_shape_that_the_data_cannot_fill_is_refused(wrong: dict[str, int]) -> None:
+def test_a_shape_that_the_data_cannot_fill_is_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ShapeRefusal):
         Shape(**wrong)
 
