@@ -1,10 +1,10 @@
-"""`schemas`: write again what is made from the contracts and settings, or say what is stale."""
+"""`schemas`: write again what is made from contracts, settings and routes, or say what is stale."""
 
 from typing import Annotated
 
 import typer
 
-from cli import contracts, output, settings_page
+from cli import contracts, openapi, output, settings_page
 from cli.errors import Trouble
 from cli.local import ROOT
 from cli.options import AsJson
@@ -19,14 +19,14 @@ def schemas(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is stale.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make topic constants, JSON Schemas, AsyncAPI, the flow picture and the settings page from their sources.
+    """Make topic constants, JSON Schemas, AsyncAPI, OpenAPI, the flow picture and the settings page.
 
     \b
     Examples:
       ./run schemas
       ./run schemas --check
     """
-    stale = [*contracts.stale(ROOT), *settings_page.stale(ROOT)]
+    stale = [*contracts.stale(ROOT), *settings_page.stale(ROOT), *openapi.stale(ROOT)]
     names = sorted(str(path.relative_to(ROOT)) for path in stale)
     if check and stale:
         raise Trouble(
@@ -38,6 +38,7 @@ def schemas(
     if not check:
         contracts.write(ROOT)
         settings_page.write(ROOT)
+        openapi.write(ROOT)
     if as_json:
         output.result({"written": [] if check else names})
     else:
