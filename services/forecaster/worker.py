@@ -13,7 +13,7 @@ from kit import outbox, telemetry
 from kit.database import Database
 from services.forecaster.domain.booking import WHOLE_LOCATION
 from services.forecaster.domain.frame import Frame, Records, build
-from services.forecaster.issuing import BASELINE_ID, NO_MODEL, Issued, Speaker, issue, tasks
+from services.forecaster.issuing import BASELINE_ID, NO_MODEL, Issued, Speaker, issue_all, tasks
 from services.forecaster.model.artefacts import ArtefactDamaged, ArtefactStore
 from services.forecaster.model.gradient_boosting import is_readable
 from services.forecaster.model.pipeline import Calibrated, baseline
@@ -141,13 +141,8 @@ class Worker:
             [(one.sku, one.location, one.cause, one.cause_at) for one in items],
             WHOLE_LOCATION,
         )
-        stand_in: dict[int, Calibrated] = {}
-        issued: list[Issued] = []
-        for task in work:
-            if speaker.calibrated is None and task.origin not in stand_in:
-                stand_in[task.origin] = baseline(frame.panel, task.origin)
-            answers = speaker.calibrated or stand_in[task.origin]
-            issued += issue(tenant, frame, task, speaker, answers)
+        panel = frame.panel
+        issued = issue_all(tenant, frame, work, speaker, lambda origin: speaker.calibrated or baseline(panel, origin))
         return frame, issued
 
     async def _save_censored(self, tx: Any, tenant: str, frame: Frame, issued: Sequence[Issued]) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 from kit.database import Transaction
 from schemas.forecasts import ForecastIssued
 
-# Closings of one run: 64 keep a run of thousands of items inside a second transaction of a few megabytes.
-CLOSINGS_MAX = 64
+# Closings of one run: a hundred locations of four partitions close on the same evening, and one run reads the history
+# once for all of them.
+CLOSINGS_MAX = 1_000
 ITEMS_MAX = 5_000
 
 
