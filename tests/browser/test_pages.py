@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Seat
 from tests.browser.stage import HOSTILE_NAMES, Stage, eventually, issued, product
@@ -104,3 +104,38 @@ def test_a_planner_is_told_what_takes_an_auditor_and_an_auditor_verifies(seat: S
     expect(page.locator(".verdict")).to_contain_text("The log is whole", timeout=60_000)
     page.locator("tbody button").last.click()
     expect(page.get_by_role("dialog")).to_contain_text("Proven.")
+
+
+def test_lines_are_selected_and_opened_by_mouse(planner: Seat) -> None:
+    """One click on a box selects, with shift a range; one click on a row opens its reasoning."""
+    page = planner.open("/queue")
+    settled(page)
+    rows = page.locator(".canvas .row.line:not(.settled)")
+    rows.nth(2).locator(".tick").click()
+    expect(page.locator("#foot")).to_contain_text("1 line ·")
+    rows.nth(5).locator(".tick").click(modifiers=["Shift"])
+    expect(page.locator("#foot")).to_contain_text("4 lines ·")
+    page.get_by_role("button", name="Clear").last.click()
+    name = rows.nth(6).locator(".c-item b")
+    wanted = name.inner_text()
+    name.click()
+    expect(page.locator("#panel h2")).to_have_text(wanted)
+
+
+def test_a_line_is_decided_by_touch_on_a_phone(stage: Stage, chromium: Browser) -> None:
+    """A tap opens the line over the list; reject and its reason are within reach; the list is there again."""
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    phone = Seat(stage, context)
+    phone.sign_in("planner")
+    page = phone.open("/queue?q=sku-2")
+    settled(page)
+    row = page.locator(".canvas .row.line:not(.settled)").nth(1)
+    name = row.locator(".c-item b").inner_text()
+    row.locator(".c-item").tap()
+    expect(page.locator("#panel h2")).to_contain_text(name)
+    page.get_by_role("button", name="Reject").tap()
+    page.get_by_role("dialog").get_by_role("button", name="Reject").tap()
+    expect(page.locator("#toasts")).to_contain_text(f"Rejected 50 × {name}")
+    expect(page.locator("#panel")).to_be_hidden()
+    context.close()
+    assert phone.complaints == []

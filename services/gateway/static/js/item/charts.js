@@ -135,7 +135,7 @@ export function stockChart({ projection, reorderPoint, onHand, quantity, unit, w
   const arrival = days.findIndex((entry) => (entry.with_order ?? 0) - (entry.without_order ?? 0) > 0.5);
   const above = arrival >= 0 ? Math.max(ceiling - 4, y(days[arrival].with_order) - 7) : 0;
   const label = level !== null && Math.abs(above - 4 - y(level)) < 9 ? y(days[arrival]?.with_order ?? 0) + 15 : above; // clear of the dotted line
-  if (arrival >= 0 && quantity) svg.append(s("circle.arrive", { cx: x(arrival), cy: y(days[arrival].with_order), r: 3 }), s("text.arrive-word", { x: Math.min(Math.max(x(arrival), PAD.left + 44), width - 48), y: label, "text-anchor": "middle" }, `+${number(quantity)} on ${day(days[arrival].date, { weekday: false })}`));
+  if (arrival >= 0 && quantity) svg.append(s("circle.arrive", { cx: x(arrival), cy: y(days[arrival].with_order), r: 3 }), s("text.arrive-word", label > above ? { x: Math.min(x(arrival) + 8, width - 90), y: label } : { x: Math.min(Math.max(x(arrival), PAD.left + 44), width - 48), y: label, "text-anchor": "middle" }, `+${number(quantity)} on ${day(days[arrival].date, { weekday: false })}`));
   svg.append(...dates(days.map((entry) => entry.date), x, height - 6, width));
   const sentence = (index) => `${day(days[index].date)}: ${number(days[index].with_order, 0)} ${words} with the order, ${number(days[index].without_order, 0)} without${days[index].arrivals ? `; ${number(days[index].arrivals)} arrive` : ""}`;
   const readout = probe(svg, days, x, ceiling, floor, sentence, "");

@@ -21,7 +21,7 @@ export function ask(line) {
   const packs = line.packs && Number(line.pack) > 1 ? ` (${count(line.packs, "pack")} of ${number(line.pack)})` : "";
   const likely = line.stock_out_probability;
   return h("div.ask", {},
-    h("p", {}, `${ACTIONS[line.action] ?? words(line.action)} `, h("b", {}, quantity(line.quantity, line.unit), packs), line.value ? [" for ", h("b", {}, money(line.value, line.currency))] : null, line.supplier_name ? ` from ${line.supplier_name}` : null, line.arrives_on ? [", arriving ", h("b", {}, day(line.arrives_on))] : null, ".",
+    h("p", {}, `${ACTIONS[line.action] ?? words(line.action)} `, h("b", {}, quantity(line.quantity, line.unit), packs), line.value ? [" for ", h("b", {}, money(line.value, line.currency))] : null, line.supplier_name ? ` from ${line.supplier_name}` : null, line.arrives_on ? [", arriving ", h("b", {}, day(line.arrives_on))] : null, line.arrives_on && day(line.arrives_on).endsWith(".") ? "" : ".",
       line.stock_out_on ? [" Without it the shelf is expected to be empty by ", h("b", {}, day(line.stock_out_on)), likely !== null && likely !== undefined ? [" (probability ", h("b", {}, percent(likely)), ")"] : null] : null,
       line.margin_at_risk && Number(line.margin_at_risk) > 0 ? `${line.stock_out_on ? "; " : " "}${money(line.margin_at_risk, line.currency)} of margin is at risk.` : line.stock_out_on ? "." : null),
     line.recommended_quantity && line.recommended_quantity !== line.quantity ? h("p.muted", {}, `The plan proposed ${quantity(line.recommended_quantity, line.unit)}.`) : null,

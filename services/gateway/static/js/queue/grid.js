@@ -113,6 +113,16 @@ export class Grid {
     return Math.min(this.column, length - 1);
   }
 
+  /** Only say whether a row is the active one. Its cells stay as they are: between the press and the release of a mouse
+   * button a redrawn cell would take the click away with it. */
+  #mark(index) {
+    const row = this.rows.get(index);
+    if (!row) return;
+    row.classList.toggle("active", index === this.active);
+    const here = index === this.active ? this.#columnIn(row.children.length) : -1;
+    [...row.children].forEach((cell, position) => { cell.tabIndex = position === here ? 0 : -1; });
+  }
+
   /** Make a row the active one. `focus` moves the keyboard there too. */
   activate(index, { focus = false, tell = true } = {}) {
     const count = this.source.count();
@@ -121,8 +131,8 @@ export class Grid {
     this.active = Math.max(0, Math.min(count - 1, index));
     this.#reveal(this.active);
     this.#draw(false);
-    if (before !== this.active) this.refreshRow(before);
-    this.refreshRow(this.active);
+    if (before !== this.active) this.#mark(before);
+    this.#mark(this.active);
     if (focus) this.focus();
     if (tell && before !== this.active) this.on.activate(this.active);
   }
@@ -150,6 +160,7 @@ export class Grid {
     const index = Number(row.dataset.index);
     this.column = [...row.children].indexOf(cell);
     if (index !== this.active) this.activate(index);
+    else this.#mark(index);
   }
 
   #click(event) {
@@ -201,7 +212,7 @@ export class Grid {
       next = step;
     }
     this.column = next;
-    this.refreshRow(this.active);
+    this.#mark(this.active);
     this.focus();
   }
 
@@ -210,7 +221,7 @@ export class Grid {
     const at = cells.indexOf(event.target.closest(".cell"));
     const sideways = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (sideways) return this.#take(event, () => { cells[at + sideways]?.focus(); });
-    if (event.key === "ArrowDown") return this.#take(event, () => { this.column = [...this.headRow.children].indexOf(cells[at]); this.refreshRow(this.active); this.focus(); });
+    if (event.key === "ArrowDown") return this.#take(event, () => { this.column = [...this.headRow.children].indexOf(cells[at]); this.#mark(this.active); this.focus(); });
     const sort = this.columns[[...this.headRow.children].indexOf(cells[at])]?.sort;
     if ((event.key === "Enter" || event.key === " ") && sort) return this.#take(event, () => this.on.sort(sort));
     return undefined;

@@ -3,7 +3,7 @@ import { askReason } from "../dialog.js";
 import { h } from "../dom.js";
 import { day, plusDays } from "../format.js";
 
-export const askReject = (lead, reasons) => askReason("Reject", `${lead}. The line leaves the queue; the reason teaches the next plan.`, reasons, { yes: "Reject" });
+export const askReject = (lead, reasons) => askReason("Reject", `${lead}. The line leaves the queue; the reason is kept with it.`, reasons, { yes: "Reject" });
 
 const CHOICES = [["Tomorrow", 1], ["In 2 days", 2], ["In 3 days", 3], ["In a week", 7]];
 
@@ -14,5 +14,5 @@ export function askSnooze(lead, reasons, today) {
   const quick = h("div.chips", {}, ...CHOICES.map(([words, days]) => h("button.chip", { type: "button", onclick: () => { field.value = plusDays(from, days); } }, words, " ", h("b", {}, day(plusDays(from, days), { weekday: false })))));
   quick.classList.add("flush");
   const extra = [h("div.field", {}, h("label", { for: "snooze-until" }, "Until"), quick, field)];
-  return askReason("Snooze", `${lead}. It comes back on that day, or earlier when the plan changes.`, reasons, { yes: "Snooze", extra, collect: () => ({ snooze_until: field.value }), reasonRequired: reasons.length > 0 });
+  return askReason("Snooze", `${lead}. It comes back on that day.`, reasons, { yes: "Snooze", extra, collect: () => ({ snooze_until: field.value }), reasonRequired: reasons.length > 0 });
 }
