@@ -76,6 +76,14 @@ async def load(
 ) -> list[tuple[Evidence, Previous]]:
     """Evidence and last plan of each item, in the given order; the items' plans are locked in a fixed order first."""
     skus, locations = [sku for sku, _location in items], [location for _sku, location in items]
+    # Positions before plans, each in the order of its key, as the booking of sales takes them: no deadlock with a run.
+    await tx.execute(
+        "select 1 from positions where tenant = $1 and (sku, location) in (select * from unnest($2::text[], $3::text[]))"
+        " order by sku, location for update",
+        tenant,
+        skus,
+        locations,
+    )
     await tx.execute(
         "insert into plans (tenant, sku, location, outcome, is_open) select $1, *, 'none', false"
         " from unnest($2::text[], $3::text[]) as t(sku, location) order by 2, 3 on conflict do nothing",
