@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Annotated, Any
 
+import psutil
 import typer
 
 from cli import output
@@ -20,7 +21,7 @@ from cli.platform.local import LocalPlatform
 from cli.signals import ending_politely
 from kit.settings import ServiceSettings
 from lab.bench import events, latency
-from lab.bench.machine import Memory, describe
+from lab.bench.machine import Memory, describe, processor_seconds
 from lab.world.build import World
 from lab.world.shape import FULL
 from lab.world.story import closes_of_day
@@ -80,7 +81,11 @@ def bench(
             for name in ("plan", "latency", "memory", "events"):
                 if name in chosen:
                     output.say(f"measuring {name}")
+                    before, load = processor_seconds(pids_of(local)), psutil.getloadavg()[0]
                     result[name] = measured[name]()
+                    after = processor_seconds(pids_of(local))
+                    spent = {part: round(after[part] - before.get(part, 0.0), 1) for part in after}
+                    result[name] |= {"load_average": round(load, 2), "processor_seconds": spent}
             if "memory" not in chosen:
                 result["memory_meanwhile"] = memory.stop()
         finally:
@@ -92,9 +97,15 @@ def bench(
 
 def watch(local: LocalPlatform) -> Memory:
     """Sample the five services from here on; Kafka and PostgreSQL are not ours to shrink and are told apart."""
-    memory = Memory({name: owned.pid for name in SERVICES if (owned := local.service(name).running()) is not None})
+    memory = Memory({name: pid for name, pid in pids_of(local).items() if name in SERVICES})
     memory.start()
     return memory
+
+
+def pids_of(local: LocalPlatform) -> dict[str, int]:
+    """Process ids of the five services and of the stores we started."""
+    owned = {name: local.ledger.find(name) for name in (*SERVICES, "kafka", "postgres")}
+    return {name: one.pid for name, one in owned.items() if one is not None and one.is_alive}
 
 
 def planning(local: LocalPlatform, access: Access, known: World) -> dict[str, Any]:

@@ -35,6 +35,7 @@ class Live:
         self._client = client
         self._orders = OrderReader(bootstrap, topic)
         self._pace_seconds = pace_seconds
+        self._orders_taken = 0
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live", daemon=True)
 
@@ -76,18 +77,21 @@ class Live:
         replay.end_day()
         replay.state.save(self._state_file)
         output.say(
-            f"{day:%a %d %b %Y} is over: {len(events):,} events, {len(replay.state.deliveries)} deliveries on their way"
+            f"{day:%a %d %b %Y} is over: {len(events):,} events, {self._orders_taken} orders taken by the ERP,"
+            f" {len(replay.state.deliveries)} deliveries on their way"
         )
+        self._orders_taken = 0
 
     def _answer_orders(self) -> None:
+        """Acknowledge and confirm the orders that came since the last look; they arrive on a later morning."""
+        answers: list[Told] = []
         for order in self._orders.take():
-            answers = self._replay.take_order(order)
-            if answers:
-                self._send(answers)
-                self._replay.state.save(self._state_file)
-                output.say(
-                    f"order {order['order_id']} over {order['value']} {order['currency']} reached the ERP and was acknowledged"
-                )
+            answered = self._replay.take_order(order)
+            self._orders_taken += bool(answered)
+            answers += answered
+        if answers:
+            self._send(answers)
+            self._replay.state.save(self._state_file)
 
     def _send(self, events: Iterable[Told]) -> None:
         report = self._client.send(Event(one.id, one.source, one.type, one.time, one.data) for one in events)

@@ -136,23 +136,15 @@ def summary(planner: Client, facts: dict[str, Any], seat: SeatProcess) -> dict[s
     """The counts of the run, each from the place that knows it."""
     rows = list(planner.recommendations(status="all", limit=200))
     seen = Counter(one["type"] for one in seat.lines())
+    items = list(planner.pages("/v1/items", limit=200))
+    reasons = Counter(row["withheld_reason"]["code"] for row in items if row.get("withheld_reason"))
     return {
         "events_in": facts["events_in"],
         "items_forecast": sum(1 for _ in planner.pages("/v1/forecasts", limit=200)),
         "recommendations": {
-            "by_kind": dict(Counter(str(row["action"] or "none") for row in rows)),
+            "by_kind": dict(Counter(str(row["action"]) for row in rows)) | {"none": reasons.total()},
             "by_status": dict(Counter(str(row["status"]) for row in rows)),
-            "withheld_by_reason": dict(
-                Counter(
-                    str(
-                        row["withheld_reason"]["code"]
-                        if isinstance(row["withheld_reason"], dict)
-                        else row["withheld_reason"]
-                    )
-                    for row in rows
-                    if row.get("withheld_reason")
-                )
-            ),
+            "none_because": dict(reasons),
         },
         "orders_seen_by_consumer": seen["order.released.v1"],
     }

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import date, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
@@ -100,7 +101,11 @@ class Replay:
         late_days = 1 if share("late", order["order_id"]) < LATE_SHARE else 0
         # Whatever an order wishes, it cannot arrive on a morning that is past.
         day = max((date.fromisoformat(order["arrive_on"]) - self.world.day(0)).days + late_days, self.state.day)
-        lines = [(str(line["sku"]), int(float(line["quantity"]))) for line in order["lines"]]
+        # Two lines may ask for the same product; it comes on one pallet, and one receipt tells of it.
+        units: dict[str, int] = {}
+        for line in order["lines"]:
+            units[str(line["sku"])] = units.get(str(line["sku"]), 0) + int(Decimal(line["quantity"]))
+        lines = list(units.items())
         self.state.deliveries.append(Delivery(order["order_id"], order["location"], day, lines))
         return [
             self._update(order["order_id"], order["location"], status, lines, day)

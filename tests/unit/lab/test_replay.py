@@ -74,6 +74,16 @@ def test_an_order_is_taken_once_and_arrives_once(small: World) -> None:
     assert arrivals == 1
 
 
+def test_two_lines_of_one_product_arrive_in_one_receipt(small: World) -> None:
+    replay = Replay(small, Physical.at_close(small))
+    order = order_for(small, 2, 12, replay.business_date.isoformat())
+    order["lines"] *= 2
+    replay.take_order(order)
+    replay.begin_day()
+    arrived = [one for one in replay.events_of_day() if one.type == "stock.moved.v1"]
+    assert [one.data["quantity"] for one in arrived] == ["24"]
+
+
 def test_a_state_of_another_world_is_not_used(small: World, tmp_path: Path) -> None:
     state = Physical.at_close(small)
     state.day += 5
