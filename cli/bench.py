@@ -10,7 +10,7 @@ import typer
 
 from cli import output
 from cli.demo import bring_up, settings_for
-from cli.demo_access import Access
+from cli.demo_access import Access, plain_refusals
 from cli.demo_history import absorb, plan
 from cli.demo_live import Live
 from cli.demo_progress import Stages
@@ -68,7 +68,7 @@ def bench(
     local = LocalPlatform(settings_for(folder, port_base, any_port=True), output.say)
     chosen = PARTS if part == "all" else (part,)
     result: dict[str, Any] = {"machine": describe()}
-    with ending_politely():
+    with plain_refusals(), ending_politely():
         try:
             access, known, _ = bring_up(local, FULL, Stages())
             memory = watch(local)

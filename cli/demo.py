@@ -71,7 +71,8 @@ def demo(
     if smoke:
         from cli.demo_smoke import smoke as run_smoke
 
-        result = run_smoke(local, shape)
+        with demo_access.plain_refusals():
+            result = run_smoke(local, shape)
         if as_json:
             output.result(result)
         else:
@@ -79,7 +80,7 @@ def demo(
                 f"everything was right: {result['events_in']:,} events in, order {result['order']['order_id']} at the ERP"
             )
         return
-    with ending_politely():
+    with demo_access.plain_refusals(), ending_politely():
         live: Live | None = None
         try:
             stages = Stages()

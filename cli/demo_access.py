@@ -3,13 +3,15 @@
 import asyncio
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from cli.errors import Trouble
+from cli.errors import Exit, Trouble
 from cli.platform.local import LocalPlatform
-from countersign_client import ApiProblem, Client
+from countersign_client import ApiProblem, Client, Unreachable
 from services.gateway.accounts import bootstrap
 
 FILE = "credentials.json"
@@ -34,6 +36,28 @@ class Access:
         client = Client(url)
         client.sign_in(username, self.passwords[username], self.tenant)
         return client
+
+
+@contextmanager
+def plain_refusals() -> Iterator[None]:
+    """Inside, what the gateway refuses or fails to answer becomes a Trouble that a person can act on."""
+    try:
+        yield
+    except ApiProblem as problem:
+        raise Trouble(
+            "gateway_refused",
+            f"The gateway refused: {problem.title or problem.code}.",
+            why=f"{problem} ({problem.request_id})" if problem.request_id else str(problem),
+            way_out="the request id leads to the lines in the logs folder; `./run status` shows which service has a problem",
+        ) from problem
+    except Unreachable as silence:
+        raise Trouble(
+            "gateway_unreachable",
+            "The gateway does not answer.",
+            why=str(silence),
+            way_out="start it (`./run up` or `./run demo`), or give its address with --url",
+            exit_code=Exit.MISSING,
+        ) from silence
 
 
 def ensure(local: LocalPlatform, tenant: str) -> Access:

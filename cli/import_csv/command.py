@@ -133,7 +133,7 @@ def import_csv(
     report = Report(str(file), kind, dry_run)
     started = time.monotonic()
     target = rejects or file.with_name(file.name + ".rejects.csv")
-    with ExitStack() as open_things:
+    with demo_access.plain_refusals(), ExitStack() as open_things:
         client = None if dry_run else open_things.enter_context(_client(data_dir, url, api_key))
         bad = open_things.enter_context(_rejects(target, head, dialect, report))
         stream = rows.read(file, chosen, fitted, dialect, tenant)
