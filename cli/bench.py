@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,6 +20,7 @@ from cli.options import AsJson, DataDir
 from cli.platform.databases import SERVICES
 from cli.platform.local import LocalPlatform
 from cli.signals import ending_politely
+from countersign_client import Client
 from kit.settings import ServiceSettings
 from lab.bench import events, latency
 from lab.bench.machine import Memory, describe, processor_seconds
@@ -135,7 +137,9 @@ def latencies(local: LocalPlatform, access: Access, known: World, *, rate: int, 
     """Sale to changed recommendation, on items whose recommendation is open."""
     settings = ServiceSettings(namespace=local.namespace, kafka_bootstrap=local.kafka_bootstrap)
     with access.person(local.gateway_url, "planner") as planner:
-        pending = [(row["sku"], row["location"]) for row in planner.recommendations(status="pending", limit=200)]
+        rows = planner.recommendations(status="pending", limit=200)
+        # The queue shows stock as it was when it proposed; the item knows it as it is.
+        pending = {(row["sku"], row["location"]): on_hand(planner, row["sku"], row["location"]) for row in rows}
         newest = planner.get("/v1/training")["state"]["newest_close"]
     if not pending:
         raise Trouble(
@@ -148,6 +152,11 @@ def latencies(local: LocalPlatform, access: Access, known: World, *, rate: int, 
     day = known.day(number).isoformat()
     items = list(zip(known.skus, known.places, strict=True))
     return asyncio.run(latency.measure(settings, known.shape.tenant, items, pending, day, rate=rate, seconds=seconds))
+
+
+def on_hand(planner: Client, sku: str, location: str) -> Decimal:
+    """Units on hand, as the policy service keeps them."""
+    return Decimal(planner.get(f"/v1/items/{sku}/{location}")["position"]["on_hand"])
 
 
 def living(local: LocalPlatform, access: Access, known: World, minutes: float) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """From one sale to the changed recommendation on its topic, under a steady stream of sales.
 
-Sales go straight to Kafka at a fixed rate; a plain consumer notes when a recommendation of an item appears. Measured are
-items that have an open recommendation, because each of their sales changes it. A sale's clock starts before it is handed
-to the producer and stops when the record that answers it has been read; sales that are answered together count each.
+Sales of one unit go straight to Kafka at a fixed rate; a plain consumer reads recommendations. A recommendation says the
+units on hand that it was computed from, and each sale leaves an item with a number of units of its own: that is how the
+two are matched. Measured are items that have an open recommendation; a sale that changes none (its order would be the
+same, or a sale a moment later changed it with it) has no answer and is counted apart. A sale's clock starts before it is
+handed to the producer and stops when the record that answers it has been read.
 """
 
 import asyncio
 import itertools
 import time
-from collections import defaultdict
+from decimal import Decimal
 from typing import Any
 
+import orjson
 from aiokafka import AIOKafkaConsumer
 
 from kit import kafka
@@ -27,13 +30,14 @@ MEASURED_SHARE = 0.2
 WARM_UP_SECONDS = 5.0
 ANSWER_SECONDS_MAX = 10.0
 Item = tuple[str, str]
+Waiting = dict[tuple[bytes, Decimal], float]
 
 
 async def measure(
     settings: ServiceSettings,
     tenant: str,
     items: list[Item],
-    measured: list[Item],
+    on_hand: dict[Item, Decimal],
     day: str,
     *,
     rate: int,
@@ -50,34 +54,34 @@ async def measure(
     )
     await consumer.start()
     await consumer.seek_to_end()
-    waiting: dict[bytes, list[float]] = defaultdict(list)
+    waiting: Waiting = {}
     answered: list[float] = []
     reader = asyncio.create_task(_read(consumer, waiting, answered))
     started = time.monotonic()
     try:
-        sent = await _send(settings, tenant, items, measured, day, waiting, rate=rate, seconds=seconds)
+        sent = await _send(settings, tenant, items, dict(on_hand), day, waiting, rate=rate, seconds=seconds)
         await asyncio.sleep(ANSWER_SECONDS_MAX)
     finally:
         reader.cancel()
         await asyncio.gather(reader, return_exceptions=True)
         await consumer.stop()
-    unanswered = sum(len(times) for times in waiting.values())
     return {
         "rate": rate,
         "rate_reached": round(sent / seconds),
         "seconds": round(time.monotonic() - started, 1),
         "measured_sales": len(answered),
-        "unanswered": unanswered,
+        "sales_that_changed_nothing": len(waiting),
         "milliseconds": percentiles(answered) if answered else None,
     }
 
 
 async def _send(
-    settings: ServiceSettings, tenant: str, items: list[Item], measured: list[Item], day: str,
-    waiting: dict[bytes, list[float]], *, rate: int, seconds: float,
+    settings: ServiceSettings, tenant: str, items: list[Item], on_hand: dict[Item, Decimal], day: str,
+    waiting: Waiting, *, rate: int, seconds: float,
 ) -> int:  # fmt: skip
     producer = kafka.idempotent_producer(settings, "bench-latency")
     await producer.start()
+    measured = sorted(on_hand)
     run, started = f"{time.time_ns():x}", time.monotonic()
     number = 0
     try:
@@ -95,8 +99,10 @@ async def _send(
             body |= {"sold_at": f"{day}T15:00:00Z"}
             told = Event(derived_id(run, str(number)), "pos/bench", "sale.recorded.v1", f"{day}T15:00:00Z", body)
             (record,) = records(told)
-            if is_measured and time.monotonic() - started > WARM_UP_SECONDS:
-                waiting[record.key].append(time.monotonic())
+            if (sku, location) in on_hand:
+                on_hand[sku, location] -= 1
+                if time.monotonic() - started > WARM_UP_SECONDS:
+                    waiting[record.key, on_hand[sku, location]] = time.monotonic()
             await producer.send(
                 record.topic.on(settings.namespace), record.value, key=record.key, headers=record.headers
             )
@@ -105,8 +111,10 @@ async def _send(
     return number
 
 
-async def _read(consumer: AIOKafkaConsumer, waiting: dict[bytes, list[float]], answered: list[float]) -> None:
+async def _read(consumer: AIOKafkaConsumer, waiting: Waiting, answered: list[float]) -> None:
     async for record in consumer:
         now = time.monotonic()
-        for sent_at in waiting.pop(record.key, ()):
+        found = orjson.loads(record.value).get("on_hand")
+        sent_at = None if found is None else waiting.pop((record.key, Decimal(found)), None)
+        if sent_at is not None:
             answered.append((now - sent_at) * 1000)
