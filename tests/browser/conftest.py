@@ -36,9 +36,12 @@ def stage(platform: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterato
             made.services.end()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The Chromium of this machine (tests are skipped, with a sentence, where there is none)."""
+    """The Chromium of this machine (tests are skipped, with a sentence, where there is none).
+
+    Not for the whole session: while Playwright's synchronous side is open, no other test can run an event loop.
+    """
     path = next(found for name in BROWSERS if (found := shutil.which(name)))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
