@@ -12,6 +12,7 @@ from cli.commands.platform import stay
 from cli.demo_access import Access
 from cli.demo_live import Live
 from cli.demo_progress import Stages
+from cli.errors import Exit
 from cli.local import PORT_FIELDS, DataFolder, LocalSettings, load
 from cli.options import AnyPort, AsJson, DataDir
 from cli.platform.local import LocalPlatform
@@ -184,7 +185,9 @@ def stay_with(local: LocalPlatform, live: Live | None) -> None:
     if not local.started:
         output.say("the services were running already and are left so; Ctrl-C ends only the live feed")
     try:
-        stay(local)
+        is_interrupted = stay(local)
     finally:
         if live is not None:
             live.stop()
+    if is_interrupted:
+        raise typer.Exit(Exit.INTERRUPTED)

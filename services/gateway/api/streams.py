@@ -42,7 +42,9 @@ async def _lines(request: Request, parts: Context, tenant: str, behind: int | No
             yield b"event: heartbeat\ndata: " + orjson.dumps({"now": instant(parts.clock.now())}) + b"\n\n"
         else:
             seq, name, data = event
-            yield f"id: {seq}\nevent: {name}\ndata: {data}\n\n".encode()
+            # `closing` has no place in the order (0): a browser must resume from the last event it really had.
+            place = f"id: {seq}\n" if seq else ""
+            yield f"{place}event: {name}\ndata: {data}\n\n".encode()
 
 
 async def _is_still_in(request: Request) -> bool:
