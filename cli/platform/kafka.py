@@ -107,7 +107,8 @@ class Kafka:
         properties.write_text(text)
         if not (log_dir / "meta.properties").exists():
             shutil.rmtree(log_dir, ignore_errors=True)  # a start that died while formatting
-            cluster_id = urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+            # Not one that starts with "-": the tool would take it for an option.
+            cluster_id = "C" + urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()[1:]
             tool = [*_java(classpath, self.home), "kafka.tools.StorageTool", "format"]
             result = subprocess.run(
                 [*tool, "--cluster-id", cluster_id, "--config", str(properties)],

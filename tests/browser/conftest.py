@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests import ground
 from tests.browser.stage import TENANT, Stage, set_up
 from tests.conftest import BROWSERS
 from tests.ground import Ground
 
+# A condition is awaited for this long: on two cores, with other tests beside, an answer may take its time.
+expect.set_options(timeout=20_000)
 ARGUMENTS = [
     "--headless",
     "--no-sandbox",
