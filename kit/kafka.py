@@ -102,6 +102,8 @@ def fenced_producer(settings: ServiceSettings, service: str) -> AIOKafkaProducer
         **connection(settings),
         client_id=f"{settings.namespace}-{service}-relay",
         transactional_id=f"{settings.namespace}.{service}.relay",
+        # The next transaction may start while the broker still closes the last one; it is asked again this soon.
+        retry_backoff_ms=20,
         transaction_timeout_ms=RELAY_TRANSACTION_TIMEOUT_MILLISECONDS,
         acks="all",
         enable_idempotence=True,
