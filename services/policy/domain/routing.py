@@ -45,8 +45,11 @@ def reasons_of(evidence: Evidence, facts: Facts) -> tuple[str, ...]:
     """Why a person must decide, in the order of the contract; empty = approved by rule. Limits themselves still pass."""
     rules = evidence.policy.parameters
     flags = evidence.forecast.flags if evidence.forecast is not None else ()
+    promised = evidence.stock.reserved + evidence.stock.backorders
     is_exception = (
-        facts.is_expiry_exceeded
+        # Books that say less than nothing are wrong somewhere: a person looks before more is bought on their word.
+        evidence.stock.on_hand < 0
+        or facts.is_expiry_exceeded
         or facts.cover_after_days > rules.max_cover_days
         or facts.value > rules.order_value_maximum
     )
@@ -57,7 +60,7 @@ def reasons_of(evidence: Evidence, facts: Facts) -> tuple[str, ...]:
         ("constrained_supply", any(one.is_short for one in evidence.open_orders)),
         ("gmroi_below_threshold", facts.gmroi is not None and facts.gmroi < rules.gmroi_minimum),
         ("service_below_minimum", facts.service_after < rules.service_minimum),
-        ("customer_commitment_at_risk", facts.available < 0),
+        ("customer_commitment_at_risk", promised > 0 and facts.available < 0),
         ("supplier_exception", any(_is_doubtful(evidence, index) for index in range(len(evidence.open_orders)))),
         ("new_item", bool(NEW_ITEM_FLAGS.intersection(flags))),
         ("policy_exception", is_exception),

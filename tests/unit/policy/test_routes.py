@@ -91,6 +91,11 @@ def test_a_customer_commitment_that_stock_does_not_cover() -> None:
     ]
 
 
+def test_books_below_zero_are_a_policy_exception_and_no_commitment() -> None:
+    assert reasons(with_(CALM, stock={"on_hand": Decimal(0)})) == []
+    assert reasons(with_(CALM, stock={"on_hand": Decimal(-1)})) == ["policy_exception"]
+
+
 def test_suppliers_that_are_late_short_or_failed() -> None:
     def order(**changes: Any) -> Evidence:
         plain = OpenOrder("O", Decimal(1), DAY + timedelta(days=1), "released")
