@@ -1,5 +1,6 @@
 """The server's clock, for ages, tokens and windows of human work only: planning runs on event time."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -15,3 +16,11 @@ class SystemClock:
 
     def now(self) -> datetime:
         return datetime.now(UTC)
+
+
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait `seconds`, or less when `stop` is set."""
+    try:
+        await asyncio.wait_for(stop.wait(), seconds)
+    except TimeoutError:
+        return

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord
 from aiokafka.errors import KafkaError
 
 from kit import deadletters, inbox, kafka, outbox, positions, telemetry
+from kit.clock import pause
 from kit.database import Database, Transaction, scope
 from kit.errors import TRANSIENT, Rejected
 from kit.events import Outgoing, Received, decode
@@ -162,9 +163,7 @@ class BatchConsumer:
             offset = stored.get(place, beginnings.get(place, 0))
             self._consumer.seek(place, offset)
             self._positions[place] = offset
-        leaders = {
-            topic.on(self._settings.namespace) for route in self._routes if route.first for topic in route.topics
-        }
+        leaders = self._leaders()
         others = [place for place in places if place.topic not in leaders]
         self._holding = bool(leaders) and bool(others)
         flowing = [place for place in places if not self._holding or place.topic in leaders]
@@ -173,13 +172,15 @@ class BatchConsumer:
         self.assigned = True
         log.info("partitions_assigned", partitions=len(places), holding=self._holding)
 
+    def _leaders(self) -> set[str]:
+        """Names on the broker of the topics that are read first after a start."""
+        return {topic.on(self._settings.namespace) for route in self._routes if route.first for topic in route.topics}
+
     async def _release_others(self) -> None:
         """Let the other topics flow once the leading ones are caught up."""
         if not self._holding or self._consumer is None:
             return
-        leaders = {
-            topic.on(self._settings.namespace) for route in self._routes if route.first for topic in route.topics
-        }
+        leaders = self._leaders()
         mine = [place for place in self._positions if place.topic in leaders]
         ends = await self._consumer.end_offsets(mine) if mine else {}
         waiting = 0
@@ -219,7 +220,7 @@ class BatchConsumer:
                 self.polled_at = time.monotonic()
                 if stop.is_set():
                     return
-                await _pause(stop, delay)
+                await pause(stop, delay)
                 delay = min(delay * 2, RETRY_SECONDS_MAX)
             except Exception as error:  # the destination of an unknown failure is a dead letter, see below
                 if len(records) > 1:
@@ -340,10 +341,3 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka 
             except FAULTS as error:  # the positions are in Postgres: without them nothing may be read
                 log.warning("assignment_retried", error=f"{type(error).__name__}: {error}")
                 await asyncio.sleep(RETRY_SECONDS_FIRST)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

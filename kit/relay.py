@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from kit import kafka, telemetry
+from kit.clock import pause
 from kit.database import Database, Transaction, role_of
 from kit.errors import TRANSIENT
 from kit.outbox import unpack_headers
@@ -59,7 +60,7 @@ class Relay:
             finally:
                 self.leading = False
                 LEADING.set(0)
-            await _pause(stop, RETRY_SECONDS)
+            await pause(stop, RETRY_SECONDS)
 
     async def _lead(self, stop: asyncio.Event) -> None:
         # A connection of its own: the lock lives exactly as long as this session.
@@ -208,10 +209,3 @@ async def _read_tail(
             if await consumer.position(place) >= ends[place]:
                 waiting.discard(place)
     return found, {(place.topic, place.partition): end for place, end in ends.items()}
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

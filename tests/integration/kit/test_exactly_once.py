@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pydantic import SecretStr
 
 from kit import kafka, telemetry
@@ -121,6 +121,15 @@ class Bench:
         async with self.database.transaction("acme") as tx:
             return {row["sku"]: row["units"] for row in await tx.fetch("select sku, units from counted")}
 
+    async def written(self, places: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where the partitions end, open transactions included."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings.kafka_bootstrap)
+        await consumer.start()
+        try:
+            return dict(await consumer.end_offsets(places))
+        finally:
+            await consumer.stop()
+
     async def read(self, topic: str) -> list[dict[str, str]]:
         """Every committed record's headers on a topic."""
         name = f"{self.settings.namespace}.{topic}"
@@ -129,7 +138,8 @@ class Bench:
         await consumer.start()
         try:
             consumer.assign(places)
-            ends = await consumer.end_offsets(places)
+            # Up to the last record written, not the last one settled: a commit answers before its markers are there.
+            ends = await self.written(places)
             found = []
             await consumer.seek_to_beginning(*places)
             while [place for place in places if await consumer.position(place) < ends[place]]:
