@@ -157,7 +157,7 @@ class Stream:
 
 
 def attach(consumer: BatchConsumer, stream: Stream) -> None:
-    """Register the handlers. The ledger drops repeats by its own key; the other topics use the inbox.
+    """Register the handlers. All of them use the inbox, so that an id means one event here as it does everywhere.
 
     Master data and policies are read first after a start, so that sales do not wait for names that are there already.
     """
@@ -166,4 +166,4 @@ def attach(consumer: BatchConsumer, stream: Stream) -> None:
     consumer.on((FORECASTS,), stream.foresee)
     consumer.on((ORDERS, DECISIONS), stream.decide)
     consumer.on((ORDER_UPDATES,), stream.update)
-    consumer.on((SALES, STOCK), stream.book, dedupe=False)
+    consumer.on((SALES, STOCK), stream.book)
