@@ -6,12 +6,13 @@ Written in binary mode (attributes as `ce_*` headers, the value is the data); bo
 import functools
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import orjson
+from asyncpg.pgproto.pgproto import UUID  # as uuid.UUID, made ten times as fast
 from pydantic import ValidationError
 
 from kit import telemetry
@@ -26,6 +27,7 @@ Headers = Sequence[tuple[str, bytes]]
 IDS = uuid.uuid5(uuid.NAMESPACE_URL, "countersign:ids")
 # Kafka's own default for one record; what is larger has no business on these topics.
 VALUE_BYTES_MAX = 1_048_576
+_REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_tenant")
 
 
 def derived_id(*parts: str) -> str:
@@ -33,9 +35,11 @@ def derived_id(*parts: str) -> str:
     return str(uuid.uuid5(IDS, "\x1f".join(parts)))
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """The CloudEvents attributes we use. (source, id) identifies the event; `tenant` is an extension attribute."""
+class Envelope(NamedTuple):
+    """The CloudEvents attributes we use. (source, id) identifies the event; `tenant` is an extension attribute.
+
+    A named tuple, as `Received` is: one of each is made per event, in half the time of a frozen dataclass.
+    """
 
     id: str
     source: str
@@ -49,9 +53,8 @@ class Envelope:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Received(Generic[M]):
-    """A message as read from a topic, with where it was read."""
+class Received(NamedTuple, Generic[M]):
+    """A message as read from a topic, with where it was read. `hash`: 16 bytes for (source, id), the dedupe key."""
 
     envelope: Envelope
     body: M
@@ -59,13 +62,9 @@ class Received(Generic[M]):
     partition: int
     offset: int
     value: bytes
-    headers: Headers = field(repr=False)
-    stored_at_ms: int = 0
-
-    @property
-    def hash(self) -> uuid.UUID:
-        """16 bytes that stand for (source, id): the dedupe key."""
-        return event_hash(self.envelope.source, self.envelope.id)
+    headers: Headers
+    stored_at_ms: int
+    hash: uuid.UUID
 
     @property
     def digest(self) -> int:
@@ -84,7 +83,9 @@ class Outgoing:
 
 
 def event_hash(source: str, event_id: str) -> uuid.UUID:
-    return uuid.UUID(bytes=blake2b(f"{source}\x00{event_id}".encode(), digest_size=16).digest())
+    """16 bytes that stand for (source, id)."""
+    made: uuid.UUID = UUID(blake2b(f"{source}\x00{event_id}".encode(), digest_size=16).digest())
+    return made
 
 
 def outgoing(
@@ -163,7 +164,7 @@ def decode(
     except UnicodeDecodeError as error:
         raise Rejected("invalid_headers", f"a header or the key is not UTF-8: {error}") from error
     data = value
-    if attributes.get("content-type", "").lower().startswith("application/cloudevents"):
+    if attributes.get("content-type", "")[:23].lower() == "application/cloudevents":
         attributes, data = _structured(value, attributes)
         # From here on the event is as if it had come in binary mode, so that it can be parked and read again.
         headers = [(name, text.encode()) for name, text in attributes.items()]
@@ -172,7 +173,7 @@ def decode(
         known = "is not a message of this topic" if envelope.type in MESSAGES else "is unknown"
         raise Rejected("unknown_type", f"type {envelope.type!r} {known} ({topic.name})", field="ce_type")
     try:
-        body = MESSAGES[envelope.type].model_validate_json(data)
+        body: Message = MESSAGES[envelope.type].__pydantic_validator__.validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "data"
@@ -184,7 +185,10 @@ def decode(
     expected = body.record_key()
     if record_key and record_key != expected:
         raise Rejected("key_mismatch", f"record key is {record_key!r}, the body makes it {expected!r}", field="key")
-    return Received(envelope, body, topic, partition, offset, data, headers, stored_at_ms)
+    if envelope.key != expected:  # a record without a key: what waits, waits under the key it should have had
+        envelope = envelope._replace(key=expected)
+    identity = event_hash(envelope.source, envelope.id)
+    return Received(envelope, body, topic, partition, offset, data, headers, stored_at_ms, identity)
 
 
 def _structured(value: bytes, attributes: dict[str, str]) -> tuple[dict[str, str], bytes]:
@@ -209,30 +213,35 @@ def _time(text: str) -> datetime:
 
 
 def _envelope(attributes: dict[str, str], record_key: str) -> Envelope:
-    for name in ("ce_id", "ce_source", "ce_type", "ce_time", "ce_tenant"):
-        if not attributes.get(name):
-            raise Rejected(
-                "missing_attribute", f"CloudEvents attribute {name.removeprefix('ce_')} is missing", field=name
-            )
+    try:
+        names = (attributes["ce_id"], attributes["ce_source"], attributes["ce_type"])
+        moment, tenant = attributes["ce_time"], attributes["ce_tenant"]
+    except KeyError as error:
+        raise _missing(error.args[0]) from None
+    if not (all(names) and moment and tenant):
+        raise _missing(next(name for name in _REQUIRED if not attributes[name]))
     if attributes.get("ce_specversion", "1.0") != "1.0":
         raise Rejected(
             "unknown_version", f"CloudEvents {attributes['ce_specversion']} is not 1.0", field="ce_specversion"
         )
     try:
-        time = _time(attributes["ce_time"])
+        time = _time(moment)
     except ValueError as error:
-        raise Rejected("invalid_time", f"time {attributes['ce_time']!r} is not RFC 3339", field="ce_time") from error
+        raise Rejected("invalid_time", f"time {moment!r} is not RFC 3339", field="ce_time") from error
     if time.tzinfo is None:
-        raise Rejected("invalid_time", f"time {attributes['ce_time']!r} has no offset", field="ce_time")
+        raise Rejected("invalid_time", f"time {moment!r} has no offset", field="ce_time")
+    optional = attributes.get
     return Envelope(
-        id=attributes["ce_id"],
-        source=attributes["ce_source"],
-        type=attributes["ce_type"],
-        time=time,
-        tenant=attributes["ce_tenant"],
-        key=record_key or attributes.get("ce_partitionkey", ""),
-        subject=attributes.get("ce_subject"),
-        correlation_id=attributes.get("ce_correlationid"),
-        causation_id=attributes.get("ce_causationid"),
-        traceparent=attributes.get("traceparent"),
+        *names,
+        time,
+        tenant,
+        record_key or optional("ce_partitionkey", ""),
+        optional("ce_subject"),
+        optional("ce_correlationid"),
+        optional("ce_causationid"),
+        optional("traceparent"),
     )
+
+
+def _missing(name: str) -> Rejected:
+    return Rejected("missing_attribute", f"CloudEvents attribute {name.removeprefix('ce_')} is missing", field=name)

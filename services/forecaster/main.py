@@ -12,6 +12,7 @@ from services.forecaster.worker import Worker
 # How often to look for work; a close or a correction wakes the worker before its turn.
 FORECAST_EVERY_SECONDS = 0.05
 TRAIN_EVERY_SECONDS = 1.0
+SWEEP_EVERY_SECONDS = 5.0
 
 
 async def main() -> None:
@@ -21,8 +22,10 @@ async def main() -> None:
         models = settings.data_dir / "models"
         worker = Worker(runtime.database, ArtefactStore(models), settings, consumer.lag, runtime.relay.wake)
         trainer = Trainer(runtime.database, models, settings, worker.wake, consumer.lag)
-        stream.attach(consumer, Intake(worker.wake))
+        intake = Intake(worker.wake)
+        stream.attach(consumer, intake)
         api.attach(runtime.api(description="Daily demand, forecasts, models."), runtime.database)
+        runtime.every(SWEEP_EVERY_SECONDS, lambda: intake.sweep(runtime.database), "sweep")
         runtime.every(FORECAST_EVERY_SECONDS, worker.run_once, "forecast")
         runtime.every(TRAIN_EVERY_SECONDS, trainer.run_once, "train")
         runtime.on_close(trainer.close)

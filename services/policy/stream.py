@@ -3,15 +3,15 @@
 from collections.abc import Sequence
 from typing import Any
 
-from kit import parking
+from kit import names, parking
 from kit.consumer import BatchConsumer
 from kit.database import Database, Transaction
 from kit.events import Outgoing, Received
 from kit.outbox import enqueue
 from schemas.catalogue import (
-    IdentityAliasDefined,
     ItemDefined,
     LocationDefined,
+    OwnerScopeDefined,
     SupplierDefined,
     SupplierItemDefined,
 )
@@ -20,23 +20,22 @@ from schemas.forecasts import ForecastIssued
 from schemas.recommendations import PolicyPublished
 from schemas.topics import CATALOGUE, DECISIONS, FORECASTS, ORDER_UPDATES, ORDERS, POLICIES, SALES, STOCK
 from services.policy import demand
-from services.policy.demand import Identities
 from services.policy.planner import current_policy, plan_items
-from services.policy.store import catalogue, forecasts, plans, policies, supply
+from services.policy.store import catalogue, forecasts, owners, plans, policies, supply
 
 UNKNOWN_ORDER = "unknown_order"
 APPROVALS = ("approved", "approved_by_rule")
 
 
 class Stream:
-    """The handlers of one process; `identities` is what it remembers of the catalogue between batches."""
+    """The handlers of one process, and what it remembers of names between batches."""
 
     def __init__(self) -> None:
-        self._identities = Identities()
+        self._names = names.Names()
 
     async def book(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Sales and stock: move positions; plan at once what crossed the stock level of its last plan."""
-        booked = await demand.book(tx, tenant, events, self._identities)
+        booked = await demand.book(tx, tenant, events, self._names)
         planned = await plan_items(tx, tenant, booked.due)
         return [*booked.says, *planned.says]
 
@@ -48,30 +47,14 @@ class Stream:
         await catalogue.define_locations(tx, tenant, [one for one in bodies if isinstance(one, LocationDefined)])
         await catalogue.define_suppliers(tx, tenant, [one for one in bodies if isinstance(one, SupplierDefined)])
         await catalogue.define_terms(tx, tenant, [one for one in bodies if isinstance(one, SupplierItemDefined)])
-        aliases = [one for one in bodies if isinstance(one, IdentityAliasDefined)]
-        if aliases:
-            await catalogue.define_aliases(tx, tenant, aliases)
-            self._identities.forget(tenant)
-        if any(isinstance(one, ItemDefined | LocationDefined | IdentityAliasDefined) for one in bodies):
+        await owners.define(tx, tenant, [one for one in bodies if isinstance(one, OwnerScopeDefined)])
+        if await names.tell(tx, tenant, events):
             says += await self.free(tx, tenant, cause=events[-1].envelope.id)
         return says
 
     async def free(self, tx: Transaction, tenant: str, *, cause: str) -> list[Outgoing]:
-        """Book the parked events whose names are known by now, in the order they came."""
-        waiting = await parking.waiting_keys(tx, tenant, like="%/%/%")
-        codes = {key: key.split("/") for key in waiting if key.count("/") == 2}
-        if not codes:
-            return []
-        await self._identities.learn(
-            tx, tenant, {parts[1] for parts in codes.values()}, {parts[2] for parts in codes.values()}
-        )
-        known = [
-            key
-            for key, (_tenant, sku, location) in codes.items()
-            if self._identities.item(tenant, sku) is not None
-            and self._identities.location(tenant, location) is not None
-        ]
-        booked = await demand.release(tx, tenant, known, self._identities, cause=cause)
+        """Book the parked events whose names are clear by now, in the order they came."""
+        booked = await demand.free(tx, tenant, self._names, cause=cause)
         planned = await plan_items(tx, tenant, booked.due)
         return [*booked.says, *planned.says]
 

@@ -1,11 +1,10 @@
-"""Master data as last told, and which codes name what."""
+"""Master data as last told; what codes mean is in `kit.names`."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from kit.database import Transaction
 from schemas.catalogue import (
-    IdentityAliasDefined,
     ItemDefined,
     LocationDefined,
     SupplierDefined,
@@ -111,38 +110,3 @@ async def define_terms(tx: Transaction, tenant: str, terms: Sequence[SupplierIte
             for one in terms
         ],
     )
-
-
-async def define_aliases(tx: Transaction, tenant: str, aliases: Sequence[IdentityAliasDefined]) -> None:
-    """Insert or renew other codes for items and locations."""
-    await tx.executemany(
-        "insert into aliases (tenant, subject, code, scheme, target, active, defined_at) values ($1, $2, $3, $4, $5, $6, $7)"
-        " on conflict (tenant, subject, code, scheme) do update set target = excluded.target, active = excluded.active,"
-        " defined_at = excluded.defined_at " + NEWER.format(table="aliases"),
-        [(tenant, one.subject, one.code, one.scheme, one.target, one.active, one.defined_at) for one in aliases],
-    )
-
-
-async def resolve_items(tx: Transaction, tenant: str, codes: Iterable[str]) -> dict[str, str]:
-    """Code -> SKU for the codes that name a product, directly or by an active alias. An own SKU wins."""
-    rows = await tx.fetch(
-        "select code, target from (select a.code, a.target, 1 as rank from aliases a join products p on p.tenant = $1"
-        " and p.sku = a.target where a.tenant = $1 and a.subject = 'item' and a.active and a.code = any($2::text[])"
-        " union all select sku, sku, 2 from products where tenant = $1 and sku = any($2::text[])) found order by rank, target",
-        tenant,
-        list(codes),
-    )
-    return {row["code"]: row["target"] for row in rows}
-
-
-async def resolve_locations(tx: Transaction, tenant: str, codes: Iterable[str]) -> dict[str, str]:
-    """Code -> location for the codes that name one, directly or by an active alias. An own code wins."""
-    rows = await tx.fetch(
-        "select code, target from (select a.code, a.target, 1 as rank from aliases a join locations p on p.tenant = $1"
-        " and p.location = a.target where a.tenant = $1 and a.subject = 'location' and a.active and a.code = any($2::text[])"
-        " union all select location, location, 2 from locations where tenant = $1 and location = any($2::text[])) found"
-        " order by rank, target",
-        tenant,
-        list(codes),
-    )
-    return {row["code"]: row["target"] for row in rows}

@@ -26,3 +26,11 @@ async def resolve(tx: Transaction, tenant: str, exception_ids: Sequence[str]) ->
         list(exception_ids),
     )
     return [(row["exception_id"], row["subject"]) for row in rows]
+
+
+async def open_of(tx: Transaction, tenant: str, kind: str) -> list[str]:
+    """Ids of the open exceptions of a kind."""
+    rows = await tx.fetch(
+        "select exception_id from open_exceptions where tenant = $1 and kind = $2 order by 1", tenant, kind
+    )
+    return [row["exception_id"] for row in rows]

@@ -1,0 +1,117 @@
+"""Sorts events into those whose item and location are certain and those that must wait; nothing is ever guessed.
+
+An event waits when a code of it is unknown or ambiguous, or when an earlier event of its key waits. What a person has
+dropped is left out. Both consumers of sales and stock go through here, so they never disagree about a name.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kernel.naming import Meaning
+from kit import parking
+from kit.database import Transaction
+from kit.events import Received
+from kit.names import ITEM, LOCATION, Names
+
+UNKNOWN, AMBIGUOUS, BEHIND = "unknown_identity", "ambiguous_identity", "behind_an_earlier_event"
+
+Named = tuple[Received[Any], str, str]  # an event with the own codes of its item ("" if it names none) and location
+
+
+@dataclass(frozen=True, slots=True)
+class Unnamed:
+    """A code of an event that stands for nothing, or for more than one thing."""
+
+    subject: str
+    code: str
+    meaning: Meaning
+
+    @property
+    def key(self) -> str:
+        """What its exception is about."""
+        return f"{self.subject}:{self.code}"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event that waits: for these codes, or (none) for an earlier event of its key."""
+
+    event: Received[Any]
+    unnamed: tuple[Unnamed, ...]
+
+    @property
+    def reason(self) -> str:
+        if not self.unnamed:
+            return BEHIND
+        return AMBIGUOUS if any(one.meaning.is_ambiguous for one in self.unnamed) else UNKNOWN
+
+
+async def identify(
+    tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names
+) -> tuple[list[Named], list[Waiting]]:
+    """Events with own codes, in order; the others are parked, in order, and returned with what they wait for."""
+    if not events:
+        return [], []
+    state = await names.refresh(tx, tenant)
+    events, behind = await _held(tx, tenant, events, state.has_parked, state.has_dropped)
+    await learn(tx, tenant, events, names)
+    items, places = names.plain(tenant, ITEM), names.plain(tenant, LOCATION)
+    named: list[Named] = []
+    waiting: list[Waiting] = []
+    for one in events:
+        body = one.body
+        code = getattr(body, "sku", "")
+        sku = items.get(code) if code else ""
+        place = places.get(body.location)
+        if sku is None or place is None:
+            sku, place, unnamed = _slowly(tenant, one, names)
+        else:
+            unnamed = ()
+        if sku is None or place is None or (behind and one.envelope.key in behind):
+            waiting.append(Waiting(one, unnamed))
+            behind.add(one.envelope.key)
+        else:
+            named.append((one, sku, place))
+    await parking.park(tx, tenant, [one.event for one in waiting], [one.reason for one in waiting])
+    return named, waiting
+
+
+async def unnamed(tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names) -> list[Waiting]:
+    """What each of these events would still wait for, without touching it; nothing for one that could be booked."""
+    await names.refresh(tx, tenant)
+    await learn(tx, tenant, events, names)
+    return [Waiting(one, _slowly(tenant, one, names)[2]) for one in events]
+
+
+async def learn(tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names) -> None:
+    """Look up the codes of these events."""
+    await names.learn(tx, tenant, ITEM, {one.body.sku for one in events if hasattr(one.body, "sku")})
+    await names.learn(tx, tenant, LOCATION, {one.body.location for one in events})
+
+
+async def _held(
+    tx: Transaction, tenant: str, events: Sequence[Received[Any]], has_parked: bool, has_dropped: bool
+) -> tuple[Sequence[Received[Any]], set[str]]:
+    """The events a person has not dropped, and the keys that have others waiting."""
+    if has_dropped:
+        dropped = await parking.dropped(tx, tenant, [one.hash for one in events])
+        events = [one for one in events if one.hash not in dropped]
+    behind = await parking.parked_keys(tx, tenant, {one.envelope.key for one in events}) if has_parked else set()
+    return events, behind
+
+
+def _slowly(tenant: str, one: Received[Any], names: Names) -> tuple[str | None, str | None, tuple[Unnamed, ...]]:
+    """The meaning of codes that depend on the day or the moment, or that mean nothing."""
+    body = one.body
+    found: list[str | None] = []
+    missing: list[Unnamed] = []
+    for subject, code in ((ITEM, getattr(body, "sku", "")), (LOCATION, body.location)):
+        if not code:
+            found.append("")
+            continue
+        meaning = names.meaning(tenant, subject, code, body.business_date, one.stored_at_ms)
+        found.append(meaning.target)
+        if meaning.target is None:
+            missing.append(Unnamed(subject, code, meaning))
+    return found[0], found[1], tuple(missing)

@@ -1,0 +1,192 @@
+"""Codes that are unknown, ambiguous, merged or split: both consumers wait for the same events and name them alike."""
+
+import itertools
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+import pytest
+
+from kit import parking
+from kit.names import ITEM, Names
+from schemas.catalogue import IdentityAliasDefined, OwnerScopeDefined
+from tests.integration.events.both import (
+    DAY,
+    NOON,
+    SERVICES,
+    TENANT,
+    Both,
+    closed,
+    counted,
+    item,
+    moved,
+    place,
+    sale,
+)
+
+pytestmark = pytest.mark.integration
+Subject = Literal["item", "location"]
+Scheme = Literal["gtin", "supplier_code", "legacy_code", "own_code"]
+
+
+def alias(code: str, target: str, scheme: Scheme = "legacy_code", subject: Subject = "item", **more: Any) -> Any:
+    return IdentityAliasDefined(
+        tenant=TENANT, scheme=scheme, subject=subject, code=code, target=target, **({"defined_at": NOON} | more)
+    )
+
+
+async def parked(side: Both, service: str) -> list[tuple[str, str]]:
+    rows = await side.rows(service, "select record_key, reason from parked_events order by seq")
+    return [(row["record_key"].split("/", 1)[1], row["reason"]) for row in rows]
+
+
+async def exceptions(side: Both) -> list[tuple[str, str]]:
+    return [(one["type"].split(".")[1], one["subject"]) for one in await side.said("policy", "exceptions.v1")]
+
+
+async def test_an_unknown_product_waits_with_its_later_events_and_flows_in_order_once_it_is_named(side: Both) -> None:
+    await side.send(item("A"), place("L1"))
+    await side.send(OwnerScopeDefined(tenant=TENANT, owner="lena", locations=("L1",), defined_at=NOON))
+    side.start()
+    await side.send(sale("x", 2), sale("A", 1), sale("x", 3), moved("x", "receipt", 20), sale("x", 1))
+    await side.settled()
+    for service in SERVICES:
+        assert await parked(side, service) == [
+            ("x/L1", "unknown_identity"),
+            ("x/L1", "unknown_identity"),
+            ("x/L1", "unknown_identity"),
+            ("x/L1", "unknown_identity"),
+        ], service
+    assert await side.position("A") == (Decimal(-1), 0, 0)
+    raised = await side.said("policy", "exceptions.v1")
+    assert [(one["subject"], one["owner"]) for one in raised] == [("item:x", "lena")]
+    await side.send(alias("x", "A"))
+    await side.settled()
+    assert await side.position("A") == (Decimal(13), 0, 0)
+    assert await side.demand("A") == 7
+    assert [await parked(side, service) for service in SERVICES] == [[], []]
+    assert await exceptions(side) == [("raised", "item:x"), ("resolved", "item:x")]
+
+
+async def test_a_code_that_may_be_two_products_waits_until_one_is_left(side: Both) -> None:
+    await side.send(item("A"), item("B"), place("L1"))
+    await side.send(alias("77", "A", "supplier_code", supplier="S1"), alias("77", "B", "supplier_code", supplier="S2"))
+    side.start()
+    await side.send(sale("77", 4))
+    await side.settled()
+    assert await parked(side, "policy") == [("77/L1", "ambiguous_identity")] == await parked(side, "forecaster")
+    assert (await side.said("policy", "exceptions.v1"))[0]["details"]["candidates"] == ["A", "B"]
+    ended = alias("77", "B", "supplier_code", supplier="S2", active=False, defined_at=NOON + timedelta(hours=1))
+    await side.send(ended)
+    await side.settled()
+    assert await side.demand("A") == 4
+    assert await side.position("A") == (Decimal(-4), 0, 0)
+    assert await side.position("B") == (0, 0, 0)
+
+
+async def test_a_split_code_goes_by_the_business_day_and_what_was_booked_stays(side: Both) -> None:
+    await side.send(item("A"), item("B"), place("L1"), alias("x", "A"))
+    side.start()
+    await side.send(sale("x", 1), sale("x", 2, DAY + timedelta(days=1)))
+    await side.settled()
+    await side.send(alias("x", "B", valid_from=DAY + timedelta(days=1), defined_at=NOON + timedelta(hours=1)))
+    await side.settled()
+    await side.send(sale("x", 10), sale("x", 20, DAY + timedelta(days=1)))
+    await side.settled()
+    assert [await side.demand(sku) for sku in "AB"] == [13, 20]
+    assert await side.position("A") == (Decimal(-13), 0, 0)
+    assert await side.position("B") == (Decimal(-20), 0, 0)
+
+
+async def test_a_merged_product_takes_the_events_of_both_codes_from_then_on(side: Both) -> None:
+    await side.send(item("A"), item("B"), place("L1"))
+    side.start()
+    await side.send(sale("B", 1))
+    await side.settled()
+    await side.send(alias("B", "A", "own_code"))
+    await side.settled()
+    await side.send(sale("B", 5))
+    await side.settled()
+    assert [await side.demand(sku) for sku in "AB"] == [5, 1]
+    assert (await side.position("A"), await side.position("B")) == ((Decimal(-5), 0, 0), (Decimal(-1), 0, 0))
+
+
+async def test_a_gtin_with_a_wrong_check_digit_is_refused_as_an_alias_and_explained_in_a_sale(side: Both) -> None:
+    await side.send(item("A"), place("L1"), alias("036000291453", "A", "gtin"), alias("036000291452", "A", "gtin"))
+    side.start()
+    await side.send(sale("0036000291452", 1), sale("0036000291453", 1))
+    await side.settled()
+    for service in SERVICES:
+        assert [one["code"] for one in await side.said(service, "catalogue.v1.dead")] == ["gtin_invalid"], service
+    assert await side.demand("A") == 1
+    raised = (await side.said("policy", "exceptions.v1"))[0]
+    assert "check digit" in raised["says"], raised
+
+
+async def test_an_unknown_place_holds_its_sales_counts_and_closes_and_lets_them_go_in_order(side: Both) -> None:
+    await side.send(item("A"), place("L1"))
+    side.start()
+    for one in (
+        sale("A", 2, location="east"),
+        closed(location="east"),
+        sale("A", 3, location="east"),
+        counted("A", 50, NOON, location="east"),
+    ):
+        await side.send(one)
+        await side.settled()  # they lie on several partitions; only so their order is certain
+    assert [len(await parked(side, service)) for service in SERVICES] == [4, 4]
+    assert await side.rows("policy", "select 1 from closed_days") == []
+    await side.send(alias("east", "L1", "own_code", "location"))
+    await side.settled()
+    assert await side.demand("A") == 5
+    assert (await side.rows("policy", "select closed_on from closed_days"))[0]["closed_on"] == DAY
+    late = await side.rows("forecaster", "select revision from daily_demand where sku = 'A'")
+    assert [row["revision"] for row in late] == [1], "the second sale came after the close and is a correction"
+
+
+async def test_every_process_of_a_service_sees_a_new_meaning_at_once(side: Both) -> None:
+    """The catalogue has one partition, so only one process of a service reads it; the memory of the others must follow."""
+    await side.send(item("A"), item("B"), place("L1"), alias("x", "A"))
+    side.start("policy")
+    await side.settled()
+    elsewhere = Names()
+    for target, later in (("A", 0), ("B", 1)):
+        if later:
+            await side.send(alias("x", "B", defined_at=NOON + timedelta(hours=1)))
+            await side.settled()
+        async with side.databases["policy"].transaction(TENANT) as tx:
+            await elsewhere.refresh(tx, TENANT)
+            await elsewhere.learn(tx, TENANT, ITEM, ["x"])
+            assert elsewhere.meaning(TENANT, ITEM, "x", DAY, 2**60).target == target
+
+
+async def test_a_dropped_event_stays_out_and_the_rest_of_its_key_flows(side: Both) -> None:
+    await side.send(item("A"), place("L1"))
+    side.start()
+    await side.send(sale("x", 2), sale("x", 3), ids=["one", "two"])
+    await side.settled()
+    for service in SERVICES:
+        async with side.databases[service].transaction(TENANT) as tx:
+            head = (await parking.keys_page(tx, TENANT, "", 10))[0]
+            assert (head["event_id"], head["waiting"]) == ("one", 2)
+            await parking.drop(
+                tx, TENANT, head["record_key"], event_hash=head["event_hash"], reason="a test till", by="pia"
+            )
+    await side.send(alias("x", "A"))
+    await side.settled()
+    assert await side.demand("A") == 3
+    assert await side.position("A") == (Decimal(-3), 0, 0)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3)))[1:3])
+async def test_names_that_come_in_another_order_lead_to_the_same_place(side: Both, order: tuple[int, ...]) -> None:
+    said = [place("L1"), alias("old", "A"), item("A")]
+    side.start()
+    await side.send(sale("old", 3))
+    await side.settled()
+    for index in order:
+        await side.send(said[index])
+        await side.settled()
+    assert await side.demand("A") == 3
+    assert await side.position("A") == (Decimal(-3), 0, 0)
+    assert [kind for kind, _ in await exceptions(side)].count("resolved") == 2
