@@ -2,7 +2,7 @@
 
 from datetime import date
 from itertools import pairwise
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -59,6 +59,45 @@ class ForecastIssued(ItemMessage):
     revision: Annotated[int, Field(ge=0)] = 0
     # Demand of the last 28 known days, for readers that show a trend without asking for the history.
     recent_demand: Quantity | None = None
+    # Overrides by people that changed this forecast, oldest first; empty: it is what the model says.
+    override_ids: tuple[Code, ...] = ()
+
+
+class ForecastOverrideSet(Message):
+    """A person changed the forecast of a period: `units` for the whole period over all items of the scope.
+
+    Absent parts of the scope mean all of them. No forecast from an origin on or after `expires_on` uses it.
+    """
+
+    TYPE: ClassVar[str] = "forecast-override.set.v1"
+    override_id: Code
+    kind: Literal["add", "replace"]
+    sku: Code | None = None
+    location: Code | None = None
+    category: Text | None = None
+    from_on: date
+    to_on: date
+    units: Quantity
+    reason: Reason
+    note: Text | None = None
+    expires_on: date
+    set_by: Code
+    set_at: Instant
+
+    def record_key(self) -> str:
+        return f"{self.tenant}/override/{self.override_id}"
+
+
+class ForecastOverrideWithdrawn(Message):
+    """A person took an override back; the next forecasts are the model's own again."""
+
+    TYPE: ClassVar[str] = "forecast-override.withdrawn.v1"
+    override_id: Code
+    withdrawn_by: Code
+    withdrawn_at: Instant
+
+    def record_key(self) -> str:
+        return f"{self.tenant}/override/{self.override_id}"
 
 
 class ModelPromoted(Message):

@@ -28,6 +28,8 @@ MESSAGES: dict[str, type[Message]] = {
         catalogue.OwnerScopeDefined,
         signals.SignalObserved,
         forecasts.ForecastIssued,
+        forecasts.ForecastOverrideSet,
+        forecasts.ForecastOverrideWithdrawn,
         forecasts.ModelPromoted,
         recommendations.RecommendationIssued,
         recommendations.RecommendationWithheld,

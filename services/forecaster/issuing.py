@@ -11,6 +11,7 @@ import numpy as np
 from kit.events import Outgoing, derived_id, outgoing
 from schemas.forecasts import DemandDistribution, ForecastIssued
 from services.forecaster.domain.frame import Frame
+from services.forecaster.domain.overrides import Changed
 from services.forecaster.domain.panel import IntArray
 from services.forecaster.domain.series import confidence, flags
 from services.forecaster.domain.strategy import DistributionForecast
@@ -43,15 +44,30 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A message, as published and as kept."""
+    """A message, as published and as kept; and the daily means before any person changed them, in ten-thousandths."""
 
     message: ForecastIssued
     outgoing: Outgoing
     caused_at: datetime
+    model_mean_e4: tuple[int, ...]
+
+
+# Overrides of people, laid over what the model says for these rows at this origin.
+Laid = Callable[[DistributionForecast, int, IntArray], Changed]
+
+
+def as_the_model_says(forecast: DistributionForecast, _origin: int, rows: IntArray) -> Changed:
+    """Nobody changed anything."""
+    return Changed(forecast, ((),) * len(rows))
 
 
 def issue_all(
-    tenant: str, frame: Frame, work: Sequence[Task], speaker: Speaker, answers: Callable[[int], Calibrated]
+    tenant: str,
+    frame: Frame,
+    work: Sequence[Task],
+    speaker: Speaker,
+    answers: Callable[[int], Calibrated],
+    laid: Laid = as_the_model_says,
 ) -> list[Issued]:
     """Forecast all tasks; those with the same origin in one go, because a hundred locations close on the same evening."""
     issued: list[Issued] = []
@@ -60,19 +76,31 @@ def issue_all(
         rows = np.unique(np.concatenate([task.rows for task in mine]))
         calibrated = answers(origin)
         whole = calibrated.forecast(frame.panel, origin, rows)
+        changed = laid(whole, origin, rows)
         for task in mine:
             place = np.searchsorted(rows, task.rows)
-            part = DistributionForecast(whole.by_day[place], whole.quantiles[place])
-            issued += issue(tenant, frame, task, speaker, calibrated.forecaster.strategy, part)
+            said = DistributionForecast(whole.by_day[place], whole.quantiles[place])
+            final = changed.distribution
+            part = DistributionForecast(final.by_day[place], final.quantiles[place])
+            ids = tuple(changed.ids[one] for one in place.tolist())
+            issued += issue(tenant, frame, task, speaker, calibrated.forecaster.strategy, said, Changed(part, ids))
     return issued
 
 
 def issue(
-    tenant: str, frame: Frame, task: Task, speaker: Speaker, strategy: str, distribution: DistributionForecast
+    tenant: str,
+    frame: Frame,
+    task: Task,
+    speaker: Speaker,
+    strategy: str,
+    said: DistributionForecast,
+    changed: Changed,
 ) -> list[Issued]:
-    """Write the messages of a task, its distributions in the order of its rows. Same input: same bytes and ids."""
-    means = np.rint(np.clip(distribution.by_day, 0, 1e9) * 10_000).astype(np.int64).tolist()
-    quantiles = _integers(distribution)
+    """Write the messages of a task, its distributions in the order of its rows: what the model `said`, and that
+    `changed` by people. Same input: same bytes and ids."""
+    means = _ten_thousandths(changed.distribution)
+    of_model = _ten_thousandths(said)
+    quantiles = _integers(changed.distribution)
     part = frame.panel.take(task.rows)
     censored = frame.censored_share(task.origin)[task.rows]
     reasons = flags(part, task.origin, censored, frame.negative_days[task.rows])
@@ -99,13 +127,20 @@ def issue(
                 mean_e4=tuple(means[position]), quantiles_e2=tuple(map(tuple, quantiles[position]))
             ),
             confidence=Decimal(f"{trust[position]:.4f}"),
-            flags=(*reasons[position], *extra),
+            flags=(*reasons[position], *extra, *(("overridden",) if changed.ids[position] else ())),
+            override_ids=changed.ids[position],
             revision=int(frame.revision[row]),
             recent_demand=Decimal(f"{recent[position]:.4f}"),
         )
         sent = outgoing(message, service=SERVICE, cause=task.cause, time=task.cause_at, name=message.forecast_id)
-        issued.append(Issued(message, sent, task.cause_at))
+        issued.append(Issued(message, sent, task.cause_at, tuple(of_model[position])))
     return issued
+
+
+def _ten_thousandths(distribution: DistributionForecast) -> list[list[int]]:
+    """Means by day as the contract writes them."""
+    out: list[list[int]] = np.rint(np.clip(distribution.by_day, 0, 1e9) * 10_000).astype(np.int64).tolist()
+    return out
 
 
 def _integers(distribution: DistributionForecast) -> list[list[list[int]]]:

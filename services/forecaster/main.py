@@ -1,8 +1,9 @@
 """Builds the forecaster and runs it: `python -m services.forecaster.main`."""
 
 from kit.runtime import Runtime, run
-from services.forecaster import api, stream
+from services.forecaster import accuracy_api, api, overrides_api, stream
 from services.forecaster.model.artefacts import ArtefactStore
+from services.forecaster.scoring import Scorer
 from services.forecaster.sensing_process import SensingProcess
 from services.forecaster.settings import Settings
 from services.forecaster.stream import Intake
@@ -12,7 +13,7 @@ from services.forecaster.worker import Worker
 # How often to look for work; a close or a correction wakes the worker before its turn.
 FORECAST_EVERY_SECONDS = 0.05
 TRAIN_EVERY_SECONDS = 1.0
-SWEEP_EVERY_SECONDS = 5.0
+SCORE_EVERY_SECONDS = 2.0
 
 
 async def main() -> None:
@@ -22,11 +23,14 @@ async def main() -> None:
         models = settings.data_dir / "models"
         worker = Worker(runtime.database, ArtefactStore(models), settings, consumer.lag, runtime.relay.wake)
         trainer = Trainer(runtime.database, models, settings, worker.wake, consumer.lag)
-        intake = Intake(worker.wake)
-        stream.attach(consumer, intake)
-        api.attach(runtime.api(description="Daily demand, forecasts, models."), runtime.database)
-        runtime.every(SWEEP_EVERY_SECONDS, lambda: intake.sweep(runtime.database), "sweep")
+        stream.attach(consumer, Intake(worker.wake))
+        app = runtime.api(description="Daily demand, forecasts, models, accuracy.")
+        api.attach(app, runtime.database)
+        accuracy_api.attach(app, runtime.database)
+        overrides_api.attach(app, runtime.database, worker)
         runtime.every(FORECAST_EVERY_SECONDS, worker.run_once, "forecast")
+        scorer = Scorer(runtime.database, runtime.relay.wake)
+        runtime.every(SCORE_EVERY_SECONDS, scorer.run_once, "score")
         runtime.every(TRAIN_EVERY_SECONDS, trainer.run_once, "train")
         runtime.on_close(trainer.close)
         if settings.sensing_enabled:

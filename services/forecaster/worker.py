@@ -6,25 +6,36 @@ Killed anywhere, what was due is still due and the same ids come out again; cons
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
 from kit import outbox, telemetry
 from kit.database import Database
+from services.forecaster import ledger
 from services.forecaster.domain.booking import WHOLE_LOCATION
 from services.forecaster.domain.frame import Frame, Records, build
+from services.forecaster.domain.overrides import Override, change
 from services.forecaster.issuing import BASELINE_ID, NO_MODEL, Issued, Speaker, issue_all, tasks
 from services.forecaster.model.artefacts import ArtefactDamaged, ArtefactStore
 from services.forecaster.model.gradient_boosting import is_readable
 from services.forecaster.model.pipeline import Calibrated, baseline
 from services.forecaster.settings import Settings
-from services.forecaster.store import due, history, registry
+from services.forecaster.store import accuracy, due, history, overrides, registry
 
 log = telemetry.get_logger()
 FORECASTS = telemetry.counter("forecasts_issued_total", "Forecasts published", ("strategy",))
 RUN_SECONDS = telemetry.histogram("forecast_run_seconds", "One run over what was due, from reading to commit")
 # Held-back forecasts are not held back for ever: a broker that is fed faster than we read must not silence them.
 HOLD_SECONDS_MAX = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """What people said about the days ahead, and which products the catalogue calls discontinued."""
+
+    overrides: Sequence[Override]
+    discontinued: frozenset[str]
 
 
 class Worker:
@@ -83,12 +94,16 @@ class Worker:
             if champion is None and self._settings.await_first_model and not await registry.has_failed(tx, tenant):
                 return False
             records = await history.load(tx, tenant)
+            people = People(await overrides.active(tx, tenant), await overrides.discontinued(tx, tenant))
+            lead_times = await accuracy.lead_times(tx, tenant)
         speaker = await asyncio.to_thread(self._speaker, champion)
-        frame, issued = await asyncio.to_thread(self._compute, tenant, records, speaker, closings, items)
+        frame, issued = await asyncio.to_thread(self._compute, tenant, records, speaker, people, closings, items)
+        promised = await asyncio.to_thread(ledger.promises, frame, issued, lead_times) if frame is not None else []
         async with self._database.transaction(tenant) as tx:
             await due.keep(tx, tenant, [(one.message, one.outgoing.value.decode(), one.caused_at) for one in issued])
             if frame is not None and issued:
                 await self._save_censored(tx, tenant, frame, issued)
+                await accuracy.keep(tx, tenant, promised)
             await due.done(tx, tenant, closings, items)
             await outbox.enqueue(tx, [one.outgoing for one in issued])
         self._published()
@@ -129,6 +144,7 @@ class Worker:
         tenant: str,
         records: Records,
         speaker: Speaker,
+        people: People,
         closings: Sequence[due.DueClosing],
         items: Sequence[due.DueItem],
     ) -> tuple[Frame | None, list[Issued]]:
@@ -142,7 +158,14 @@ class Worker:
             WHOLE_LOCATION,
         )
         panel = frame.panel
-        issued = issue_all(tenant, frame, work, speaker, lambda origin: speaker.calibrated or baseline(panel, origin))
+        issued = issue_all(
+            tenant,
+            frame,
+            work,
+            speaker,
+            lambda origin: speaker.calibrated or baseline(panel, origin),
+            lambda said, origin, rows: change(said, people.overrides, frame, origin, rows, people.discontinued),
+        )
         return frame, issued
 
     async def _save_censored(self, tx: Any, tenant: str, frame: Frame, issued: Sequence[Issued]) -> None:

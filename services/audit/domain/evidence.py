@@ -27,6 +27,11 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "order.cancelled.v1": ("order_id", "reason_code"),
     "order.updated.v1": ("order_id", "status", "location"),
     "forecast.issued.v1": (*_ITEM, "forecast_id", "origin", "strategy", "model_id", "revision"),
+    "forecast-override.set.v1": (
+        *_ITEM,
+        *("override_id", "kind", "category", "from_on", "to_on", "units", "reason", "expires_on"),
+    ),
+    "forecast-override.withdrawn.v1": ("override_id",),
     "model.promoted.v1": ("model_id", "segment", "strategy", "artefact_sha256"),
     "exception.raised.v1": (*_ITEM, "exception_id", "kind", "supplier"),
     "exception.resolved.v1": ("exception_id",),
@@ -39,10 +44,15 @@ _ACTORS: Mapping[str, tuple[str, str]] = {
     "decision.made.v1": ("decided_by", "role"),
     "order.cancelled.v1": ("cancelled_by", "=canceller"),
     "policy.published.v1": ("published_by", "=policy_publisher"),
+    "forecast-override.set.v1": ("set_by", "=forecast_editor"),
+    "forecast-override.withdrawn.v1": ("withdrawn_by", "=forecast_editor"),
 }
 # Events that can hold personal data: a name or what a person wrote. Their payload is committed to under a salt.
 PERSONAL = frozenset(
-    {"decision.made.v1", "order.cancelled.v1", "order.updated.v1", "policy.published.v1", "owner-scope.defined.v1"}
+    {
+        *("decision.made.v1", "order.cancelled.v1", "order.updated.v1", "policy.published.v1"),
+        *("owner-scope.defined.v1", "forecast-override.set.v1", "forecast-override.withdrawn.v1"),
+    }
 )
 
 

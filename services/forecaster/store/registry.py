@@ -55,6 +55,12 @@ async def promote(
     )
 
 
+def metrics_of(model: Any) -> dict[str, float]:
+    """The metrics of a model's back-test, by name."""
+    found: dict[str, float] = orjson.loads(model["metrics"])
+    return found
+
+
 async def models(tx: Transaction, tenant: str) -> list[Any]:
     """All models, newest first."""
     return list(await tx.fetch("select * from models where tenant = $1 order by promoted_at desc", tenant))
