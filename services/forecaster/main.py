@@ -13,6 +13,7 @@ from services.forecaster.worker import Worker
 # How often to look for work; a close or a correction wakes the worker before its turn.
 FORECAST_EVERY_SECONDS = 0.05
 TRAIN_EVERY_SECONDS = 1.0
+SWEEP_EVERY_SECONDS = 5.0
 SCORE_EVERY_SECONDS = 2.0
 
 
@@ -23,11 +24,13 @@ async def main() -> None:
         models = settings.data_dir / "models"
         worker = Worker(runtime.database, ArtefactStore(models), settings, consumer.lag, runtime.relay.wake)
         trainer = Trainer(runtime.database, models, settings, worker.wake, consumer.lag)
-        stream.attach(consumer, Intake(worker.wake))
+        intake = Intake(worker.wake)
+        stream.attach(consumer, intake)
         app = runtime.api(description="Daily demand, forecasts, models, accuracy.")
         api.attach(app, runtime.database)
         accuracy_api.attach(app, runtime.database)
         overrides_api.attach(app, runtime.database, worker)
+        runtime.every(SWEEP_EVERY_SECONDS, lambda: intake.sweep(runtime.database), "sweep")
         runtime.every(FORECAST_EVERY_SECONDS, worker.run_once, "forecast")
         scorer = Scorer(runtime.database, runtime.relay.wake)
         runtime.every(SCORE_EVERY_SECONDS, scorer.run_once, "score")

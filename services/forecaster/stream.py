@@ -10,25 +10,23 @@ from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kit import parking
+from kit import names, parking
 from kit.consumer import BatchConsumer
-from kit.database import Transaction
+from kit.database import Database, Transaction
 from kit.errors import Rejected
 from kit.events import Outgoing, Received
-from schemas.catalogue import IdentityAliasDefined, ItemDefined, LocationDefined, SupplierItemDefined
+from kit.identify import Named, identify, unnamed
+from schemas.catalogue import ItemDefined, LocationDefined, SupplierItemDefined
 from schemas.demand import BusinessDayClosed, ReturnRecorded, SaleRecorded, SaleVoided, StockCounted, StockMoved
 from schemas.topics import CATALOGUE, SALES, STOCK
 from services.forecaster.domain.booking import WHOLE_LOCATION, Close, Fact, Kind, book
 from services.forecaster.store import accuracy, catalogue, demand
 
-UNKNOWN_IDENTITY = "unknown_identity"
 # A till whose clock is ahead, or a time zone east of UTC, closes "tomorrow"; the day after that is a mistake.
-CLOSE_AHEAD_DAYS_MAX = 1
+CLOSE_AHEAD_MAX = timedelta(days=1)
 NOON = 12
 # What a movement does to the shelf; reservations and backorders change promises, not stock.
 DIRECTION = {"receipt": 1, "shipment": -1, "transfer_out": -1, "transfer_in": 1, "adjustment": 1}
-
-Named = tuple[Received[Any], str, str]  # an event with the own codes of its item and location
 
 
 class Intake:
@@ -36,33 +34,40 @@ class Intake:
 
     def __init__(self, wake: Callable[[], None]) -> None:
         self._wake = wake
+        self._names = names.Names()
         self._known = demand.KnownItems()
-        self._uncommitted = 0
-
-    def _memory(self) -> demand.KnownItems:
-        """What is known of items. While a transaction books twice (for parked events, then for its own), a memory of
-        its own: the second booking must not take what the first one inserted for committed."""
-        if self._uncommitted:
-            self._uncommitted -= 1
-            return demand.KnownItems()
-        return self._known
+        self._has_freed = False
 
     async def sales(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Book sales, voids and returns; close days."""
-        lines = [one for one in events if not isinstance(one.body, BusinessDayClosed)]
-        named = {id(one): (sku, place) for one, sku, place in await _identified(tx, tenant, lines)}
-        entries = [_close(one) if isinstance(one.body, BusinessDayClosed) else _fact(one, *named[id(one)])
-                   for one in events if isinstance(one.body, BusinessDayClosed) or id(one) in named]  # fmt: skip
+        for one in events:
+            _check(one)  # before it may be parked: what is freed later must be fit to be booked
+        named, _waiting = await identify(tx, tenant, events, self._names)
+        # A transaction that has booked freed events before: what it inserted may still be rolled back, so this booking
+        # must not take it for known.
+        known = demand.KnownItems() if self._has_freed else self._known
+        self._has_freed = False
+        await self._book(tx, tenant, named, known)
+        return []
+
+    async def _book(self, tx: Transaction, tenant: str, named: Sequence[Named], known: demand.KnownItems) -> None:
+        entries = [
+            _close(one, place) if isinstance(one.body, BusinessDayClosed) else _fact(one, sku, place)
+            for one, sku, place in named
+        ]
         closed = await demand.closed_days(tx, tenant, sorted({entry.location for entry in entries}))
         booking = book(entries, closed)
-        await demand.add(tx, tenant, booking, self._memory())
+        await demand.add(tx, tenant, booking, known)
         if booking.closes or booking.corrected:
             self._wake()
-        return []
 
     async def stock(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Keep what the stock-out flag needs: net movements by day, and counts."""
-        named = await _identified(tx, tenant, events)
+        named, _waiting = await identify(tx, tenant, events, self._names)
+        await self._move(tx, tenant, named)
+        return []
+
+    async def _move(self, tx: Transaction, tenant: str, named: Sequence[Named]) -> None:
         zones = (
             await catalogue.time_zones(tx, tenant) if any(isinstance(n[0].body, StockCounted) for n in named) else {}
         )
@@ -86,13 +91,11 @@ class Intake:
             await demand.add_items(tx, tenant, [(*key, *items[key]) for key in sorted(items)])
         await demand.move_stock(tx, tenant, net)
         await demand.count_stock(tx, tenant, counts)
-        return []
 
     async def catalogue(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Learn codes; take up the events that waited for them."""
         items = [one.body for one in events if isinstance(one.body, ItemDefined)]
         places = [one.body for one in events if isinstance(one.body, LocationDefined)]
-        aliases = [one.body for one in events if isinstance(one.body, IdentityAliasDefined)]
         terms = [one.body for one in events if isinstance(one.body, SupplierItemDefined)]
         if terms:
             await accuracy.define_terms(tx, tenant, [_terms(body) for body in terms])
@@ -102,48 +105,26 @@ class Intake:
         if places:
             zones = [(body.location, _zone(body.time_zone), body.active, body.defined_at) for body in places]
             await catalogue.define_locations(tx, tenant, zones)
-        mine = [body for body in aliases if body.subject in ("item", "location")]
-        if mine:
-            links = [(body.subject, body.code, body.target, body.active, body.defined_at) for body in mine]
-            await catalogue.define_aliases(tx, tenant, links)
-        if not await tx.fetchval("select exists (select from parked_events where tenant = $1)", tenant):
-            return []
-        skus = {body.sku for body in items} | {body.code for body in mine if body.subject == "item"}
-        codes = {body.location for body in places} | {body.code for body in mine if body.subject == "location"}
-        return await self._take_up(tx, tenant, skus, codes)
-
-    async def _take_up(self, tx: Transaction, tenant: str, skus: set[str], locations: set[str]) -> list[Outgoing]:
-        rows = await tx.fetch("select distinct record_key from parked_events where tenant = $1", tenant)
-        keys = [row["record_key"] for row in rows]
-        freed_by = [key for key in keys if key.split("/")[1] in skus or key.split("/")[2] in locations]
-        freed = await parking.release(tx, tenant, freed_by)
-        self._uncommitted = 2  # this booking, and the one of the sales of the same batch
-        says = [*await self.sales(tx, tenant, [one for one in freed if one.topic == SALES])]
-        return [*says, *await self.stock(tx, tenant, [one for one in freed if one.topic == STOCK])]
-
-
-async def _identified(tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> list[Named]:
-    """Events whose item and location are known, with their own codes; the others are parked, in order.
-
-    An event whose key has others waiting waits behind them.
-    """
-    if not events:
+        if await names.tell(tx, tenant, events):
+            await self.free(tx, tenant)
         return []
-    skus = await catalogue.resolve_items(tx, tenant, {one.body.sku for one in events})
-    places = await catalogue.resolve_locations(tx, tenant, {one.body.location for one in events})
-    waiting: set[str] = set()
-    if await tx.fetchval("select exists (select from parked_events where tenant = $1)", tenant):
-        waiting = await parking.parked_keys(tx, tenant, {one.envelope.key for one in events})
-    named: list[Named] = []
-    unknown: list[Received[Any]] = []
-    for one in events:
-        sku, place = skus.get(one.body.sku), places.get(one.body.location)
-        if sku is None or place is None or one.envelope.key in waiting:
-            unknown.append(one)
-        else:
-            named.append((one, sku, place))
-    await parking.park(tx, tenant, unknown, UNKNOWN_IDENTITY)
-    return named
+
+    async def free(self, tx: Transaction, tenant: str) -> int:
+        """Book the parked events whose names are known by now, in the order they came; returns how many."""
+        heads = await unnamed(tx, tenant, await parking.heads(tx, tenant), self._names)
+        freed = await parking.release(tx, tenant, [one.event.envelope.key for one in heads if not one.unnamed])
+        if freed:
+            named, _waiting = await identify(tx, tenant, freed, self._names)
+            self._has_freed = True
+            await self._book(tx, tenant, [one for one in named if one[0].topic == SALES], demand.KnownItems())
+            await self._move(tx, tenant, [one for one in named if one[0].topic == STOCK])
+        return len(freed)
+
+    async def sweep(self, database: Database) -> None:
+        """Book parked events that became clear while they were being parked: the two transactions saw neither."""
+        for tenant in await database.tenants():
+            async with database.transaction(tenant) as tx:
+                await self.free(tx, tenant)
 
 
 def _fact(one: Received[Any], sku: str, location: str) -> Fact:
@@ -159,18 +140,22 @@ def _fact(one: Received[Any], sku: str, location: str) -> Fact:
     return Fact(kind, sku, location, body.business_date, body.quantity, one.partition, cause, at, again)
 
 
-def _close(one: Received[Any]) -> Close:
+def _check(one: Received[Any]) -> None:
     """A close of a day that cannot have ended yet is refused: it would turn every later sale into a correction."""
-    body: BusinessDayClosed = one.body
-    if body.business_date > body.closed_at.date() + timedelta(days=CLOSE_AHEAD_DAYS_MAX):
+    body = one.body
+    if isinstance(body, BusinessDayClosed) and body.business_date > body.closed_at.date() + CLOSE_AHEAD_MAX:
         raise Rejected(
             "close_before_day",
             f"business day {body.business_date} of {body.location} is closed at {body.closed_at.isoformat()}, before it"
             " can have ended; send the close again with the right day",
             field="business_date",
         )
+
+
+def _close(one: Received[Any], location: str) -> Close:
+    body: BusinessDayClosed = one.body
     partition = WHOLE_LOCATION if body.partition is None else body.partition
-    return Close(body.location, partition, body.business_date, one.envelope.id, one.envelope.time)
+    return Close(location, partition, body.business_date, one.envelope.id, one.envelope.time)
 
 
 def _terms(body: SupplierItemDefined) -> tuple[Any, ...]:
