@@ -8,8 +8,9 @@ element by element, so that a number computed again elsewhere, or for one item i
 for bit (which `numpy.sum`, `exp` or a matrix product would not promise).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +24,8 @@ DAYS = HORIZONS_DAYS[-1]
 GRID: tuple[float, ...] = (0.0, *LEVELS, 1.0)
 # 60 halvings bring any bracket below the distance of two neighbouring doubles.
 HALVINGS = 60
+# Up to so many rows of a mixture, the cost of calling numpy outweighs that of its arithmetic.
+PIECES_ROWS_MAX = 128
 
 
 class HorizonExceeded(ValueError):
@@ -174,17 +177,11 @@ class Mixture:
 
     def probability_at_most(self, units: ArrayLike) -> Floats:
         """P(D ≤ units) over all cases."""
-        total = np.zeros(len(self.weights))
-        for case, curve in enumerate(self.curves):
-            total = total + self.weights[:, case] * curve_probability(curve, units)
-        return total
+        return self._asking().probability(self.weights, _spread(units, len(self.weights)))
 
     def expected_shortage(self, units: ArrayLike) -> Floats:
         """E[(D − units)+] over all cases, units."""
-        total = np.zeros(len(self.weights))
-        for case, curve in enumerate(self.curves):
-            total = total + self.weights[:, case] * curve_shortage(curve, units)
-        return total
+        return self._asking().shortage(self.weights, _spread(units, len(self.weights)))
 
     def quantile(self, level: ArrayLike) -> Floats:
         """Smallest units with P(D ≤ units) ≥ level, by halving between the cases' own quantiles."""
@@ -193,9 +190,10 @@ class Mixture:
         low, high = each[0], each[0]
         for one in each[1:]:
             low, high = np.minimum(low, one), np.maximum(high, one)
+        asking = self._asking()
         for _ in range(HALVINGS):
             middle = (low + high) * 0.5
-            enough = self.probability_at_most(middle) >= wanted
+            enough = asking.probability(self.weights, middle) >= wanted
             low, high = np.where(enough, low, middle), np.where(enough, middle, high)
         return high
 
@@ -205,12 +203,83 @@ class Mixture:
         low, high = np.zeros(len(self.weights)), self.curves[0][:, -1]
         for curve in self.curves[1:]:
             high = np.maximum(high, curve[:, -1])
-        enough_at_zero = self.expected_shortage(low) <= most
+        asking = self._asking()
+        enough_at_zero = asking.shortage(self.weights, low) <= most
         for _ in range(HALVINGS):
             middle = (low + high) * 0.5
-            enough = self.expected_shortage(middle) <= most
+            enough = asking.shortage(self.weights, middle) <= most
             low, high = np.where(enough, low, middle), np.where(enough, middle, high)
         return np.where(enough_at_zero, 0.0, high)
+
+    def _asking(self) -> "_Pieces | _Curves":
+        """Few rows are asked piece by piece at once; for many, one piece after the other stays in the processor's cache."""
+        return _Pieces.of(self.curves) if len(self.weights) <= PIECES_ROWS_MAX else _Curves(self.curves)
+
+
+@dataclass(frozen=True, slots=True)
+class _Curves:
+    """The cases of a mixture, each read on its own."""
+
+    curves: tuple[Floats, ...]
+
+    def probability(self, weights: Floats, units: Floats) -> Floats:
+        """P(D ≤ units) over all cases."""
+        return _weighed(weights, [curve_probability(curve, units) for curve in self.curves])
+
+    def shortage(self, weights: Floats, units: Floats) -> Floats:
+        """E[(D − units)+] over all cases."""
+        return _weighed(weights, [curve_shortage(curve, units) for curve in self.curves])
+
+
+def _weighed(weights: Floats, cases: Iterable[Floats]) -> Floats:
+    total = np.zeros(len(weights))
+    for case, values in enumerate(cases):  # a sum in a fixed order
+        total = total + weights[:, case] * values
+    return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Pieces:
+    """The straight pieces of k curves of n rows, (12, k, n) each: what halving asks sixty times is laid out once.
+
+    The same arithmetic as `curve_probability` and `curve_shortage`, all pieces in one operation, so the same bits.
+    """
+
+    low: Floats
+    high: Floats
+    width: Floats
+    divisor: Floats  # the width, or 1 where a piece is a mass point
+
+    @staticmethod
+    def of(curves: Sequence[Floats]) -> "_Pieces":
+        stacked = np.ascontiguousarray(np.stack(curves).transpose(2, 0, 1))
+        low, high = stacked[:-1], stacked[1:]
+        width = high - low
+        return _Pieces(low, high, width, np.where(width > 0, width, 1.0))
+
+    def probability(self, weights: Floats, units: Floats) -> Floats:
+        """P(D ≤ units) over all cases."""
+        share = np.where(self.width > 0, (units - self.low) / self.divisor, 1.0)
+        inside = _PIECE_FROM + _PIECE_MASS * np.minimum(share, 1.0)
+        # Pieces rise from left to right, so that the highest reached one is the last one reached.
+        return _weighed(weights, np.where(units >= self.low, inside, 0.0).max(axis=0))
+
+    def shortage(self, weights: Floats, units: Floats) -> Floats:
+        """E[(D − units)+] over all cases."""
+        low, high = self.low - units, self.high - units
+        width = high - low
+        whole = (low + high) * 0.5 * _PIECE_MASS
+        above = np.maximum(high, 0.0)
+        part = above * above * 0.5 * _PIECE_MASS / np.where(width > 0, width, 1.0)
+        pieces = np.where(low >= 0, whole, np.where(high > 0, part, 0.0))
+        total = pieces[0]
+        for piece in pieces[1:]:  # a sum in a fixed order
+            total = total + piece
+        return _weighed(weights, total)
+
+
+_PIECE_FROM = np.asarray(GRID[:-1])[:, np.newaxis, np.newaxis]
+_PIECE_MASS = np.asarray([after - before for before, after in pairwise(GRID)])[:, np.newaxis, np.newaxis]
 
 
 def sample_paths(table: DemandTable, row: int, uniforms: Floats) -> Floats:

@@ -6,7 +6,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import nbinom
 
-from kernel.distribution import DAYS, GRID, HORIZONS_DAYS, LEVELS, DemandTable, HorizonExceeded, Mixture, sample_paths
+from kernel.distribution import (
+    DAYS,
+    GRID,
+    HORIZONS_DAYS,
+    LEVELS,
+    PIECES_ROWS_MAX,
+    DemandTable,
+    HorizonExceeded,
+    Mixture,
+    sample_paths,
+)
 from schemas import forecasts
 
 
@@ -23,7 +33,7 @@ def negative_binomial(mean: float, dispersion: float) -> DemandTable:
 @st.composite
 def tables(draw: st.DrawFn) -> DemandTable:
     count = draw(st.integers(1, 3))
-    steps = st.lists(st.floats(0, 50, allow_nan=False), min_size=121, max_size=121)
+    steps = st.lists(st.integers(0, 5000).map(lambda hundredths: hundredths / 100), min_size=121, max_size=121)
     nodes = np.asarray([draw(steps) for _ in range(count)]).reshape(count, 11, 11)
     quantiles = np.cumsum(np.cumsum(nodes, axis=2), axis=1)
     means = np.asarray([draw(st.lists(st.floats(0, 9), min_size=DAYS, max_size=DAYS)) for _ in range(count)])
@@ -113,3 +123,21 @@ def test_grid_ends_are_the_support() -> None:
     assert table.quantile(28, 0.0)[0] == 0.0
     assert table.quantile(28, 1.0)[0] == table.nodes[0, 9, -1]
     assert GRID[0] == 0.0 and GRID[-1] == 1.0
+
+
+@given(tables(), st.floats(0.01, 0.999), st.floats(-5, 400))
+def test_a_mixture_gives_the_same_bits_asked_alone_or_among_many(
+    table: DemandTable, level: float, units: float
+) -> None:
+    curves = (table.curve(3), table.curve(7.5), table.curve(13))
+    weights = np.broadcast_to(np.asarray([1 / 6, 2 / 3, 1 / 6]), (len(table), 3))
+    many = PIECES_ROWS_MAX + 1
+    alone = Mixture(curves, weights)
+    crowd = Mixture(tuple(np.repeat(curve[:1], many, axis=0) for curve in curves), np.repeat(weights[:1], many, axis=0))
+    for name, asked in (
+        ("quantile", level),
+        ("level_for_shortage", units),
+        ("probability_at_most", units),
+        ("expected_shortage", units),
+    ):
+        assert getattr(alone, name)(asked)[0] == getattr(crowd, name)(asked)[-1]
