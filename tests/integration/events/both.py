@@ -33,9 +33,13 @@ PATIENCE_SECONDS = 60.0
 
 
 class Both:
-    """Two consumers on one namespace. `send`, then `settled`, then look with `rows` and `said`."""
+    """Two consumers on one namespace, for many tests: each has a tenant of its own.
+
+    `send`, then `settled`, then look with `rows` and `said`.
+    """
 
     def __init__(self, ground: Ground, namespace: str, database: FreshDatabase) -> None:
+        self.tenant = TENANT
         self.namespace = namespace
         self.urls = {service: database.url(service) for service in SERVICES}
         self.settings = {
@@ -70,9 +74,14 @@ class Both:
         for database in self.databases.values():
             await database.close()
 
+    async def begin(self) -> None:
+        """A tenant of one's own, and both services running."""
+        self.tenant = f"t{uuid.uuid4().hex[:8]}"
+        self.start()
+
     def start(self, *services: str) -> None:
-        """Let these services consume; both when none is named."""
-        for service in services or SERVICES:
+        """Let these services consume, unless they do; both when none is named."""
+        for service in [one for one in services or SERVICES if one not in self._running]:
             stop = asyncio.Event()
             consumer = BatchConsumer(self.settings[service], self.databases[service])
             if service == "forecaster":
@@ -90,11 +99,17 @@ class Both:
     async def send(self, *messages: Message, ids: Sequence[str] | None = None, at: datetime = NOON) -> None:
         """Put messages on their topics in order, each with a new id unless `ids` are given."""
         assert self._producer is not None
-        for index, body in enumerate(messages):
+        for index, given in enumerate(messages):
+            body = given.model_copy(update={"tenant": self.tenant})
             identity = ids[index] if ids else str(uuid.uuid4())
             envelope = Envelope(identity, "test/1", body.TYPE, at, body.tenant, body.record_key())
             out = Outgoing(TOPIC_OF[body.TYPE].name, envelope, body.model_dump_json(exclude_none=True).encode())
             await self.send_raw(out.topic, envelope.key.encode(), out.value, headers_of(out))
+
+    async def define(self, *messages: Message) -> None:
+        """As `send`, and wait until both know it: catalogue and sales have no order between them."""
+        await self.send(*messages)
+        await self.settled()
 
     async def send_raw(self, topic: str, key: bytes, value: bytes, headers: list[tuple[str, bytes]]) -> None:
         """Put one record on a topic as it is, and wait for the broker."""
@@ -139,9 +154,9 @@ class Both:
             )
         )
 
-    async def rows(self, service: str, sql: str, *arguments: Any, tenant: str = TENANT) -> list[Any]:
+    async def rows(self, service: str, sql: str, *arguments: Any) -> list[Any]:
         """Ask a service's tables, behind the tenant wall."""
-        async with self.databases[service].transaction(tenant) as tx:
+        async with self.databases[service].transaction(self.tenant) as tx:
             return list(await tx.fetch(sql, *arguments))
 
     async def said(self, service: str, topic: str) -> list[dict[str, Any]]:
@@ -169,7 +184,7 @@ class Both:
 
 @asynccontextmanager
 async def both(ground: Ground, namespace: str, database: FreshDatabase) -> AsyncIterator[Both]:
-    """Both services, connected and not started yet."""
+    """Both services, connected; `begin` starts them."""
     side = Both(ground, namespace, database)
     await side.open()
     try:

@@ -24,7 +24,7 @@ from tests.integration.events.both import (
     sale,
 )
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 Subject = Literal["item", "location"]
 Scheme = Literal["gtin", "supplier_code", "legacy_code", "own_code"]
 
@@ -45,9 +45,8 @@ async def exceptions(side: Both) -> list[tuple[str, str]]:
 
 
 async def test_an_unknown_product_waits_with_its_later_events_and_flows_in_order_once_it_is_named(side: Both) -> None:
-    await side.send(item("A"), place("L1"))
-    await side.send(OwnerScopeDefined(tenant=TENANT, owner="lena", locations=("L1",), defined_at=NOON))
-    side.start()
+    await side.define(item("A"), place("L1"))
+    await side.define(OwnerScopeDefined(tenant=TENANT, owner="lena", locations=("L1",), defined_at=NOON))
     await side.send(sale("x", 2), sale("A", 1), sale("x", 3), moved("x", "receipt", 20), sale("x", 1))
     await side.settled()
     for service in SERVICES:
@@ -69,9 +68,10 @@ async def test_an_unknown_product_waits_with_its_later_events_and_flows_in_order
 
 
 async def test_a_code_that_may_be_two_products_waits_until_one_is_left(side: Both) -> None:
-    await side.send(item("A"), item("B"), place("L1"))
-    await side.send(alias("77", "A", "supplier_code", supplier="S1"), alias("77", "B", "supplier_code", supplier="S2"))
-    side.start()
+    await side.define(item("A"), item("B"), place("L1"))
+    await side.define(
+        alias("77", "A", "supplier_code", supplier="S1"), alias("77", "B", "supplier_code", supplier="S2")
+    )
     await side.send(sale("77", 4))
     await side.settled()
     assert await parked(side, "policy") == [("77/L1", "ambiguous_identity")] == await parked(side, "forecaster")
@@ -85,8 +85,7 @@ async def test_a_code_that_may_be_two_products_waits_until_one_is_left(side: Bot
 
 
 async def test_a_split_code_goes_by_the_business_day_and_what_was_booked_stays(side: Both) -> None:
-    await side.send(item("A"), item("B"), place("L1"), alias("x", "A"))
-    side.start()
+    await side.define(item("A"), item("B"), place("L1"), alias("x", "A"))
     await side.send(sale("x", 1), sale("x", 2, DAY + timedelta(days=1)))
     await side.settled()
     await side.send(alias("x", "B", valid_from=DAY + timedelta(days=1), defined_at=NOON + timedelta(hours=1)))
@@ -99,8 +98,7 @@ async def test_a_split_code_goes_by_the_business_day_and_what_was_booked_stays(s
 
 
 async def test_a_merged_product_takes_the_events_of_both_codes_from_then_on(side: Both) -> None:
-    await side.send(item("A"), item("B"), place("L1"))
-    side.start()
+    await side.define(item("A"), item("B"), place("L1"))
     await side.send(sale("B", 1))
     await side.settled()
     await side.send(alias("B", "A", "own_code"))
@@ -112,8 +110,7 @@ async def test_a_merged_product_takes_the_events_of_both_codes_from_then_on(side
 
 
 async def test_a_gtin_with_a_wrong_check_digit_is_refused_as_an_alias_and_explained_in_a_sale(side: Both) -> None:
-    await side.send(item("A"), place("L1"), alias("036000291453", "A", "gtin"), alias("036000291452", "A", "gtin"))
-    side.start()
+    await side.define(item("A"), place("L1"), alias("036000291453", "A", "gtin"), alias("036000291452", "A", "gtin"))
     await side.send(sale("0036000291452", 1), sale("0036000291453", 1))
     await side.settled()
     for service in SERVICES:
@@ -124,8 +121,7 @@ async def test_a_gtin_with_a_wrong_check_digit_is_refused_as_an_alias_and_explai
 
 
 async def test_an_unknown_place_holds_its_sales_counts_and_closes_and_lets_them_go_in_order(side: Both) -> None:
-    await side.send(item("A"), place("L1"))
-    side.start()
+    await side.define(item("A"), place("L1"))
     for one in (
         sale("A", 2, location="east"),
         closed(location="east"),
@@ -146,31 +142,29 @@ async def test_an_unknown_place_holds_its_sales_counts_and_closes_and_lets_them_
 
 async def test_every_process_of_a_service_sees_a_new_meaning_at_once(side: Both) -> None:
     """The catalogue has one partition, so only one process of a service reads it; the memory of the others must follow."""
-    await side.send(item("A"), item("B"), place("L1"), alias("x", "A"))
-    side.start("policy")
+    await side.define(item("A"), item("B"), place("L1"), alias("x", "A"))
     await side.settled()
     elsewhere = Names()
     for target, later in (("A", 0), ("B", 1)):
         if later:
             await side.send(alias("x", "B", defined_at=NOON + timedelta(hours=1)))
             await side.settled()
-        async with side.databases["policy"].transaction(TENANT) as tx:
-            await elsewhere.refresh(tx, TENANT)
-            await elsewhere.learn(tx, TENANT, ITEM, ["x"])
-            assert elsewhere.meaning(TENANT, ITEM, "x", DAY, 2**60).target == target
+        async with side.databases["policy"].transaction(side.tenant) as tx:
+            await elsewhere.refresh(tx, side.tenant)
+            await elsewhere.learn(tx, side.tenant, ITEM, ["x"])
+            assert elsewhere.meaning(side.tenant, ITEM, "x", DAY, 2**60).target == target
 
 
 async def test_a_dropped_event_stays_out_and_the_rest_of_its_key_flows(side: Both) -> None:
-    await side.send(item("A"), place("L1"))
-    side.start()
+    await side.define(item("A"), place("L1"))
     await side.send(sale("x", 2), sale("x", 3), ids=["one", "two"])
     await side.settled()
     for service in SERVICES:
-        async with side.databases[service].transaction(TENANT) as tx:
-            head = (await parking.keys_page(tx, TENANT, "", 10))[0]
+        async with side.databases[service].transaction(side.tenant) as tx:
+            head = (await parking.keys_page(tx, side.tenant, "", 10))[0]
             assert (head["event_id"], head["waiting"]) == ("one", 2)
             await parking.drop(
-                tx, TENANT, head["record_key"], event_hash=head["event_hash"], reason="a test till", by="pia"
+                tx, side.tenant, head["record_key"], event_hash=head["event_hash"], reason="a test till", by="pia"
             )
     await side.send(alias("x", "A"))
     await side.settled()
@@ -181,7 +175,6 @@ async def test_a_dropped_event_stays_out_and_the_rest_of_its_key_flows(side: Bot
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3)))[1:3])
 async def test_names_that_come_in_another_order_lead_to_the_same_place(side: Both, order: tuple[int, ...]) -> None:
     said = [place("L1"), alias("old", "A"), item("A")]
-    side.start()
     await side.send(sale("old", 3))
     await side.settled()
     for index in order:

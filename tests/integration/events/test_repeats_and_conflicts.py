@@ -6,12 +6,11 @@ import pytest
 
 from tests.integration.events.both import DAY, SERVICES, Both, item, moved, place, sale
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 
 
 async def test_an_id_used_for_another_product_is_a_dead_letter_at_both_and_moves_nothing(side: Both) -> None:
-    await side.send(item("A"), item("B"), place("L1"))
-    side.start()
+    await side.define(item("A"), item("B"), place("L1"))
     await side.send(sale("A", 3), ids=["one"])
     await side.settled()  # which of two comes first is certain only once one of them is booked
     await side.send(sale("B", 5), sale("A", 9), moved("B", "receipt", 4), ids=["one", "one", "one"])
@@ -27,9 +26,8 @@ async def test_an_id_used_for_another_product_is_a_dead_letter_at_both_and_moves
 
 
 async def test_an_id_used_twice_in_one_batch_is_a_dead_letter_at_both(side: Both) -> None:
-    await side.send(item("A"), place("L1"))
+    await side.define(item("A"), place("L1"))
     await side.send(sale("A", 3), sale("A", 4), sale("A", 3), ids=["one", "one", "one"])
-    side.start()
     await side.settled()
     assert await side.demand("A") == 3
     assert await side.position("A") == (Decimal(-3), 0, 0)
