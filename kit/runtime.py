@@ -17,7 +17,7 @@ import uvloop
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
-from kit import http, telemetry
+from kit import http, memory, telemetry
 from kit.consumer import BatchConsumer
 from kit.database import Database, SchemaMismatch
 from kit.errors import TRANSIENT
@@ -127,6 +127,7 @@ class Runtime:
         server, serving = self._serve_http()
         stopping = asyncio.create_task(self.stop.wait(), name="stop")
         watched: Sequence[asyncio.Task[Any]] = [*consumers, relay, *jobs, serving, stopping]
+        memory.spare_the_collector()
         log.info("service_started", http_port=self.settings.http_port, namespace=self.settings.namespace)
         pending = set(watched)
         failure: BaseException | None = None
@@ -252,6 +253,7 @@ async def _open(settings: ServiceSettings, service: str) -> Database:
 
 def run(main: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a service's `main` on uvloop, and end with exit code 1 and one log line when it cannot start."""
+    memory.give_large_blocks_back()
     try:
         uvloop.run(main())
     except SchemaMismatch as error:

@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 
 MEGABYTE = 1024 * 1024
+CURVE_POINTS = 40
 
 
 def describe() -> dict[str, Any]:
@@ -53,6 +54,12 @@ class Memory:
             "seconds": round(self.samples[-1][0] - self.samples[0][0]),
             "peak_by_part_mb": {name: round(value) for name, value in sorted(self.peak_by_part.items())},
         }
+
+    def curve(self, points: int = CURVE_POINTS) -> list[tuple[float, int]]:
+        """(seconds since the first sample, MB), thinned to about so many points: whether it is flat can be seen."""
+        step = max(1, len(self.samples) // points)
+        begun = self.samples[0][0]
+        return [(round(at - begun, 1), round(total)) for at, total in self.samples[::step]]
 
     def _run(self) -> None:
         while True:
