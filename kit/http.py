@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +10,10 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Message as AsgiMessage
 
 from kit import telemetry
 from kit.errors import TRANSIENT
@@ -71,52 +74,74 @@ def create_app(service: str, *, title: str, description: str = "") -> FastAPI:
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(Exception, _on_unexpected)
-    app.middleware("http")(_around)
+    app.add_middleware(_Around)
     return app
 
 
-async def _around(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    request_id = request.headers.get("x-request-id", "")[:64] or uuid.uuid4().hex
-    request.state.request_id = request_id
-    structlog.contextvars.bind_contextvars(request_id=request_id)
-    started = time.perf_counter()
-    status = 500
-    try:
-        with telemetry.span(
-            f"{request.method} {request.url.path}", kind="server", parents=[request.headers.get("traceparent")]
-        ) as span:
-            try:
-                response = await call_next(request)
-            except TRANSIENT as error:
-                log.warning("dependency_unavailable", error=f"{type(error).__name__}: {error}")
-                unavailable = Problem(
-                    503,
-                    "dependency_unavailable",
-                    "A system this service needs does not answer",
-                    "Try again in a moment.",
-                    headers={"Retry-After": "2"},
-                )
-                response = respond(unavailable, request)
-            except Exception as error:  # the caller gets a problem document without insides; the log gets all of it
-                log.exception("request_failed", error=f"{type(error).__name__}: {error}")
-                response = respond(
-                    Problem(
-                        500, "internal_error", "Something went wrong on our side", f"Report request id {request_id}."
-                    ),
-                    request,
-                )
-            status = response.status_code
-            route = request.scope.get("route")
-            path = getattr(route, "path", "unmatched")
-            span.update_name(f"{request.method} {path}")
-        response.headers["x-request-id"] = request_id
-        elapsed = time.perf_counter() - started
-        REQUESTS.labels(request.method, path, status).observe(elapsed)
-        if path not in ("/livez", "/readyz", "/metrics"):
-            log.info("request", method=request.method, route=path, status=status, seconds=round(elapsed, 4))
-        return response
-    finally:
-        structlog.contextvars.unbind_contextvars("request_id")
+class _Around:
+    """Every request gets an id, a span, a log line and a measurement; every failure becomes a problem document.
+
+    Plain ASGI: bodies and streams pass through untouched, in both directions at once if need be.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        request_id = request.headers.get("x-request-id", "")[:64] or uuid.uuid4().hex
+        request.state.request_id = request_id
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        started, has_begun = time.perf_counter(), False
+        try:
+            with telemetry.span(
+                f"{request.method} {scope['path']}", kind="server", parents=[request.headers.get("traceparent")]
+            ) as span:
+
+                async def told(message: AsgiMessage) -> None:
+                    nonlocal has_begun
+                    if message["type"] == "http.response.start":
+                        has_begun = True
+                        MutableHeaders(scope=message)["x-request-id"] = request_id
+                        path = getattr(scope.get("route"), "path", "unmatched")
+                        span.update_name(f"{request.method} {path}")
+                        _record(request.method, path, message["status"], time.perf_counter() - started)
+                    await send(message)
+
+                try:
+                    await self._app(scope, receive, told)
+                except Exception as error:
+                    if has_begun:  # the answer cannot be taken back; cutting it off tells the caller
+                        log.exception("answer_cut_off", error=f"{type(error).__name__}: {error}")
+                        raise
+                    await respond(_failure(error, request_id), request)(scope, receive, told)
+        finally:
+            structlog.contextvars.unbind_contextvars("request_id")
+
+
+def _failure(error: Exception, request_id: str) -> Problem:
+    """What the caller is told: a problem document without insides; the log gets all of it."""
+    if isinstance(error, TRANSIENT):
+        log.warning("dependency_unavailable", error=f"{type(error).__name__}: {error}")
+        return Problem(
+            503,
+            "dependency_unavailable",
+            "A system this service needs does not answer",
+            "Try again in a moment.",
+            headers={"Retry-After": "2"},
+        )
+    log.exception("request_failed", error=f"{type(error).__name__}: {error}")
+    return Problem(500, "internal_error", "Something went wrong on our side", f"Report request id {request_id}.")
+
+
+def _record(method: str, path: str, status: int, elapsed: float) -> None:
+    """Measure and log a request when its answer begins."""
+    REQUESTS.labels(method, path, status).observe(elapsed)
+    if path not in ("/livez", "/readyz", "/metrics"):
+        log.info("request", method=method, route=path, status=status, seconds=round(elapsed, 4))
 
 
 async def _on_problem(request: Request, error: Exception) -> Response:

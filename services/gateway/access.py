@@ -232,8 +232,8 @@ def _meter(request: Request, response: Response, found: Caller, *, counted: bool
     response.headers["RateLimit"] = f'"default";r={limiter.remaining(key, now)};t={int(limiter.period_seconds)}'
 
 
-def caller(found: Annotated[Caller | None, Depends(authorise)]) -> Caller:
-    """The caller of a route that is not public."""
+async def caller(found: Annotated[Caller | None, Depends(authorise)]) -> Caller:
+    """The caller of a route that is not public. Async, because a plain function would be called in another thread."""
     if found is None:
         raise Problem(401, "not_signed_in", "You are not signed in", "Sign in, or send an API key.")
     return found

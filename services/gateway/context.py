@@ -32,7 +32,7 @@ class Context:
     consumer: BatchConsumer
 
 
-def context(request: Request) -> Context:
-    """Dependency: the parts."""
+async def context(request: Request) -> Context:
+    """Dependency: the parts. Async, because a plain function would be called in another thread."""
     found: Context = request.app.state.context
     return found

@@ -81,12 +81,5 @@ async def take_events(request: Request, who: Who, parts: Parts) -> Response:
     with BATCHES.time():
         body = await read_body(request, parts.settings.ingest_body_bytes_max)
         events = batch.parse(body, parts.settings.ingest_events_max)
-        results = await batch.take(events, who.tenant, parts.publisher, parts.recent)
-    counts = {kind: sum(1 for one in results if one.result == kind) for kind in ("accepted", "duplicate", "rejected")}
-    document = {
-        "accepted": counts["accepted"],
-        "duplicates": counts["duplicate"],
-        "rejected": counts["rejected"],
-        "results": results,
-    }
-    return Response(orjson.dumps(document), media_type="application/json")
+        outcome = await batch.take(events, who.tenant, parts.publisher, parts.recent)
+    return Response(orjson.dumps(outcome.document()), media_type="application/json")

@@ -3,41 +3,41 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import orjson
 
 from kit import telemetry
 from kit.http import Problem
-from services.gateway.ingest.check import Checked, Record, Refused, check
+from services.gateway.ingest.check import Record, Refused, check
 from services.gateway.ingest.publish import Publisher
 from services.gateway.ingest.recent import Recent
 
 EVENTS = telemetry.counter("ingest_events_total", "Events offered over HTTP by result", ("result",))
 # Checking is pure computation; after this many events the loop gets a turn, so that other requests are not held up.
 CHECKED_AT_ONCE = 250
+CONFLICT = "was used before by this source for another content; every event needs its own id"
 
-Result = Literal["accepted", "duplicate", "rejected"]
-
-
-@dataclass(frozen=True, slots=True)
-class EventResult:
-    """What became of the event at `index` of the batch."""
-
-    index: int
-    id: str | None
-    result: Result
-    field: str | None = None
-    reason: str | None = None
+# What became of the event at `index`: {index, id, result: accepted | duplicate | rejected, field, reason}. Plain
+# dictionaries, because they are made for every event and only ever become JSON.
+Result = dict[str, Any]
 
 
 @dataclass(slots=True)
-class _Sorted:
-    """A batch after checking: results in order, and what is to be written."""
+class Outcome:
+    """A batch after checking: results in order with their counts, and what is to be written."""
 
-    results: list[EventResult] = field(default_factory=list)
+    results: list[Result] = field(default_factory=list)
+    accepted: int = 0
+    duplicates: int = 0
+    rejected: int = 0
     records: list[Record] = field(default_factory=list)
     taken: dict[bytes, bytes] = field(default_factory=dict)
+
+    def document(self) -> dict[str, Any]:
+        """As the caller reads it."""
+        counts = {"accepted": self.accepted, "duplicates": self.duplicates, "rejected": self.rejected}
+        return {**counts, "results": self.results}
 
 
 def parse(body: bytes, events_max: int) -> list[Any]:
@@ -45,7 +45,7 @@ def parse(body: bytes, events_max: int) -> list[Any]:
     try:
         events = orjson.loads(body)
     except orjson.JSONDecodeError as error:
-        raise Problem(400, "malformed_json", "The body is not JSON", f"{error}. Nothing was taken.") from error
+        raise malformed(error) from error
     if isinstance(events, dict):
         events = [events]
     if not isinstance(events, list):
@@ -65,43 +65,59 @@ def parse(body: bytes, events_max: int) -> list[Any]:
     return events
 
 
-async def take(events: Sequence[Any], tenant: str, publisher: Publisher, recent: Recent) -> list[EventResult]:
-    """Check, write and remember a batch; when this returns, every accepted event is durable."""
-    batch = _Sorted()
-    for index, event in enumerate(events):
-        if index % CHECKED_AT_ONCE == CHECKED_AT_ONCE - 1:
+def malformed(error: Exception) -> Problem:
+    """A body that cannot be read at all."""
+    return Problem(400, "malformed_json", "The body is not JSON", f"{error}. Nothing was taken.")
+
+
+async def take(
+    events: Sequence[Any], tenant: str, publisher: Publisher, recent: Recent, *, first: int = 0, patient: bool = False
+) -> Outcome:
+    """Check, write and remember a batch; when this returns, every accepted event is durable.
+
+    `first`: the index of the first event. `patient`: wait for room when Kafka is behind instead of refusing.
+    """
+    outcome = Outcome()
+    for place, event in enumerate(events):
+        if place % CHECKED_AT_ONCE == CHECKED_AT_ONCE - 1:
             await asyncio.sleep(0)
-        batch.results.append(_sort(index, event, tenant, recent, batch))
-    if batch.records:
-        await publisher.publish(batch.records)
-    for identity, digest in batch.taken.items():
-        recent.remember(identity, digest)
-    for result in ("accepted", "duplicate", "rejected"):
-        EVENTS.labels(result).inc(sum(1 for one in batch.results if one.result == result))
-    return batch.results
+        _sort(first + place, event, tenant, recent, outcome)
+    if outcome.records:
+        await publisher.publish(outcome.records, patient=patient)
+        recent.remember(outcome.taken)
+    EVENTS.labels("accepted").inc(outcome.accepted)
+    EVENTS.labels("duplicate").inc(outcome.duplicates)
+    EVENTS.labels("rejected").inc(outcome.rejected)
+    return outcome
 
 
-def _sort(index: int, event: Any, tenant: str, recent: Recent, batch: _Sorted) -> EventResult:
-    event_id = event["id"][:128] if isinstance(event, dict) and isinstance(event.get("id"), str) else None
+def _sort(index: int, event: Any, tenant: str, recent: Recent, outcome: Outcome) -> None:
+    """Check one event and put down what became of it."""
     try:
-        one: Checked = check(event, tenant)
+        identity, digest, records = check(event, tenant)
     except Refused as refusal:
-        return EventResult(index, event_id, "rejected", refusal.field, refusal.reason)
-    earlier = batch.taken.get(one.identity)
-    if earlier is None:
-        verdict = recent.look(one.identity, one.digest)
+        outcome.rejected += 1
+        outcome.results.append(_result(index, _id(event), "rejected", refusal.field, refusal.reason))
+        return
+    known = outcome.taken.get(identity)
+    verdict = recent.look(identity, digest) if known is None else "repeat" if known == digest else "conflict"
+    if verdict == "new":
+        outcome.taken[identity] = digest
+        outcome.records += records
+        outcome.accepted += 1
+        outcome.results.append(_result(index, event["id"], "accepted", None, None))
+    elif verdict == "repeat":
+        outcome.duplicates += 1
+        outcome.results.append(_result(index, event["id"], "duplicate", None, None))
     else:
-        verdict = "repeat" if earlier == one.digest else "conflict"
-    if verdict == "conflict":
-        return EventResult(
-            index,
-            event_id,
-            "rejected",
-            "id",
-            "was used before by this source for another content; every event needs its own id",
-        )
-    if verdict == "repeat":
-        return EventResult(index, event_id, "duplicate")
-    batch.taken[one.identity] = one.digest
-    batch.records.extend(one.records)
-    return EventResult(index, event_id, "accepted")
+        outcome.rejected += 1
+        outcome.results.append(_result(index, event["id"], "rejected", "id", CONFLICT))
+
+
+def _result(index: int, event_id: str | None, result: str, place: str | None, reason: str | None) -> Result:
+    return {"index": index, "id": event_id, "result": result, "field": place, "reason": reason}
+
+
+def _id(event: Any) -> str | None:
+    """What a refused event calls itself, if that is a text."""
+    return event["id"][:128] if isinstance(event, dict) and isinstance(event.get("id"), str) else None

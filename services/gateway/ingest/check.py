@@ -2,10 +2,9 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -15,6 +14,7 @@ from schemas.base import Message
 from schemas.demand import BusinessDayClosed
 from schemas.registry import strict
 from schemas.topics import TOPIC_OF, Topic
+from services.gateway.ingest.fragments import item_key, writer
 
 # Topics that the world writes to through us; the other services' own words are never taken from outside.
 OPEN_TOPICS = (topics.SALES, topics.STOCK, topics.CATALOGUE, topics.SIGNALS, topics.ORDER_UPDATES)
@@ -32,8 +32,19 @@ TEXT_MAX = {
     "correlationid": 128,
     "causationid": 128,
     "traceparent": 64,
+    "datacontenttype": 100,
 }
-TRACEPARENT_FIELD = "traceparent"
+NEEDED = ("id", "source", "type", "time")
+# Attributes that a record carries only when the event does, and under which header.
+OPTIONAL_HEADERS = {
+    "subject": "ce_subject",
+    "correlationid": "ce_correlationid",
+    "causationid": "ce_causationid",
+    "traceparent": "traceparent",
+}
+SPECVERSION_HEADER = ("ce_specversion", b"1.0")
+CONTENT_HEADER = ("content-type", b"application/json")
+CACHED = 8_192
 
 
 class Refused(ValueError):
@@ -45,8 +56,7 @@ class Refused(ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """What goes to Kafka. `partition` None: the one its key belongs to."""
 
     topic: Topic
@@ -56,13 +66,12 @@ class Record:
     partition: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Checked:
+class Checked(NamedTuple):
     """An event that is taken: its identity, a digest of its content, and the records it becomes."""
 
     identity: bytes
     digest: bytes
-    records: list[Record] = field(repr=False)
+    records: list[Record]
 
 
 def check(event: Any, tenant: str) -> Checked:
@@ -70,42 +79,58 @@ def check(event: Any, tenant: str) -> Checked:
     if not isinstance(event, dict):
         raise Refused("", "an event is a JSON object with id, source, type, time and data")
     attributes = _attributes(event, tenant)
-    topic = _topic(attributes["type"])
-    body = _body(attributes["type"], event.get("data"), tenant)
-    value = body.model_dump_json(exclude_none=True).encode()
+    message_type = attributes["type"]
+    topic = _topic(message_type)
+    data = _data(event.get("data"), tenant)
+    fast = writer(message_type)
+    value = fast.write(data, tenant) if fast is not None else None
+    body: Message | None = None
+    if value is None:
+        body = _body(message_type, data, tenant)
+        value, key = body.model_dump_json(exclude_none=True).encode(), body.record_key().encode()
+    else:
+        key = item_key(message_type, tenant, data["sku"], data["location"])
     if len(value) > VALUE_BYTES_MAX:
         raise Refused("data", f"the event has {len(value)} bytes, at most {VALUE_BYTES_MAX} are taken")
     identity = blake2b(f"{tenant}\x00{attributes['source']}\x00{attributes['id']}".encode(), digest_size=16).digest()
     digest = blake2b(value, digest_size=8).digest()
     if isinstance(body, BusinessDayClosed):
         return Checked(identity, digest, _close(body, attributes, topic))
-    return Checked(identity, digest, [_record(topic, body.record_key(), value, attributes)])
+    return Checked(identity, digest, [_record(topic, key, value, attributes, tenant)])
 
 
 def _attributes(event: Mapping[str, Any], tenant: str) -> dict[str, str]:
-    unknown = event.keys() - ATTRIBUTES
-    if unknown:
+    """The texts of the envelope, each within its bounds, `time` in UTC. Raises Refused."""
+    if not ATTRIBUTES.issuperset(event):
         raise Refused(
-            min(unknown), "is not an attribute of an event here; is it misspelt, or does it belong into data?"
+            min(event.keys() - ATTRIBUTES),
+            "is not an attribute of an event here; is it misspelt, or does it belong into data?",
         )
     if event.get("specversion", "1.0") != "1.0":
         raise Refused("specversion", "must be 1.0")
-    found: dict[str, str] = {}
-    for name in ("id", "source", "type", "time"):
-        if name not in event or event[name] in (None, ""):
+    for name in NEEDED:
+        if event.get(name) in (None, ""):
             raise Refused(name, "is missing")
-    for name, longest in TEXT_MAX.items():
-        value = event.get(name)
-        if value is None:
+    found: dict[str, str] = {}
+    for name, value in event.items():
+        longest = TEXT_MAX.get(name)
+        if longest is None or value is None:
             continue
         if not isinstance(value, str) or len(value) > longest or not value.isprintable():
             raise Refused(name, f"must be a text of at most {longest} printable characters")
         found[name] = value
-    named = event.get("tenant")
-    if named is not None and named != tenant:
+    if event.get("tenant") not in (None, tenant):
         raise Refused("tenant", "is not the tenant of your session or API key; leave it out or name your own")
+    if not _is_json(found.get("datacontenttype", "application/json")):
+        raise Refused("datacontenttype", "must be application/json: the data of an event is a JSON object")
     found["time"] = _time(event["time"])
     return found
+
+
+@functools.lru_cache(maxsize=128)
+def _is_json(media_type: str) -> bool:
+    kind = media_type.partition(";")[0].strip().lower()
+    return kind in ("application/json", "text/json") or kind.endswith("+json")
 
 
 def _time(value: Any) -> str:
@@ -114,7 +139,7 @@ def _time(value: Any) -> str:
     return _utc_text(value)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=CACHED)
 def _utc_text(value: str) -> str:
     try:
         instant = datetime.fromisoformat(value)
@@ -122,7 +147,10 @@ def _utc_text(value: str) -> str:
         raise Refused("time", "must be an RFC 3339 time such as 2017-11-05T18:04:11Z") from error
     if instant.tzinfo is None:
         raise Refused("time", "needs an offset, for example 2017-11-05T18:04:11Z")
-    return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    try:
+        return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
+    except OverflowError as error:
+        raise Refused("time", "lies before the first or behind the last day of the calendar") from error
 
 
 def _topic(message_type: str) -> Topic:
@@ -134,11 +162,15 @@ def _topic(message_type: str) -> Topic:
     return topic
 
 
-def _body(message_type: str, data: Any, tenant: str) -> Message:
+def _data(data: Any, tenant: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise Refused("data", "must be a JSON object")
     if data.get("tenant", tenant) != tenant:
         raise Refused("data.tenant", "is not the tenant of your session or API key; leave it out or name your own")
+    return data
+
+
+def _body(message_type: str, data: Mapping[str, Any], tenant: str) -> Message:
     try:
         return strict(message_type).model_validate({**data, "tenant": tenant})
     except ValidationError as error:
@@ -163,25 +195,29 @@ def _close(body: BusinessDayClosed, attributes: dict[str, str], topic: Topic) ->
             else attributes | {"id": derived_id("close", attributes["source"], attributes["id"], str(place))}
         )
         value = one.model_dump_json(exclude_none=True).encode()
-        records.append(_record(topic, one.record_key(), value, own | {"tenant": body.tenant}, place))
+        records.append(_record(topic, one.record_key().encode(), value, own, body.tenant, place))
     return records
 
 
-def _record(topic: Topic, key: str, value: bytes, attributes: dict[str, str], partition: int | None = None) -> Record:
-    tenant = key.partition("/")[0]
+def _record(
+    topic: Topic, key: bytes, value: bytes, attributes: dict[str, str], tenant: str, partition: int | None = None
+) -> Record:
     headers = [
-        ("ce_specversion", b"1.0"),
+        SPECVERSION_HEADER,
         ("ce_id", attributes["id"].encode()),
-        ("ce_source", attributes["source"].encode()),
-        ("ce_type", attributes["type"].encode()),
-        ("ce_time", attributes["time"].encode()),
-        ("ce_tenant", attributes.get("tenant", tenant).encode()),
-        ("ce_partitionkey", key.encode()),
-        ("content-type", b"application/json"),
+        _header("ce_source", attributes["source"]),
+        _header("ce_type", attributes["type"]),
+        _header("ce_time", attributes["time"]),
+        _header("ce_tenant", tenant),
+        ("ce_partitionkey", key),
+        CONTENT_HEADER,
     ]
-    for name in ("subject", "correlationid", "causationid"):
+    for name, header in OPTIONAL_HEADERS.items():
         if name in attributes:
-            headers.append((f"ce_{name}", attributes[name].encode()))
-    if TRACEPARENT_FIELD in attributes:
-        headers.append((TRACEPARENT_FIELD, attributes[TRACEPARENT_FIELD].encode()))
-    return Record(topic, key.encode(), value, headers, partition)
+            headers.append((header, attributes[name].encode()))
+    return Record(topic, key, value, headers, partition)
+
+
+@functools.lru_cache(maxsize=CACHED)
+def _header(name: str, text: str) -> tuple[str, bytes]:
+    return name, text.encode()

@@ -5,6 +5,7 @@ long (then they are told to try again; ids make that safe).
 """
 
 import asyncio
+import contextlib
 import functools
 import math
 import time
@@ -39,6 +40,9 @@ class Publisher:
         self._settings = settings
         self._producer: AIOKafkaProducer | None = None
         self._broken = asyncio.Event()
+        self._freed = asyncio.Event()
+        # A topic's name is made for every record otherwise.
+        self._names = {topic.name: topic.on(settings.namespace) for topic in OPEN_TOPICS}
         self.in_flight = 0
         for topic in OPEN_TOPICS:
             kafka.check_produces("gateway", topic)
@@ -72,19 +76,25 @@ class Publisher:
         """For readiness: whether events can be taken."""
         return self._producer is not None, "started" if self._producer is not None else "Kafka does not answer"
 
-    async def publish(self, records: Sequence[Record]) -> None:
-        """Write all records. Raises Problem 429 when Kafka is behind, 503 when it does not acknowledge in time."""
+    async def publish(self, records: Sequence[Record], *, patient: bool = False) -> None:
+        """Write all records. Raises Problem 429 when Kafka is behind, 503 when it does not acknowledge in time.
+
+        `patient`: wait for room as long as Kafka may take for a batch, as a stream does, before it is told 429.
+        """
+        if not self._has_room(len(records)):
+            if patient:
+                await self._wait_for_room(len(records))
+            if not self._has_room(len(records)):
+                raise Problem(
+                    429,
+                    "kafka_slow",
+                    "Events come faster than Kafka takes them",
+                    f"{self.in_flight} events wait for Kafka. Nothing of this batch was taken; send it again after the time in Retry-After.",
+                    headers={"Retry-After": str(math.ceil(RETRY_SECONDS))},
+                )
         producer = self._producer
         if producer is None:
             raise self._unavailable("no connection to Kafka")
-        if self.in_flight and self.in_flight + len(records) > self._settings.ingest_in_flight_max:
-            raise Problem(
-                429,
-                "kafka_slow",
-                "Events come faster than Kafka takes them",
-                f"{self.in_flight} events wait for Kafka. Nothing of this batch was taken; send it again after the time in Retry-After.",
-                headers={"Retry-After": "1"},
-            )
         self.in_flight += len(records)
         IN_FLIGHT.set(self.in_flight)
         started = time.monotonic()
@@ -104,6 +114,19 @@ class Publisher:
         finally:
             self.in_flight -= len(records)
             IN_FLIGHT.set(self.in_flight)
+            self._freed.set()
+
+    def _has_room(self, count: int) -> bool:
+        """Whether so many records may join those that wait; alone, a batch of any size may."""
+        return not self.in_flight or self.in_flight + count <= self._settings.ingest_in_flight_max
+
+    async def _wait_for_room(self, count: int) -> None:
+        """Return when there is room, or when Kafka has had its time."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._settings.ingest_deadline_seconds):
+                while not self._has_room(count):
+                    self._freed.clear()
+                    await self._freed.wait()
 
     async def _send(self, producer: AIOKafkaProducer, records: Sequence[Record]) -> None:
         """Hand each partition its records as whole batches (many times cheaper than one by one) and read every answer."""
@@ -112,7 +135,7 @@ class Publisher:
             place = (
                 record.partition if record.partition is not None else partition_of(record.key, record.topic.partitions)
             )
-            by_place[record.topic.on(self._settings.namespace), place].append(record)
+            by_place[self._names[record.topic.name], place].append(record)
         await asyncio.gather(
             *(_send_in_order(producer, topic, place, mine) for (topic, place), mine in by_place.items())
         )

@@ -15,19 +15,25 @@ Verdict = Literal["new", "repeat", "conflict"]
 
 @dataclass(slots=True)
 class Recent:
-    """Identities (16 bytes) and digests (8 bytes) of acknowledged events, oldest forgotten first."""
+    """Identities (16 bytes) and digests (8 bytes) of the `limit` or fewer, but at least half as many, newest events.
+
+    Two generations: when the younger is full it becomes the older, and the older is forgotten whole. Taking the oldest
+    entry out of one table each time would walk over the places of all that were taken out before.
+    """
 
     limit: int = RECENT_MAX
-    _seen: dict[bytes, bytes] = field(default_factory=dict)
+    _young: dict[bytes, bytes] = field(default_factory=dict)
+    _old: dict[bytes, bytes] = field(default_factory=dict)
 
     def look(self, identity: bytes, digest: bytes) -> Verdict:
         """`repeat`: acknowledged before with this content; `conflict`: with another content."""
-        known = self._seen.get(identity)
+        known = self._young.get(identity) or self._old.get(identity)
         if known is None:
             return "new"
         return "repeat" if known == digest else "conflict"
 
-    def remember(self, identity: bytes, digest: bytes) -> None:
-        self._seen[identity] = digest
-        if len(self._seen) > self.limit:
-            del self._seen[next(iter(self._seen))]
+    def remember(self, taken: dict[bytes, bytes]) -> None:
+        """Keep these events, identity to digest."""
+        self._young.update(taken)
+        if len(self._young) * 2 >= self.limit:
+            self._old, self._young = self._young, {}

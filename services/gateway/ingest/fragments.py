@@ -1,0 +1,109 @@
+"""The hot path of a check: a message written field by field, each by the contract's own field, each text only once.
+
+A till repeats itself: the same products, days, prices and quantities. What a field's contract makes of a value depends on
+nothing but the value, so it is remembered. Whatever this cannot write, valid or not, is left to the whole contract.
+"""
+
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import PydanticSerializationError, to_json
+
+from schemas.base import Message
+from schemas.demand import ItemMessage
+from schemas.registry import MESSAGES
+from schemas.topics import SALES, STOCK
+
+# Per field. A field of ever new values (a moment, a receipt line) starts afresh here; 10 fields cost some 10 MB at most.
+REMEMBERED_MAX = 8_192
+MASSES = frozenset((*SALES.messages, *STOCK.messages))
+# 1, true and "1" are equal or look alike and mean different things, so each type has its own memory. Floats have none:
+# 0.0 and -0.0 are one key.
+PLAIN_TYPES = (str, bool, int)
+
+
+class FieldWriter:
+    """`name` of a message: what the contract makes of a value, as the bytes of its place in the message."""
+
+    def __init__(self, model: type[Message], name: str) -> None:
+        field = model.model_fields[name]
+        self.name = name
+        self._prefix = to_json(name) + b":"
+        self._adapter: TypeAdapter[Any] = TypeAdapter(
+            field.rebuild_annotation(), config=ConfigDict(allow_inf_nan=model.model_config.get("allow_inf_nan", True))
+        )
+        self.is_required = field.is_required()
+        # What is written when the field is left out; nothing for None, as in the whole message.
+        self.default = b""
+        if not self.is_required and field.get_default(call_default_factory=True) is not None:
+            self.default = self._prefix + self._adapter.dump_json(field.get_default(call_default_factory=True))
+        self._known: dict[type, dict[Any, bytes]] = {kind: {} for kind in PLAIN_TYPES}
+
+    def write(self, value: Any) -> bytes | None:
+        """The field as it stands in the message, or None when the whole contract has to look at it."""
+        known = self._known.get(value.__class__)
+        if known is None:
+            return None
+        fragment = known.get(value)
+        return fragment if fragment is not None else self._learn(known, value)
+
+    def _learn(self, known: dict[Any, bytes], value: Any) -> bytes | None:
+        try:
+            meant = self._adapter.validate_python(value)
+            if meant is None:
+                return None
+            fragment = self._prefix + self._adapter.dump_json(meant)
+        except (ValidationError, PydanticSerializationError):
+            return None
+        if len(known) >= REMEMBERED_MAX:
+            known.clear()
+        known[value] = fragment
+        return fragment
+
+
+class Writer:
+    """Writes messages of one type. Equal to validating and dumping the whole message, or nothing at all."""
+
+    def __init__(self, model: type[Message]) -> None:
+        self._fields = [FieldWriter(model, name) for name in model.model_fields]
+
+    def write(self, data: Mapping[str, Any], tenant: str) -> bytes | None:
+        """The message's JSON, as `model_dump_json(exclude_none=True)` would write it; None: ask the whole contract."""
+        fragments = []
+        left = len(data)
+        for field in self._fields:
+            name = field.name
+            if name == "tenant":
+                left -= name in data
+                fragment = field.write(tenant)
+            elif name in data:
+                left -= 1
+                fragment = field.write(data[name])
+            elif field.is_required:
+                return None
+            else:
+                fragment = field.default
+            if fragment is None:
+                return None
+            if fragment:
+                fragments.append(fragment)
+        return b"{" + b",".join(fragments) + b"}" if left == 0 else None
+
+
+@functools.cache
+def writer(message_type: str) -> Writer | None:
+    """For the messages that come in masses and whose fields do not depend on each other; None for all others."""
+    model = MESSAGES[message_type]
+    decorators = model.__pydantic_decorators__
+    has_rules_of_the_whole = decorators.model_validators or decorators.field_validators or decorators.field_serializers
+    is_mass = message_type in MASSES and issubclass(model, ItemMessage)
+    return Writer(model) if is_mass and not has_rules_of_the_whole else None
+
+
+@functools.lru_cache(maxsize=200_000)
+def item_key(message_type: str, tenant: str, sku: str, location: str) -> bytes:
+    """The record key of a message about an item, by the contract's own rule. For fields that were checked."""
+    model = MESSAGES[message_type]
+    return model.model_construct(None, tenant=tenant, sku=sku, location=location).record_key().encode()
