@@ -15,6 +15,7 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from schemas import problems
 from services.gateway.access import Principal, page_principal
 
 router = APIRouter(include_in_schema=False)
@@ -141,6 +142,12 @@ async def sign_in(request: Request, viewer: Viewer, target: Annotated[str, Query
     if viewer is not None:
         return RedirectResponse(safe_next(target), status_code=303)
     return _render(request, "sign_in.html", None, page="sign-in", title="Sign in", next=safe_next(target))
+
+
+@router.get("/docs/problems")
+async def problem_codes(request: Request) -> Response:
+    """Where the `type` of every problem document leads; for everybody, since a refusal may be to sign in first."""
+    return _render(request, "problems.html", None, page="problems", title="Problems", problems=problems.load().values())
 
 
 @router.get("/items/{sku}/{location}")
