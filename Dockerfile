@@ -10,16 +10,16 @@ RUN python -m venv /opt/venv \
  && (python -m compileall -q /opt/venv/lib || true)
 
 FROM python:3.11-slim
+# LightGBM links the system's OpenMP; the other services carry its 300 kB without using it, so that one layer serves all.
+RUN apt-get update \
+ && apt-get install --yes --no-install-recommends libgomp1 \
+ && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
+ && install -d -o 65532 -g 65532 /data
 ARG SERVICE
 ARG VERSION=0.1.0
 LABEL org.opencontainers.image.title="countersign-${SERVICE}" \
       org.opencontainers.image.version="${VERSION}" \
       org.opencontainers.image.description="Inventory planning that someone can defend: ${SERVICE}"
-# LightGBM links the system's OpenMP; the other services carry its 300 kB without using it, so that one file serves all.
-RUN apt-get update \
- && apt-get install --yes --no-install-recommends libgomp1 \
- && rm -rf /var/lib/apt/lists/* \
- && install -d -o 65532 -g 65532 /data
 COPY --from=packages /opt/venv /opt/venv
 WORKDIR /app
 COPY schemas schemas
