@@ -14,7 +14,7 @@ from cli import output
 from cli.errors import Exit, Trouble
 from cli.local import ROOT
 
-PACKAGES = ("schemas", "kit", "kernel", "services", "cli", "lab", "clients/python", "tests")
+PACKAGES = ("schemas", "kit", "kernel", "services", "cli", "deploy", "lab", "clients/python", "tests")
 # What needs a server, a browser, a container engine or patience.
 NOT_QUICK = "not integration and not browser and not scenario and not containers and not slow"
 
@@ -43,6 +43,7 @@ def statics() -> tuple[Static, ...]:
         ),
         Static("layers", (sys.executable, "-c", linter), "move the import to where the contract allows it"),
         Static("generated", (*python, "cli", "schemas", "--check"), "./run schemas"),
+        Static("deployment", (*python, "deploy.generate", "--check"), ".venv/bin/python -m deploy.generate"),
     )
 
 
