@@ -6,16 +6,18 @@ offsets; what Kafka believes about this group is only a hint. A handler never co
 """
 
 import asyncio
+import itertools
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from kit import deadletters, inbox, kafka, outbox, positions, telemetry
+from kit import deadletters, failpoints, inbox, kafka, outbox, positions, telemetry
 from kit.clock import pause
 from kit.database import Database, Transaction, scope
 from kit.errors import TRANSIENT, Rejected
@@ -42,6 +44,9 @@ RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.2, 5.0
 # A lone event whose handler fails for a reason we do not know is tried this often before it becomes a dead letter.
 ATTEMPTS_UNKNOWN_ERROR = 3
 HINT_SECONDS = 5.0
+# With a backlog, a transaction takes so many times the records: what one costs beside its records is paid less often.
+# More would only lengthen the time for which the others wait behind one that must be halved to find a bad record.
+BACKLOG_FACTOR = 4
 FAULTS: tuple[type[BaseException], ...] = (*TRANSIENT, KafkaError)
 
 
@@ -72,6 +77,7 @@ class BatchConsumer:
         self._reached: dict[TopicPartition, int] = {}
         self._seen_tenants: set[str] = set()
         self._holding = False
+        self._has_backlog = False
         self._consumer: AIOKafkaConsumer | None = None
         self.polled_at = time.monotonic()
         self.assigned = False
@@ -126,12 +132,9 @@ class BatchConsumer:
         try:
             while not stop.is_set():
                 self.polled_at = time.monotonic()
-                polled = await consumer.getmany(
-                    timeout_ms=self._settings.consumer_wait_milliseconds,
-                    max_records=self._settings.consumer_batch_records,
-                )
-                records = [record for place in sorted(polled, key=self._order) for record in polled[place]]
+                records = await self._poll(consumer)
                 if records:
+                    failpoints.reach("consumer.polled")
                     await self._carry(records, stop)
                 else:
                     self._reached = {place: await consumer.position(place) for place in consumer.assignment()}
@@ -143,6 +146,15 @@ class BatchConsumer:
             await self._hint()
             await consumer.stop()
             self.assigned = False
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> list[ConsumerRecord]:
+        """The next records, those of one partition together and in order; more of them after a full batch."""
+        usual = self._settings.consumer_batch_records
+        wanted = usual * BACKLOG_FACTOR if self._has_backlog else usual
+        polled = await consumer.getmany(timeout_ms=self._settings.consumer_wait_milliseconds, max_records=wanted)
+        records = [record for place in sorted(polled, key=self._order) for record in polled[place]]
+        self._has_backlog = len(records) >= usual
+        return records
 
     def _order(self, place: TopicPartition) -> tuple[int, int]:
         names = list(self._topics)
@@ -241,68 +253,81 @@ class BatchConsumer:
 
     async def _commit(self, records: Sequence[ConsumerRecord], refused: BaseException | None) -> None:
         """One transaction for these records. With `refused`, the only record becomes a dead letter instead."""
-        ends: dict[TopicPartition, int] = {}
-        for record in records:
-            ends[TopicPartition(record.topic, record.partition)] = record.offset + 1
+        parts = _by_partition(records)
+        ends = {place: part[-1].offset + 1 for place, part in parts.items()}
         async with self._database.transaction() as tx:
             start = await positions.lock(tx, list(ends))
-            batch = [
-                record for record in records if record.offset >= start[TopicPartition(record.topic, record.partition)]
-            ]
+            failpoints.reach("consumer.positions-locked")
+            # Nearly always all of it: a partition's records are in order, so its first tells.
+            batch = {
+                place: part if part[0].offset >= start[place] else [one for one in part if one.offset >= start[place]]
+                for place, part in parts.items()
+            }
             decoded, raw, says = self._read(batch, refused)
             with telemetry.span(
                 "process batch",
                 kind="consumer",
                 parents=[one.envelope.traceparent for one in decoded[: telemetry.LINKS_MAX]],
-                records=len(batch),
+                records=len(records),
             ):
                 says += await self._handle(tx, decoded)
                 for handler, untouched in raw.items():
                     says += await handler(tx, untouched)
+            failpoints.reach("consumer.handled")
             if says:
                 await outbox.enqueue(tx, says)
+                failpoints.reach("consumer.outbox-filled")
             await positions.advance(tx, {place: max(end, start[place]) for place, end in ends.items()})
+            failpoints.reach("consumer.positions-moved")
+        failpoints.reach("consumer.committed")
         for place, end in ends.items():
             if place in self._positions:  # it may have gone to another member meanwhile
                 self._positions[place] = max(end, start[place])
-        newest = {TopicPartition(record.topic, record.partition): record.timestamp for record in records}
-        self._observe_age(newest)
+        self._observe_age({place: part[-1].timestamp for place, part in parts.items()})
         self._committed()
 
     def _read(
-        self, batch: Sequence[ConsumerRecord], refused: BaseException | None
+        self, batch: Mapping[TopicPartition, Sequence[ConsumerRecord]], refused: BaseException | None
     ) -> tuple[list[Received[Any]], dict[RawHandler, list[ConsumerRecord]], list[Outgoing]]:
         """Events for the handlers, records for the raw handlers, and dead letters for what cannot be read."""
         decoded: list[Received[Any]] = []
         raw: dict[RawHandler, list[ConsumerRecord]] = defaultdict(list)
         letters: list[Outgoing] = []
-        for record in batch:
-            topic = self._topics[record.topic]
-            try:
-                if refused is not None:
-                    unknown = Rejected("handler_failed", f"{type(refused).__name__}: {refused}")
-                    raise refused if isinstance(refused, Rejected) else unknown
-                if record.topic in self._raw:
-                    raw[self._raw[record.topic]].append(record)
-                    continue
-                place = (record.partition, record.offset)
-                decoded.append(decode(topic, *place, record.key, record.value, record.headers, record.timestamp))
-            except Rejected as error:
-                letters.append(deadletters.of(record, topic, self._database.service, error))
-                HANDLED.labels(topic.name, "dead").inc()
+        for place, part in batch.items():
+            topic, raw_handler = self._topics[place.topic], self._raw.get(place.topic)
+            if raw_handler is not None and refused is None:
+                raw[raw_handler] += part
+                continue
+            for record in part:
+                try:
+                    if refused is not None:
+                        unknown = Rejected("handler_failed", f"{type(refused).__name__}: {refused}")
+                        raise refused if isinstance(refused, Rejected) else unknown
+                    decoded.append(
+                        decode(
+                            topic,
+                            place.partition,
+                            record.offset,
+                            record.key,
+                            record.value,
+                            record.headers,
+                            record.timestamp,
+                        )
+                    )
+                except Rejected as error:
+                    letters.append(deadletters.of(record, topic, self._database.service, error))
+                    HANDLED.labels(topic.name, "dead").inc()
         return decoded, raw, letters
 
     async def _handle(self, tx: Transaction, decoded: Sequence[Received[Any]]) -> list[Outgoing]:
         says: list[Outgoing] = []
-        tenants = list(dict.fromkeys(one.envelope.tenant for one in decoded))
-        for tenant in tenants:
+        tenants: dict[str, dict[str, list[Received[Any]]]] = defaultdict(lambda: defaultdict(list))
+        for one in decoded:
+            tenants[one.envelope.tenant][one.topic.name].append(one)
+        for tenant, mine in tenants.items():
             await scope(tx, tenant)
             if tenant not in self._seen_tenants:
                 await tx.execute("insert into tenants (tenant) values ($1) on conflict do nothing", tenant)
-            mine = defaultdict(list)
-            for one in decoded:
-                if one.envelope.tenant == tenant:
-                    mine[one.topic.name].append(one)
             for route in self._routes:
                 events = [one for topic in route.topics for one in mine.get(topic.name, ())]
                 if not events:
@@ -312,8 +337,8 @@ class BatchConsumer:
                     says += [deadletters.conflict(one, self._database.service) for one in conflicts]
                 if events:
                     says += await route.handler(tx, tenant, events)
-                    for one in events:
-                        HANDLED.labels(one.topic.name, "handled").inc()
+                    for name, count in Counter([one.topic.name for one in events]).items():
+                        HANDLED.labels(name, "handled").inc(count)
         self._seen_tenants.update(tenants)
         return says
 
@@ -324,6 +349,14 @@ class BatchConsumer:
             behind = end is not None and end > self._positions.get(place, end)
             topic = place.topic.removeprefix(f"{self._settings.namespace}.")
             LAG_SECONDS.labels(topic, place.partition).set(max(0.0, time.time() - stamp / 1000) if behind else 0.0)
+
+
+def _by_partition(records: Sequence[ConsumerRecord]) -> dict[TopicPartition, list[ConsumerRecord]]:
+    """Records of each partition; those of one partition lie together, in the order of their offsets."""
+    return {
+        TopicPartition(topic, partition): list(part)
+        for (topic, partition), part in itertools.groupby(records, key=attrgetter("topic", "partition"))
+    }
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types

@@ -28,7 +28,7 @@ async def fresh(
         if earlier is not one:
             (conflicts if earlier.digest != one.digest else []).append(one)
             (CONFLICTS if earlier.digest != one.digest else REPEATS).labels(one.topic.name).inc()
-    hashes = sorted(first)
+    hashes = list(first)  # sorted in the statement
     new = await tx.fetch(
         "insert into inbox (tenant, event_hash, digest)"
         " select $1, * from unnest($2::uuid[], $3::bigint[]) as t(h, d) order by 1, 2"
