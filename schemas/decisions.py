@@ -51,6 +51,26 @@ class DecisionMade(Message):
         return self.recommendation_id
 
 
+class LineAssigned(Message):
+    """Who answers for a line that waits for a person, until when, and whose consent it takes. It is said again when any of
+    that changes; it decides nothing and counts no version."""
+
+    TYPE: ClassVar[str] = "line.assigned.v1"
+    line_id: Code
+    recommendation_id: Code
+    version: Annotated[int, Field(ge=0)]
+    owner: Code
+    due_at: Instant | None = None
+    escalate_to: Code | None = None
+    escalated: bool = False
+    signatures: Literal["one", "approver", "two"]
+    asked_by: tuple[Reason, ...] = ()
+    assigned_at: Instant
+
+    def record_key(self) -> str:
+        return self.recommendation_id
+
+
 class OrderLine(Part):
     """One line of an order and the decision that allows it."""
 

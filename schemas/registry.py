@@ -5,7 +5,7 @@ from typing import cast
 
 from pydantic import ConfigDict, create_model
 
-from schemas import catalogue, decisions, demand, forecasts, recommendations, signals
+from schemas import catalogue, decisions, demand, forecasts, matrix, recommendations, signals
 from schemas.base import Message
 
 MESSAGES: dict[str, type[Message]] = {
@@ -36,7 +36,9 @@ MESSAGES: dict[str, type[Message]] = {
         recommendations.ExceptionRaised,
         recommendations.ExceptionResolved,
         recommendations.PolicyPublished,
+        matrix.ApprovalMatrixPublished,
         decisions.DecisionMade,
+        decisions.LineAssigned,
         decisions.OrderReleased,
         decisions.OrderCancelled,
         decisions.OrderUpdated,

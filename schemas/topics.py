@@ -46,7 +46,7 @@ CATALOGUE = Topic(
     compacted=True,
     retention_days=-1,
     producers=("gateway",),
-    consumers=("forecaster", "policy", "audit", "gateway"),
+    consumers=("forecaster", "policy", "approvals", "audit", "gateway"),
     messages=(
         "item.defined.v1",
         "location.defined.v1",
@@ -102,7 +102,7 @@ DECISIONS = Topic(
     retention_days=-1,
     producers=("approvals",),
     consumers=("policy", "audit", "gateway"),
-    messages=("decision.made.v1",),
+    messages=("decision.made.v1", "line.assigned.v1"),
 )
 ORDERS = Topic(
     name="orders.v1",
@@ -129,7 +129,7 @@ POLICIES = Topic(
     retention_days=-1,
     producers=("policy", "approvals"),
     consumers=("policy", "approvals", "audit", "gateway"),
-    messages=("policy.published.v1",),
+    messages=("policy.published.v1", "approval-matrix.published.v1"),
 )
 CHECKPOINTS = Topic(
     name="checkpoints.v1",

@@ -9,7 +9,7 @@ from services.approvals import messages
 from services.approvals.domain import arrivals
 from services.approvals.domain.arrivals import Place
 from services.approvals.domain.lifecycle import Moment, Step
-from services.approvals.domain.line import Line
+from services.approvals.domain.line import ASKED, Line
 from services.approvals.store import decisions, lines, recommendations
 
 DECISIONS = telemetry.counter(
@@ -17,15 +17,19 @@ DECISIONS = telemetry.counter(
 )
 
 
-async def keep(tx: Transaction, tenant: str, changed: Iterable[Line], steps: Sequence[Step]) -> list[Outgoing]:
-    """Save lines and decisions of one transaction; returns what to tell the others, in the order it was decided."""
+async def keep(
+    tx: Transaction, tenant: str, changed: Iterable[Line], steps: Sequence[Step], moment: Moment
+) -> list[Outgoing]:
+    """Save lines and decisions of one transaction; returns what to tell the others, in the order it was decided, and at the
+    end who answers for the lines that wait now."""
     saved = list(changed)
     await lines.save(tx, saved)
     await decisions.add(tx, tenant, [step.decision for step in steps])
     await recommendations.settle(tx, tenant, [line.line_id for line in saved])
     for step in steps:
         DECISIONS.labels(step.decision.verdict).inc()
-    return [messages.decision_made(step.line, step.decision) for step in steps]
+    assigned = [messages.line_assigned(line, moment) for line in saved if line.state in ASKED]
+    return [*(messages.decision_made(step.line, step.decision) for step in steps), *assigned]
 
 
 async def take_those_behind(tx: Transaction, tenant: str, line: Line, moment: Moment) -> tuple[Line, list[Step]]:

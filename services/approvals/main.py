@@ -1,4 +1,4 @@
-"""Starts approvals: topics in, decisions and orders out, commands over HTTP, the release by the clock."""
+"""Starts approvals: topics in, decisions and orders out, commands over HTTP, releases and escalations by the clock."""
 
 from kit.clock import SystemClock
 from kit.runtime import Runtime, run
@@ -18,6 +18,7 @@ async def main() -> None:
         api.attach(runtime.api(), database=runtime.database, relay=runtime.relay, settings=settings, clock=clock)
         release = ReleaseJob(runtime.database, runtime.relay, settings, clock)
         runtime.every(settings.release_every_seconds, release.run, "release")
+        runtime.every(settings.escalate_every_seconds, release.escalate, "escalate")
         runtime.every(FORGET_EVERY_SECONDS, release.forget_old_answers, "forget_old_answers")
         await runtime.serve()
 

@@ -1,14 +1,17 @@
 """Between the contracts and the rules: recommendations in, decisions and orders out."""
 
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal, cast
 
 from kit.events import Outgoing, outgoing
-from schemas.decisions import DecisionMade, OrderCancelled, OrderLine, OrderReleased, Verdict
+from schemas.decisions import DecisionMade, LineAssigned, OrderCancelled, OrderLine, OrderReleased, Verdict
 from schemas.recommendations import RecommendationIssued
-from services.approvals.domain.lifecycle import Decision
+from services.approvals.domain.lifecycle import Decision, Moment
 from services.approvals.domain.line import Line, Proposal
+from services.approvals.domain.matrix import demand
 from services.approvals.domain.orders import Order
+from services.approvals.matrix_messages import SIGNATURES
 
 SERVICE = "approvals"
 OrderKind = Literal["purchase_order", "transfer", "allocation", "change", "cancel"]
@@ -63,10 +66,36 @@ def decision_made(line: Line, decision: Decision) -> Outgoing:
         reason_code=decision.reason,
         note=decision.note,
         snoozed_until=decision.snoozed_until,
-        limits=decision.limits.as_text(),
+        limits=decision.limits.as_text()
+        | {"matrix_version": str(decision.matrix_version)}
+        | ({"asked_by": ", ".join(decision.asked_by)} if decision.asked_by else {}),
     )
     return outgoing(
         body, service=SERVICE, cause=decision.decision_id, time=decision.at, subject=decision.recommendation_id
+    )
+
+
+def line_assigned(line: Line, moment: Moment) -> Outgoing:
+    """Who answers for a waiting line, as the others read it. Said again only when it is something else: the id follows from
+    what it says."""
+    needed = demand(moment.matrix, moment.limits, line, line.value, Decimal(0))
+    due = line.due_at.isoformat() if line.due_at else ""
+    body = LineAssigned(
+        tenant=line.tenant,
+        line_id=line.line_id,
+        recommendation_id=line.proposal.recommendation_id,
+        version=line.version,
+        owner=line.owner,
+        due_at=line.due_at,
+        escalate_to=line.escalate_to,
+        escalated=line.escalated,
+        signatures=SIGNATURES[needed.signatures],
+        asked_by=needed.codes,
+        assigned_at=moment.now,
+    )
+    said = (line.line_id, line.proposal.recommendation_id, str(line.version), line.owner, due, body.signatures)
+    return outgoing(
+        body, service=SERVICE, cause="/".join(said), time=moment.now, subject=line.proposal.recommendation_id
     )
 
 

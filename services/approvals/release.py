@@ -1,6 +1,6 @@
 """By the clock: approved lines whose undo window is over leave as orders. Safe with any number of instances, and after a kill."""
 
-from datetime import date, timedelta
+from datetime import timedelta
 
 from kit import outbox, telemetry
 from kit.clock import Clock
@@ -10,8 +10,9 @@ from services.approvals import carry, messages
 from services.approvals.domain import lifecycle
 from services.approvals.domain.lifecycle import Moment
 from services.approvals.domain.orders import Order, orders_due
+from services.approvals.moment import now_for
 from services.approvals.settings import Settings
-from services.approvals.store import lines, orders, requests, terms
+from services.approvals.store import lines, orders, requests
 
 log = telemetry.get_logger()
 RELEASED = telemetry.counter("orders_released_total", "Orders released by kind", ("kind",))
@@ -50,17 +51,7 @@ class ReleaseJob:
                 return []
             held = await lines.lock_held(tx, tenant, LINES_MAX)
             due = orders_due(held, now=now, wait_at_most=timedelta(seconds=self._settings.group_wait_seconds_max))
-            await self._send(
-                tx,
-                tenant,
-                due,
-                Moment(
-                    now,
-                    date.min,
-                    await terms.limits(tx, tenant, self._settings.default_limits),
-                    self._settings.undo_window,
-                ),
-            )
+            await self._send(tx, tenant, due, await now_for(tx, tenant, self._settings, self._clock))
         for order in due:
             RELEASED.labels(order.kind).inc()
             for line in order.lines:
@@ -73,8 +64,21 @@ class ReleaseJob:
         released = [lifecycle.release(line, order.order_id) for order in due for line in order.lines]
         await orders.add(tx, tenant, due, moment.now)
         after, steps = await carry.end_those_behind(tx, tenant, released, moment)
-        says = await carry.keep(tx, tenant, after, steps)
+        says = await carry.keep(tx, tenant, after, steps, moment)
         await outbox.enqueue(tx, [*(messages.order_released(tenant, order, moment.now) for order in due), *says])
+
+    async def escalate(self) -> None:
+        """Give lines whose time to be decided is over to whoever answers for them next."""
+        for tenant in await self._database.tenants():
+            async with self._database.transaction(tenant) as tx:
+                moment = await now_for(tx, tenant, self._settings, self._clock)
+                overdue = await lines.lock_overdue(tx, tenant, moment.now, LINES_MAX)
+                steps = [step for line in overdue if (step := lifecycle.escalate(line, moment)) is not None]
+                says = await carry.keep(tx, tenant, [step.line for step in steps], steps, moment)
+                await outbox.enqueue(tx, says)
+            if steps:
+                self._relay.wake()
+                log.info("lines_escalated", lines=len(steps))
 
     async def forget_old_answers(self) -> None:
         """Drop stored answers of requests nobody repeats any more."""

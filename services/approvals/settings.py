@@ -22,6 +22,9 @@ class Settings(ServiceSettings):
     release_every_seconds: float = Field(
         0.5, gt=0, le=60, description="how often approved lines are looked through for release"
     )
+    escalate_every_seconds: float = Field(
+        15.0, gt=0, le=3600, description="how often lines are looked through whose time to be decided is over"
+    )
     rule_value_limit: Decimal = Field(
         Decimal(50), ge=0, description="up to this value a line nobody has to look at is approved by rule"
     )

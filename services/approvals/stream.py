@@ -1,6 +1,7 @@
 """Recommendations, policies and order updates in; the queue, decisions by rule and order states out. Judgement is in `domain`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -10,16 +11,19 @@ from kit.consumer import BatchConsumer
 from kit.database import Transaction
 from kit.errors import Rejected
 from kit.events import Outgoing, Received
+from schemas.catalogue import ItemDefined, OwnerScopeDefined
 from schemas.decisions import OrderUpdated
+from schemas.matrix import ApprovalMatrixPublished
 from schemas.recommendations import PolicyPublished, RecommendationIssued, RecommendationWithheld
-from schemas.topics import ORDER_UPDATES, POLICIES, RECOMMENDATIONS
+from schemas.topics import CATALOGUE, ORDER_UPDATES, POLICIES, RECOMMENDATIONS
 from services.approvals import carry, messages
 from services.approvals.domain import arrivals, lifecycle
 from services.approvals.domain.arrivals import Place
 from services.approvals.domain.lifecycle import Moment, Step
 from services.approvals.domain.line import Line, Proposal, State
+from services.approvals.moment import now_for
 from services.approvals.settings import Settings
-from services.approvals.store import lines, orders, recommendations, terms
+from services.approvals.store import lines, matrices, orders, recommendations, terms
 
 # The way of an order to its end. Updates may come late and out of order: an order never goes back on this way.
 STATUS_ORDER = ("released", "acknowledged", "confirmed", "shipped", "failed", "received", "cancelled")
@@ -37,13 +41,12 @@ class Intake:
 
     async def receive(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Put recommendations into the queue, in order; end what is withheld; let business days end snoozes."""
-        limits = await terms.limits(tx, tenant, self._settings.default_limits)
-        moment = Moment(self._clock.now(), date.min, limits, self._settings.undo_window)
+        moment = await now_for(tx, tenant, self._settings, self._clock)
         batch = await _Batch.load(tx, tenant, [event.body for event in events])
         for event in events:
             batch.take(event.body, moment)
         await recommendations.add(tx, tenant, batch.arrived)
-        says = await carry.keep(tx, tenant, batch.changed.values(), batch.steps)
+        says = await carry.keep(tx, tenant, batch.changed.values(), batch.steps, moment)
         return [*says, *await self._close_days(tx, tenant, batch.days, moment)]
 
     async def _close_days(
@@ -56,20 +59,38 @@ class Intake:
         touched = await lines.lock_touched_by_day(tx, tenant, list(moved), list(moved.values()), expires_after.days)
         steps = []
         for line in touched:
-            at = Moment(moment.now, moved[line.proposal.location], moment.limits, moment.undo_window)
+            at = replace(moment, business_date=moved[line.proposal.location])
             step = arrivals.on_business_date(line, at, expires_after=expires_after)
             if step is not None:
                 steps.append(step)
-        return await carry.keep(tx, tenant, [step.line for step in steps], steps)
+        return await carry.keep(tx, tenant, [step.line for step in steps], steps, moment)
+
+    async def define(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Keep what the catalogue says of categories and owners; waiting lines go to their new owners."""
+        bodies = [event.body for event in events]
+        await matrices.define_categories(tx, tenant, [one for one in bodies if isinstance(one, ItemDefined)])
+        owners = [one for one in bodies if isinstance(one, OwnerScopeDefined)]
+        if not owners:
+            return []
+        await matrices.define_owners(tx, tenant, owners)
+        return await self._assign_anew(tx, tenant)
+
+    async def _assign_anew(self, tx: Transaction, tenant: str) -> Sequence[Outgoing]:
+        moment = await now_for(tx, tenant, self._settings, self._clock)
+        waiting = await lines.lock_asked(tx, tenant)
+        return await carry.keep(tx, tenant, [lifecycle.attended(line, moment) for line in waiting], [], moment)
 
     async def publish_limits(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
-        """Put the limits of newly published policies in force."""
+        """Put the limits of newly published policies in force, and newly published matrices that are not yet."""
+        says: list[Outgoing] = []
         for event in events:
             body = event.body
+            if isinstance(body, ApprovalMatrixPublished) and await matrices.add(tx, body, self._clock.now()):
+                says += await self._assign_anew(tx, tenant)
             if isinstance(body, PolicyPublished):
                 rule, second = (limit_of(body.parameters, name) for name in (RULE_LIMIT, SECOND_LIMIT))
                 await terms.publish_limits(tx, tenant, body.scope, body.version, rule, second)
-        return []
+        return says
 
     async def update_orders(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Move orders along, and close the lines whose goods are received."""
@@ -103,8 +124,16 @@ class Intake:
 class _Batch:
     """The lines one batch touches, and what becomes of them."""
 
-    def __init__(self, tenant: str, known: set[str], held: dict[str, Line], line_of: dict[str, str]) -> None:
+    def __init__(
+        self,
+        tenant: str,
+        known: set[str],
+        held: dict[str, Line],
+        line_of: dict[str, str],
+        category_of: dict[str, str | None],
+    ) -> None:
         self._tenant = tenant
+        self._category_of = category_of
         self._known = known
         self._lines = held
         self._line_of = line_of
@@ -121,7 +150,8 @@ class _Batch:
         line_of = await lines.resolve(tx, tenant, withdrawn)
         held = await lines.lock(tx, tenant, [*line_of.values(), *(body.line_id for body in issued)])
         known = await recommendations.known(tx, tenant, [body.recommendation_id for body in issued])
-        return _Batch(tenant, known, held, line_of)
+        category_of = await matrices.categories(tx, tenant, [body.sku for body in issued])
+        return _Batch(tenant, known, held, line_of, category_of)
 
     def take(self, body: Any, moment: Moment) -> None:
         """One message, after those before it."""
@@ -137,7 +167,8 @@ class _Batch:
             return  # the same recommendation under another event id: it has its place already
         self._known.add(proposal.recommendation_id)
         self._line_of[proposal.recommendation_id] = proposal.line_id
-        arrival = arrivals.arrive(self._lines.get(proposal.line_id), self._tenant, proposal, moment)
+        category = self._category_of.get(proposal.sku)
+        arrival = arrivals.arrive(self._lines.get(proposal.line_id), self._tenant, proposal, moment, category)
         self._keep(arrival.line, arrival.steps)
         self.arrived.append((proposal, arrival.place.value if arrival.place is not Place.CURRENT else "current"))
 
@@ -172,8 +203,10 @@ def limit_of(parameters: Mapping[str, Any], name: str) -> Decimal | None:
 
 
 def attach(consumer: BatchConsumer, settings: Settings, clock: Clock) -> None:
-    """Consume policies first (limits must be known before anything passes by rule), then recommendations and order updates."""
+    """Consume policies and the catalogue first (limits, matrix and owners must be known before anything passes by rule), then
+    recommendations and order updates."""
     intake = Intake(settings, clock)
     consumer.on((POLICIES,), intake.publish_limits, first=True)
+    consumer.on((CATALOGUE,), intake.define, first=True)
     consumer.on((RECOMMENDATIONS,), intake.receive)
     consumer.on((ORDER_UPDATES,), intake.update_orders)

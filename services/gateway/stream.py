@@ -12,9 +12,15 @@ from kit.database import Transaction
 from kit.events import Outgoing, Received
 from schemas import topics
 from schemas.base import Message
-from schemas.decisions import DecisionMade, OrderCancelled, OrderReleased, OrderUpdated
+from schemas.decisions import DecisionMade, LineAssigned, OrderCancelled, OrderReleased, OrderUpdated
 from schemas.forecasts import ForecastIssued, ModelPromoted
-from schemas.recommendations import ExceptionRaised, ExceptionResolved, RecommendationIssued, RecommendationWithheld
+from schemas.recommendations import (
+    ExceptionRaised,
+    ExceptionResolved,
+    PolicyPublished,
+    RecommendationIssued,
+    RecommendationWithheld,
+)
 from services.gateway import rows
 from services.gateway.domain.lines import PENDING
 from services.gateway.store import decided, live, planning, reference
@@ -86,8 +92,10 @@ def _withheld(one: Received[RecommendationWithheld]) -> Told:
 
 
 async def decisions(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
-    """Every decision, and the status of its line."""
+    """Every decision, the status of its line, and who answers for the lines that wait."""
     made: list[Received[DecisionMade]] = of_type(events, DecisionMade)
+    assigned: list[Received[LineAssigned]] = of_type(events, LineAssigned)
+    await decided.put_assignments(tx, tenant, [rows.assignment(one) for one in assigned])
     await decided.put_decisions(tx, tenant, [rows.decision(one) for one in made])
     changed = await planning.settle(tx, tenant, {one.body.line_id for one in made})
     status = {row["line_id"]: row["status"] for row in changed}
@@ -180,7 +188,8 @@ async def signals(tx: Transaction, tenant: str, events: Events) -> list[Outgoing
 
 
 async def policies(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
-    await reference.put_policies(tx, tenant, [rows.policy(one) for one in events])
+    published: list[Received[PolicyPublished]] = of_type(events, PolicyPublished)
+    await reference.put_policies(tx, tenant, [rows.policy(one) for one in published])
     return []
 
 

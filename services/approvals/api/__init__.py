@@ -5,7 +5,7 @@ from fastapi import FastAPI
 from kit.clock import Clock
 from kit.database import Database
 from kit.relay import Relay
-from services.approvals.api import deciding, reading
+from services.approvals.api import deciding, matrix, reading
 from services.approvals.settings import Settings
 
 
@@ -14,3 +14,4 @@ def attach(app: FastAPI, *, database: Database, relay: Relay, settings: Settings
     app.include_router(deciding.router(database, relay, settings, clock))
     app.include_router(reading.queue_router(database))
     app.include_router(reading.orders_router(database))
+    app.include_router(matrix.router(database, relay, settings, clock))

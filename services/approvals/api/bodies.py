@@ -28,10 +28,20 @@ class DecisionIn(_In):
     reason: Id | None = None
     note: Note | None = None
     snooze_until: date | None = None
+    wakes_on: Id | None = None
+    keep_until: date | None = None
 
     def command(self, quantity: Decimal | None = None) -> Command:
         """As the rules understand it."""
-        return Command(Action(self.verdict), quantity or self.quantity, self.reason, self.note, self.snooze_until)
+        return Command(
+            Action(self.verdict),
+            quantity or self.quantity,
+            self.reason,
+            self.note,
+            self.snooze_until,
+            self.wakes_on,
+            self.keep_until,
+        )
 
 
 class BulkLine(_In):
@@ -87,6 +97,13 @@ def line_document(line: Line) -> dict[str, Any]:
         "second_signer": line.second_signer,
         "amended_by": line.amended_by,
         "snoozed_until": line.snoozed_until.isoformat() if line.snoozed_until else None,
+        "wakes_on": line.asleep.wakes_on if line.asleep else None,
+        "keep_until": line.keep_until.isoformat() if line.keep_until else None,
+        "category": line.category,
+        "owner": line.owner,
+        "due_at": line.due_at.isoformat() if line.due_at else None,
+        "escalate_to": line.escalate_to,
+        "escalated": line.escalated,
         "undo_until": line.undo_until.isoformat() if line.undo_until else None,
         "decision_id": line.decision_id,
         "order_id": line.order_id,

@@ -1,6 +1,8 @@
 """Commands: decide one line, many lines, undo, cancel a released order."""
 
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
@@ -19,8 +21,9 @@ from services.approvals.domain import authority, deciding
 from services.approvals.domain.authority import Actor
 from services.approvals.domain.deciding import Command
 from services.approvals.domain.lifecycle import Action, Moment, Step
-from services.approvals.domain.line import Line
+from services.approvals.domain.line import HELD, Line
 from services.approvals.domain.refusals import Refusal
+from services.approvals.moment import now_for
 from services.approvals.settings import Settings
 from services.approvals.store import lines, orders, terms
 
@@ -48,18 +51,27 @@ class Desk:
         """Decide each wanted (id, version, command) on its own; the answers are in the same order."""
         line_of = await lines.resolve(tx, principal.tenant, [name for name, _, _ in wanted])
         held = await lines.lock(tx, principal.tenant, line_of.values())
-        limits = await terms.limits(tx, principal.tenant, self.settings.default_limits)
+        moment_now = await now_for(tx, principal.tenant, self.settings, self.clock)
         days = await terms.business_dates(tx, principal.tenant, {line.proposal.location for line in held.values()})
-        now, actor = self.clock.now(), Actor(principal.subject, principal.roles)
+        signed = await lines.signed_alone(
+            tx, principal.tenant, [group for line in held.values() if (group := _group(line))]
+        )
+        actor = Actor(principal.subject, principal.roles)
         answers: list[Step | Problem] = []
         steps: list[Step] = []
         for name, version, command in wanted:
             line = held.get(line_of.get(name, ""))
-            business_date = days.get(line.proposal.location, line.proposal.origin) if line else date.min
-            moment = Moment(now, business_date, limits, self.settings.undo_window)
+            group = _group(line) if line else None
+            moment = replace(
+                moment_now,
+                business_date=days.get(line.proposal.location, line.proposal.origin) if line else date.min,
+                signed_before=signed.get(group, Decimal(0)) if group else Decimal(0),
+            )
             answer = decide_one(line, name, version, command, actor, moment)
             if isinstance(answer, Step):
                 steps.append(answer)
+                if group and answer.line.state in HELD and not answer.line.needs_second:
+                    signed[group] = moment.signed_before + answer.line.value
                 if command.action is Action.UNDO:
                     # A recommendation that waited behind the held line may take its place at once.
                     after, more = await carry.take_those_behind(tx, principal.tenant, answer.line, moment)
@@ -68,7 +80,7 @@ class Desk:
                 held[answer.line.line_id] = answer.line
             answers.append(answer)
         changed = {step.line.line_id: held[step.line.line_id] for step in steps}
-        await outbox.enqueue(tx, await carry.keep(tx, principal.tenant, changed.values(), steps))
+        await outbox.enqueue(tx, await carry.keep(tx, principal.tenant, changed.values(), steps, moment_now))
         return answers
 
     async def cancel(self, tx: Transaction, principal: Principal, order_id: str, body: CancelIn) -> Outcome:
@@ -77,15 +89,14 @@ class Desk:
         status = await orders.lock_status(tx, principal.tenant, order_id)
         if status is None:
             return _refused(Problem(404, "order_not_found", "No such order", f"There is no order {order_id[:64]!r}."))
-        limits = await terms.limits(tx, principal.tenant, self.settings.default_limits)
-        moment = Moment(self.clock.now(), date.min, limits, self.settings.undo_window)
+        moment = await now_for(tx, principal.tenant, self.settings, self.clock)
         try:
             of_order = await lines.lock_of_order(tx, principal.tenant, order_id)
             steps = [deciding.recall(line, actor, moment, reason=body.reason, note=body.note) for line in of_order]
         except Refusal as refusal:
             return _refused(problems.of_refusal(refusal))
         await orders.set_status(tx, principal.tenant, order_id, "cancelled", moment.now)
-        says = await carry.keep(tx, principal.tenant, [step.line for step in steps], steps)
+        says = await carry.keep(tx, principal.tenant, [step.line for step in steps], steps, moment)
         cancelled = messages.order_cancelled(principal.tenant, order_id, steps[0].decision)
         await outbox.enqueue(tx, [cancelled, *says])
         return (
@@ -110,6 +121,11 @@ def decide_one(
         return deciding.decide(line, command, actor, moment)
     except Refusal as refusal:
         return problems.of_refusal(refusal)
+
+
+def _group(line: Line) -> tuple[str, date] | None:
+    """What one-signature approvals are added up by: supplier and order day; None for a line without a supplier."""
+    return (line.proposal.supplier, line.proposal.order_on) if line.proposal.supplier is not None else None
 
 
 def _refused(problem: Problem) -> Outcome:

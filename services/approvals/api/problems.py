@@ -6,8 +6,10 @@ from services.approvals.domain.line import Line
 from services.approvals.domain.refusals import Refusal
 
 # Who asks is wrong: 403. The moment is wrong: 409. What is asked is wrong: 422, everything else.
-FORBIDDEN = frozenset({"role_missing", "role_excluded", "approver_needed"})
-CONFLICT = frozenset({"own_amendment", "same_signer", "already_decided", "not_possible", "undo_window_over"})
+FORBIDDEN = frozenset({"role_missing", "role_excluded", "approver_needed", "not_covered", "delegation_over"})
+CONFLICT = frozenset(
+    {"own_amendment", "same_signer", "delegate_of_signer", "already_decided", "not_possible", "undo_window_over"}
+)
 
 
 def of_refusal(refusal: Refusal) -> Problem:

@@ -4,30 +4,38 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
-from services.approvals.domain import authority, quantities, reasons
+from services.approvals.domain import authority, matrix, quantities, reasons
 from services.approvals.domain.authority import Actor
 from services.approvals.domain.lifecycle import Action, Moment, Step, move, record, unsigned
-from services.approvals.domain.line import Line, State, value_of
+from services.approvals.domain.line import Asleep, Line, State, value_of
+from services.approvals.domain.matrix import Demand
 from services.approvals.domain.refusals import Refusal
 
 # A line that sleeps for more than a year is a line nobody wants.
 SNOOZE_DAYS_MAX = 366
+# How long an amendment outlives fresher recommendations unless its author says, and at most.
+KEEP_DAYS, KEEP_DAYS_MAX = 7, 28
+WAKES_ON = ("any_change", "sooner_stockout")
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a person asks for. `quantity` belongs to amend, `snooze_until` (a business date) to snooze."""
+    """What a person asks for. `quantity` and `keep_until` (a business date) belong to amend, `snooze_until` (a business
+    date) and `wakes_on` to snooze."""
 
     action: Action
     quantity: Decimal | None = None
     reason: str | None = None
     note: str | None = None
     snooze_until: date | None = None
+    wakes_on: str | None = None
+    keep_until: date | None = None
 
 
 def decide(line: Line, command: Command, actor: Actor, moment: Moment) -> Step:
-    """A person's decision on a waiting line. Raises Refusal from here, authority, quantities and reasons."""
+    """A person's decision on a waiting line. Raises Refusal from here, authority, matrix, quantities and reasons."""
     authority.may_decide(actor)
+    matrix.may_decide_on(moment.matrix, actor, line, moment.now.date())
     handler = {
         Action.APPROVE: _approve,
         Action.AMEND: _amend,
@@ -43,25 +51,27 @@ def _approve(line: Line, command: Command, actor: Actor, moment: Moment) -> Step
         raise Refusal("quantity_needs_amend", "To order another quantity, amend the line and say why.", "quantity")
     if line.state is State.AWAITING_SECOND:
         authority.may_give_second_signature(actor, line)
+        matrix.independent(moment.matrix, actor, line, moment.now.date())
         move(line, Action.APPROVE, State.APPROVED)
         after = replace(line, second_signer=actor.subject)
         return _hold(line, after, State.APPROVED, command, actor, moment)
-    signed = replace(line, first_signer=actor.subject, second_signer=None, amended_by=None, snoozed_until=None)
-    if moment.limits.needs_second(line.value):
-        state = move(line, Action.APPROVE, State.AWAITING_SECOND)
-        after = replace(signed, state=state, needs_second=True)
-        return record(
-            line,
-            after,
-            "first_signature",
-            moment,
-            by=actor.subject,
-            role=actor.deciding_role,
-            reason=command.reason,
-            note=command.note,
-        )
+    demand = _demand(line, line.value, moment)
+    signed = replace(
+        unsigned(line),
+        quantity=line.quantity,
+        value=line.value,
+        first_signer=actor.subject,
+        needs_second=demand.takes_two(actor),
+    )
+    if signed.needs_second:
+        after = replace(signed, state=move(line, Action.APPROVE, State.AWAITING_SECOND))
+        return _step(line, after, "first_signature", command, actor, moment, demand)
     move(line, Action.APPROVE, State.APPROVED)
-    return _hold(line, replace(signed, needs_second=False), State.APPROVED, command, actor, moment)
+    return _hold(line, signed, State.APPROVED, command, actor, moment, demand)
+
+
+def _demand(line: Line, value: Decimal, moment: Moment) -> Demand:
+    return matrix.demand(moment.matrix, moment.limits, line, value, moment.signed_before)
 
 
 def _amend(line: Line, command: Command, actor: Actor, moment: Moment) -> Step:
@@ -78,59 +88,70 @@ def _amend(line: Line, command: Command, actor: Actor, moment: Moment) -> Step:
         )
     reasons.check("amend", reasons.AMEND, command.reason, command.note, required=True)
     value = value_of(command.quantity, proposal.unit_cost)
+    demand = _demand(line, value, moment)
     amended = replace(
-        line,
+        unsigned(line),
         quantity=command.quantity,
         value=value,
         amended_by=actor.subject,
         first_signer=actor.subject,
-        second_signer=None,
-        snoozed_until=None,
-        needs_second=moment.limits.needs_second(value),
+        needs_second=demand.takes_two(actor),
     )
     if not amended.needs_second:
-        return _hold(line, amended, State.AMENDED, command, actor, moment)
-    after = replace(amended, state=move(line, Action.AMEND, State.AWAITING_SECOND))
+        return _hold(line, amended, State.AMENDED, command, actor, moment, demand)
+    state = move(line, Action.AMEND, State.AWAITING_SECOND)
+    after = replace(amended, state=state, keep_until=_keep_until(command.keep_until, moment))
+    return _step(line, after, "first_signature", command, actor, moment, demand)
+
+
+def _keep_until(asked: date | None, moment: Moment) -> date:
+    """The business date up to which an amendment outlives fresher numbers. Raises Refusal: keep_until_out_of_range."""
+    if asked is None:
+        return moment.business_date + timedelta(days=KEEP_DAYS)
+    last = moment.business_date + timedelta(days=KEEP_DAYS_MAX)
+    if not moment.business_date < asked <= last:
+        raise Refusal(
+            "keep_until_out_of_range",
+            f"An amendment can be kept until a business day after {moment.business_date} and up to {last}.",
+            "keep_until",
+        )
+    return asked
+
+
+def _step(
+    before: Line,
+    after: Line,
+    verdict: str,
+    command: Command,
+    actor: Actor,
+    moment: Moment,
+    demand: Demand | None = None,
+) -> Step:
+    """A person's step, written down with what they said."""
+    by, role = actor.subject, actor.deciding_role
     return record(
-        line,
-        after,
-        "first_signature",
-        moment,
-        by=actor.subject,
-        role=actor.deciding_role,
-        reason=command.reason,
-        note=command.note,
+        before, after, verdict, moment, by=by, role=role, reason=command.reason, note=command.note, demand=demand
     )
 
 
-def _hold(before: Line, after: Line, state: State, command: Command, actor: Actor, moment: Moment) -> Step:
+def _hold(
+    before: Line,
+    after: Line,
+    state: State,
+    command: Command,
+    actor: Actor,
+    moment: Moment,
+    demand: Demand | None = None,
+) -> Step:
     after = replace(after, state=state, undo_until=moment.now + moment.undo_window)
-    return record(
-        before,
-        after,
-        state.value,
-        moment,
-        by=actor.subject,
-        role=actor.deciding_role,
-        reason=command.reason,
-        note=command.note,
-    )
+    return _step(before, after, state.value, command, actor, moment, demand)
 
 
 def _reject(line: Line, command: Command, actor: Actor, moment: Moment) -> Step:
     state = move(line, Action.REJECT, State.REJECTED)
     reasons.check("reject", reasons.REJECT, command.reason, command.note, required=True)
     after = replace(unsigned(line), state=state, undo_until=moment.now + moment.undo_window)
-    return record(
-        line,
-        after,
-        "rejected",
-        moment,
-        by=actor.subject,
-        role=actor.deciding_role,
-        reason=command.reason,
-        note=command.note,
-    )
+    return _step(line, after, "rejected", command, actor, moment)
 
 
 def _snooze(line: Line, command: Command, actor: Actor, moment: Moment) -> Step:
@@ -153,17 +174,11 @@ def _snooze(line: Line, command: Command, actor: Actor, moment: Moment) -> Step:
             f"A line can be snoozed for at most {SNOOZE_DAYS_MAX} days; reject it if it is not needed.",
             "snooze_until",
         )
-    after = replace(unsigned(line), state=state, snoozed_until=until)
-    return record(
-        line,
-        after,
-        "snoozed",
-        moment,
-        by=actor.subject,
-        role=actor.deciding_role,
-        reason=command.reason,
-        note=command.note,
-    )
+    if command.wakes_on is not None and command.wakes_on not in WAKES_ON:
+        raise Refusal("wakes_on_unknown", f"{command.wakes_on[:64]!r} is not one of {', '.join(WAKES_ON)}.", "wakes_on")
+    asleep = Asleep(line.proposal.quantity, line.proposal.stockout_on, command.wakes_on)
+    after = replace(unsigned(line), state=state, snoozed_until=until, asleep=asleep)
+    return _step(line, after, "snoozed", command, actor, moment)
 
 
 def _undo(line: Line, command: Command, actor: Actor, moment: Moment) -> Step:
@@ -177,16 +192,7 @@ def _undo(line: Line, command: Command, actor: Actor, moment: Moment) -> Step:
             "The time to take the rejection back is over; the next planning run looks at the item again.",
         )
     after = replace(unsigned(line), state=state)
-    return record(
-        line,
-        after,
-        "undone",
-        moment,
-        by=actor.subject,
-        role=actor.deciding_role,
-        reason=command.reason,
-        note=command.note,
-    )
+    return _step(line, after, "undone", command, actor, moment)
 
 
 def recall(line: Line, actor: Actor, moment: Moment, *, reason: str | None, note: str | None) -> Step:

@@ -7,7 +7,9 @@ from enum import StrEnum
 
 from services.approvals.domain import ids
 from services.approvals.domain.authority import Limits
-from services.approvals.domain.line import HELD, LastStep, Line, State
+from services.approvals.domain.default_matrix import DEFAULT
+from services.approvals.domain.line import ASKED, HELD, LastStep, Line, State
+from services.approvals.domain.matrix import Demand, Matrix, Owner, deadline, owner_of
 from services.approvals.domain.refusals import Refusal
 
 RULE = "rule"
@@ -26,10 +28,12 @@ class Action(StrEnum):
     PASS_BY_RULE = "pass_by_rule"  # noqa: S105
     ASK = "ask"
     KEEP_SNOOZED = "keep_snoozed"
+    KEEP_AMENDMENT = "keep_amendment"
     SUPERSEDE = "supersede"
     WITHDRAW = "withdraw"
     LAPSE = "lapse"
     WAKE = "wake"
+    ESCALATE = "escalate"
     REOPEN = "reopen"
     RELEASE = "release"
     CLOSE = "close"
@@ -41,6 +45,8 @@ def _table() -> dict[tuple[State, Action], frozenset[State]]:
         (s.PROPOSED, a.PASS_BY_RULE): {s.BY_RULE},
         (s.PROPOSED, a.ASK): {s.PENDING},
         (s.PROPOSED, a.KEEP_SNOOZED): {s.SNOOZED},
+        # An amendment that waits for its second signature may outlive fresher numbers.
+        (s.PROPOSED, a.KEEP_AMENDMENT): {s.AWAITING_SECOND},
         (s.SNOOZED, a.WAKE): {s.PENDING},
         (s.RELEASED, a.RECALL): {s.CANCELLED},
         (s.RELEASED, a.CLOSE): {s.CLOSED},
@@ -54,6 +60,8 @@ def _table() -> dict[tuple[State, Action], frozenset[State]]:
         table[waiting, a.SUPERSEDE] = {s.PROPOSED}
         table[waiting, a.WITHDRAW] = {s.EXPIRED}
         table[waiting, a.LAPSE] = {s.EXPIRED}
+    for asked in ASKED:
+        table[asked, a.ESCALATE] = {asked}
     for undoable in (*HELD, s.AWAITING_SECOND, s.SNOOZED, s.REJECTED):
         table[undoable, a.UNDO] = {s.PENDING}
     for held in HELD:
@@ -90,6 +98,8 @@ class Decision:
     first_signer: str | None = None
     second_signer: str | None = None
     amended_by: str | None = None
+    asked_by: tuple[str, ...] = ()
+    matrix_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +113,17 @@ class Step:
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When and under which limits something is decided. `now` is the wall clock (a person's act), `business_date` the
-    last closed day of the line's location (event time), `undo_window` how long an approval or rejection can be taken back."""
+    last closed day of the line's location (event time), `undo_window` how long an approval or rejection can be taken back.
+    `matrix` and `owners` are those in force; `signed_before` is the money of one-signature approvals for the line's
+    supplier and order day so far."""
 
     now: datetime
     business_date: date
     limits: Limits
     undo_window: timedelta
+    matrix: Matrix = DEFAULT
+    owners: tuple[Owner, ...] = ()
+    signed_before: Decimal = Decimal(0)
 
 
 def move(line: Line, action: Action, to: State) -> State:
@@ -137,9 +152,11 @@ def record(
     role: str,
     reason: str | None = None,
     note: str | None = None,
+    demand: Demand | None = None,
 ) -> Step:
     """Number the step, derive its id and write it down; every step makes a new version of the line."""
     version = before.version + 1
+    after = attended(after, moment)
     decision_id = ids.decision_id(before.tenant, before.line_id, version)
     after = replace(after, version=version, last=LastStep(verdict, by, moment.now))
     if after.state in HELD:
@@ -166,8 +183,37 @@ def record(
             first_signer=after.first_signer,
             second_signer=after.second_signer,
             amended_by=after.amended_by,
+            asked_by=demand.codes if demand else (),
+            matrix_version=moment.matrix.version,
         ),
     )
+
+
+def attended(line: Line, moment: Moment) -> Line:
+    """The line with its owner and deadline: set while a person is asked, gone when nobody is. Fresher numbers for a line
+    that waits already do not start its clock anew, and what was escalated stays with whom it was escalated to."""
+    if line.state not in ASKED:
+        return replace(line, pending_since=None, due_at=None, escalate_to=None, escalated=False)
+    since = line.pending_since or moment.now
+    until = deadline(moment.matrix, line, since)
+    return replace(
+        line,
+        owner=line.owner if line.escalated else owner_of(moment.owners, line),
+        pending_since=since,
+        due_at=until.due_at if until else None,
+        escalate_to=until.escalate_to if until else None,
+    )
+
+
+def escalate(line: Line, moment: Moment) -> Step | None:
+    """Whoever the line was left to did not decide in time: the next one answers for it. None while there is time."""
+    if line.state not in ASKED or line.escalated or line.due_at is None or moment.now < line.due_at:
+        return None
+    told = f"{line.owner} had until {line.due_at:%Y-%m-%d %H:%M} UTC; {line.escalate_to} answers for it now"
+    after = replace(
+        line, state=move(line, Action.ESCALATE, line.state), owner=line.escalate_to or line.owner, escalated=True
+    )
+    return record(line, after, "escalated", moment, by=SYSTEM, role=SYSTEM, reason="deadline_over", note=told)
 
 
 def unsigned(line: Line) -> Line:
@@ -182,6 +228,8 @@ def unsigned(line: Line) -> Line:
         needs_second=False,
         by_rule=False,
         snoozed_until=None,
+        asleep=None,
+        keep_until=None,
         undo_until=None,
         decision_id=None,
     )

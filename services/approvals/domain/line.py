@@ -7,6 +7,8 @@ from enum import StrEnum
 
 # Contracts carry money with at most four decimals; a line's value is rounded once, here, to that.
 MONEY_STEP = Decimal("0.0001")
+# Who answers for a line that nobody else does: everybody who plans.
+TEAM = "planner"
 
 
 class State(StrEnum):
@@ -29,6 +31,8 @@ class State(StrEnum):
 HELD = frozenset({State.BY_RULE, State.APPROVED, State.AMENDED})
 # Here a person can still decide; here the line can be updated in place by a fresher recommendation.
 WAITING = frozenset({State.PENDING, State.AWAITING_SECOND, State.SNOOZED})
+# A person is asked now, and the clock of the answer runs.
+ASKED = frozenset({State.PENDING, State.AWAITING_SECOND})
 ORDERED = frozenset({State.RELEASED, State.CANCELLED, State.CLOSED})
 
 
@@ -61,6 +65,16 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
+class Asleep:
+    """What a person saw when they snoozed a line, so that it can say what changed when it comes back. `wakes_on`: what ends
+    the snooze before its date: `any_change` of quantity, arrival or stock-out, or a `sooner_stockout`; None: nothing."""
+
+    quantity: Decimal
+    stockout_on: date | None
+    wakes_on: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class LastStep:
     """Who moved the line last, when and how: what somebody with a stale version is told."""
 
@@ -74,7 +88,9 @@ class Line:
     """A line of the queue. `version` counts the decisions made on it: 0 when it is fresh, one more with each step.
 
     `quantity` and `value` are what would be ordered now: the proposal's, or the amended ones. `first_signer` and
-    `second_signer` belong to that quantity; whenever it changes, they fall.
+    `second_signer` belong to that quantity; whenever it changes, they fall. `keep_until` is the business date up to which
+    an amendment outlives fresher recommendations. While a person is asked, `owner` answers for the line, from
+    `pending_since` until `due_at`; then `escalate_to` does. `category` is the item's, as the catalogue says it now.
     """
 
     tenant: str
@@ -90,6 +106,14 @@ class Line:
     needs_second: bool = False
     by_rule: bool = False
     snoozed_until: date | None = None
+    asleep: Asleep | None = None
+    keep_until: date | None = None
+    category: str | None = None
+    owner: str = TEAM
+    pending_since: datetime | None = None
+    due_at: datetime | None = None
+    escalate_to: str | None = None
+    escalated: bool = False
     undo_until: datetime | None = None
     decision_id: str | None = None
     order_id: str | None = None

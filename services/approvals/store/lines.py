@@ -2,23 +2,36 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
+from decimal import Decimal
 from typing import Any
 
 from kit.database import Transaction
 from services.approvals.domain import ranking
-from services.approvals.domain.line import LastStep, Line, Proposal, State
+from services.approvals.domain.line import Asleep, LastStep, Line, Proposal, State
 
 PROPOSAL = (
     "recommendation_id, line_id, action, origin, sku, location, quantity, unit, unit_cost, value, currency, order_on, arrive_on,"
     " money_at_risk, approved_by_rule, supersedes, supplier, from_location, moq, pack, stockout_on, route_reasons"
 )
 _PROPOSAL_FIELDS = tuple(name.strip() for name in PROPOSAL.split(","))
-_LINE = (
-    "l.tenant, l.line_id, l.version, l.state, l.quantity as line_quantity, l.value as line_value, l.rank_score, l.first_signer,"
-    " l.second_signer, l.amended_by, l.needs_second, l.by_rule, l.snoozed_until, l.undo_until, l.decision_id, l.order_id,"
-    " l.last_verdict, l.last_by, l.last_at, " + ", ".join(f"r.{name}" for name in _PROPOSAL_FIELDS)
+# The columns of a line that are its own, in the order in which `_row` gives them.
+_OWN = (
+    "tenant, line_id, version, state, recommendation_id, location, quantity, value, rank_score, first_signer, second_signer,"
+    " amended_by, needs_second, by_rule, snoozed_until, undo_until, decision_id, order_id, last_verdict, last_by, last_at,"
+    " snoozed_quantity, snoozed_stockout_on, wakes_on, keep_until, owner, pending_since, due_at, escalate_to, escalated"
 )
-_FROM = " from lines l join recommendations r on r.tenant = l.tenant and r.recommendation_id = l.recommendation_id"
+_OWN_FIELDS = tuple(name.strip() for name in _OWN.split(","))
+# Named twice, by the line and by what it proposes: the line's own go by another name.
+_CLASH = {"quantity": "line_quantity", "value": "line_value"}
+_LINE = ", ".join(
+    [f"l.{name} as {_CLASH.get(name, name)}" for name in _OWN_FIELDS if name not in ("recommendation_id", "location")]
+    + [f"r.{name}" for name in _PROPOSAL_FIELDS if name != "line_id"]
+    + ["c.category"]
+)
+_FROM = (
+    " from lines l join recommendations r on r.tenant = l.tenant and r.recommendation_id = l.recommendation_id"
+    " left join item_categories c on c.tenant = r.tenant and c.sku = r.sku"
+)
 SELECT = f"select {_LINE}{_FROM}"
 
 
@@ -45,6 +58,16 @@ def line_of(row: Any) -> Line:
         needs_second=row["needs_second"],
         by_rule=row["by_rule"],
         snoozed_until=row["snoozed_until"],
+        asleep=Asleep(row["snoozed_quantity"], row["snoozed_stockout_on"], row["wakes_on"])
+        if row["snoozed_quantity"] is not None
+        else None,
+        keep_until=row["keep_until"],
+        category=row["category"],
+        owner=row["owner"],
+        pending_since=row["pending_since"],
+        due_at=row["due_at"],
+        escalate_to=row["escalate_to"],
+        escalated=row["escalated"],
         undo_until=row["undo_until"],
         decision_id=row["decision_id"],
         order_id=row["order_id"],
@@ -124,20 +147,64 @@ async def lock_touched_by_day(
     return [line_of(row) for row in rows]
 
 
+async def lock_asked(tx: Transaction, tenant: str) -> list[Line]:
+    """Every line a person is asked about now, locked."""
+    rows = await tx.fetch(
+        f"{SELECT} where l.tenant = $1 and l.state in ('pending', 'awaiting_second') order by l.line_id for update of l",
+        tenant,
+    )
+    return [line_of(row) for row in rows]
+
+
+async def lock_overdue(tx: Transaction, tenant: str, now: datetime, limit: int) -> list[Line]:
+    """Lines whose time to be decided is over and which nobody else works on right now, locked."""
+    rows = await tx.fetch(
+        f"{SELECT} where l.tenant = $1 and l.state in ('pending', 'awaiting_second') and not l.escalated and l.due_at <= $2"
+        " order by l.due_at, l.line_id limit $3 for update of l skip locked",
+        tenant,
+        now,
+        limit,
+    )
+    return [line_of(row) for row in rows]
+
+
+async def signed_alone(
+    tx: Transaction, tenant: str, groups: Iterable[tuple[str, date]]
+) -> dict[tuple[str, date], Decimal]:
+    """What approvals of one signature come to, by supplier and order day.
+
+    Whoever asks holds the group until the transaction ends, so that two persons who sign at once cannot both miss the
+    other's line. Call it after the lines are locked, never before: the order keeps two callers from waiting for each other.
+    """
+    wanted = sorted(set(groups))
+    for supplier, day in wanted:
+        await tx.execute(
+            "select pg_advisory_xact_lock(hashtextextended($1, 2))",
+            f"approvals.signed\x1f{tenant}\x1f{supplier}\x1f{day}",
+        )
+    rows = await tx.fetch(
+        "select r.supplier, r.order_on, sum(l.value) as value from unnest($2::text[], $3::date[]) as g(supplier, day)"
+        " join recommendations r on r.tenant = $1 and r.supplier = g.supplier and r.order_on = g.day"
+        " join lines l on l.tenant = r.tenant and l.recommendation_id = r.recommendation_id"
+        " where l.state in ('approved', 'amended', 'released', 'closed') and not l.by_rule and not l.needs_second"
+        " group by r.supplier, r.order_on",
+        tenant,
+        [supplier for supplier, _ in wanted],
+        [day for _, day in wanted],
+    )
+    return {(row["supplier"], row["order_on"]): row["value"] for row in rows}
+
+
+_SAVE = (
+    f"insert into lines ({_OWN}) values ({', '.join(f'${number}' for number in range(1, len(_OWN_FIELDS) + 1))})"
+    " on conflict (tenant, line_id) do update set "
+    + ", ".join(f"{name} = excluded.{name}" for name in _OWN_FIELDS if name not in ("tenant", "line_id", "location"))
+)
+
+
 async def save(tx: Transaction, lines: Iterable[Line]) -> None:
     """Write lines back whole; the caller holds their locks (or they are new)."""
-    await tx.executemany(
-        "insert into lines (tenant, line_id, version, state, recommendation_id, location, quantity, value, rank_score, first_signer,"
-        " second_signer, amended_by, needs_second, by_rule, snoozed_until, undo_until, decision_id, order_id, last_verdict, last_by, last_at)"
-        " values ($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)"
-        " on conflict (tenant, line_id) do update set version = excluded.version, state = excluded.state,"
-        " recommendation_id = excluded.recommendation_id, location = excluded.location, quantity = excluded.quantity, value = excluded.value,"
-        " rank_score = excluded.rank_score, first_signer = excluded.first_signer, second_signer = excluded.second_signer,"
-        " amended_by = excluded.amended_by, needs_second = excluded.needs_second, by_rule = excluded.by_rule,"
-        " snoozed_until = excluded.snoozed_until, undo_until = excluded.undo_until, decision_id = excluded.decision_id,"
-        " order_id = excluded.order_id, last_verdict = excluded.last_verdict, last_by = excluded.last_by, last_at = excluded.last_at",
-        [_row(line) for line in lines],
-    )
+    await tx.executemany(_SAVE, [_row(line) for line in lines])
 
 
 def _row(line: Line) -> tuple[Any, ...]:
@@ -164,4 +231,11 @@ def _row(line: Line) -> tuple[Any, ...]:
         line.decision_id,
         line.order_id,
         *last,
+        *((line.asleep.quantity, line.asleep.stockout_on, line.asleep.wakes_on) if line.asleep else (None, None, None)),
+        line.keep_until,
+        line.owner,
+        line.pending_since,
+        line.due_at,
+        line.escalate_to,
+        line.escalated,
     )

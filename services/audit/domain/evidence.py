@@ -36,6 +36,8 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "exception.raised.v1": (*_ITEM, "exception_id", "kind", "supplier"),
     "exception.resolved.v1": ("exception_id",),
     "policy.published.v1": ("scope", "version"),
+    "approval-matrix.published.v1": ("version",),
+    "line.assigned.v1": ("line_id", "recommendation_id", "owner", "due_at", "escalate_to", "signatures"),
     "signal.observed.v1": ("signal_id", "kind"),
 }
 _OTHER = (*_ITEM, "supplier", "channel", "code", "target", "predecessor", "successor", "substitute", "owner")
@@ -44,6 +46,7 @@ _ACTORS: Mapping[str, tuple[str, str]] = {
     "decision.made.v1": ("decided_by", "role"),
     "order.cancelled.v1": ("cancelled_by", "=canceller"),
     "policy.published.v1": ("published_by", "=policy_publisher"),
+    "approval-matrix.published.v1": ("approved_by", "=matrix_publisher"),
     "forecast-override.set.v1": ("set_by", "=forecast_editor"),
     "forecast-override.withdrawn.v1": ("withdrawn_by", "=forecast_editor"),
 }
@@ -51,6 +54,7 @@ _ACTORS: Mapping[str, tuple[str, str]] = {
 PERSONAL = frozenset(
     {
         *("decision.made.v1", "order.cancelled.v1", "order.updated.v1", "policy.published.v1"),
+        *("approval-matrix.published.v1", "line.assigned.v1"),
         *("owner-scope.defined.v1", "forecast-override.set.v1", "forecast-override.withdrawn.v1"),
     }
 )

@@ -8,6 +8,7 @@ from services.gateway.api import (
     deciding,
     events,
     items,
+    matrix,
     openapi,
     orders,
     planning,
@@ -18,7 +19,7 @@ from services.gateway.api import (
     streams,
 )
 
-ROOMS = (sessions, events, queue, deciding, items, orders, planning, status, streams, audit, settings, openapi)
+ROOMS = (sessions, events, queue, deciding, matrix, items, orders, planning, status, streams, audit, settings, openapi)
 
 
 def attach(app: FastAPI) -> None:

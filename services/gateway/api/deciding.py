@@ -31,7 +31,8 @@ class _In(BaseModel):
 
 
 class Decision(_In):
-    """What to do with a line. Amend needs `quantity` and `reason`, reject `reason`, snooze `snooze_until`."""
+    """What to do with a line. Amend needs `quantity` and `reason` and may say `keep_until` which business date it outlives
+    fresher numbers; reject needs `reason`; snooze needs `snooze_until` and may say what it `wakes_on` before that."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -42,6 +43,8 @@ class Decision(_In):
     reason: Id | None = None
     note: Annotated[str, Field(min_length=1, max_length=200)] | None = None
     snooze_until: date | None = None
+    wakes_on: Literal["any_change", "sooner_stockout"] | None = None
+    keep_until: date | None = None
 
 
 class BulkLine(_In):
@@ -82,7 +85,7 @@ def _version(if_match: str | None) -> dict[str, str]:
     return {"if-match": if_match}
 
 
-def _once(key: str | None) -> dict[str, str]:
+def once(key: str | None) -> dict[str, str]:
     """The key that makes a command happen once, passed on. Raises Problem 400 when it is missing."""
     if key is None:
         raise Problem(
@@ -140,11 +143,11 @@ async def decide(
     idempotency_key: IdempotencyKey = None,
 ) -> models.DecisionOutcome:
     """Missing If-Match 428, stale 412 with who, when and what; missing Idempotency-Key 400; refusals 403, 409, 422."""
-    headers = _version(if_match) | _once(idempotency_key)
+    headers = _version(if_match) | once(idempotency_key)
     answer = await parts.owners.call(
         "approvals",
         "POST",
-        f"/lines/{_segment(recommendation_id)}/decisions",
+        f"/lines/{segment(recommendation_id)}/decisions",
         who.principal,
         json=_sent(body),
         headers=headers,
@@ -162,9 +165,9 @@ async def undo(
     idempotency_key: IdempotencyKey = None,
 ) -> models.DecisionOutcome:
     """409 `undo_window_over` once the order is on its way; cancel the order then."""
-    headers = _version(if_match) | (_once(idempotency_key) if idempotency_key is not None else {})
+    headers = _version(if_match) | (once(idempotency_key) if idempotency_key is not None else {})
     answer = await parts.owners.call(
-        "approvals", "POST", f"/lines/{_segment(recommendation_id)}/undo", who.principal, headers=headers
+        "approvals", "POST", f"/lines/{segment(recommendation_id)}/undo", who.principal, headers=headers
     )
     return await _outcome(answer, who, parts, response)
 
@@ -174,7 +177,7 @@ async def bulk(
     body: BulkDecision, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None
 ) -> models.BulkOutcome:
     """200 with one result per line; a refused line carries its problem document."""
-    headers = _once(idempotency_key)
+    headers = once(idempotency_key)
     answer = await parts.owners.call(
         "approvals", "POST", "/decisions:bulk", who.principal, json=_sent(body), headers=headers
     )
@@ -190,9 +193,9 @@ async def cancel(
     order_id: str, body: Cancellation, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None
 ) -> dict[str, Any]:
     """Publishes a cancel order for the ERP; nothing is deleted."""
-    headers = _once(idempotency_key)
+    headers = once(idempotency_key)
     answer = await parts.owners.call(
-        "approvals", "POST", f"/orders/{_segment(order_id)}/cancel", who.principal, json=_sent(body), headers=headers
+        "approvals", "POST", f"/orders/{segment(order_id)}/cancel", who.principal, json=_sent(body), headers=headers
     )
     said: dict[str, Any] = answer.json()
     return {"order_id": said["order_id"], "status": said["status"]}
@@ -212,7 +215,7 @@ def _sent(body: BaseModel) -> Any:
     return body.model_dump(mode="json", exclude_none=True)
 
 
-def _segment(name: str) -> str:
+def segment(name: str) -> str:
     """An id as one path segment. Raises Problem 404 for what cannot be one."""
     if not name or len(name) > 64 or any(letter in "/?#%.\\" or not letter.isprintable() for letter in name):
         raise Problem(404, "line_not_found", "No such line", f"There is no line or recommendation {name[:64]!r}.")

@@ -75,6 +75,11 @@ def line(row: Row) -> models.Line:
         decided_at=instant(row["decided_at"]),
         decision_reason=row["decision_reason"],
         snoozed_until=day(row["snoozed_until"]),
+        owner=row["owner"],
+        due_at=instant(row["due_at"]),
+        escalated=bool(row["escalated"]),
+        signatures=row["signatures"],
+        asked_by=row["asked_by"] or [],
     )
 
 

@@ -23,7 +23,7 @@ CSV_COLUMNS = (
     "currency", "arrives_on", "margin_at_risk", "confidence", "reason_codes", "business_date", "recommendation_id", "version",
 )  # fmt: skip
 Status = Literal["all", "waiting", *STATUSES]  # type: ignore[valid-type]
-Sort = Literal["risk", "value", "stock_out", "cover", "item", "issued"]
+Sort = Literal["risk", "value", "stock_out", "cover", "item", "issued", "due"]
 
 
 def filters(
@@ -36,6 +36,7 @@ def filters(
     abc_class: Annotated[str | None, Query(pattern="^[ABC]$")] = None,
     reason: Code = None,
     action: Code = None,
+    owner: Code = None,
     q: Search = None,
     min_value: Annotated[Decimal | None, Query(ge=0, max_digits=16)] = None,
     min_confidence: Annotated[float | None, Query(ge=0, le=1)] = None,
@@ -48,7 +49,7 @@ def filters(
     else:
         chosen = tuple(dict.fromkeys(one for name in chosen for one in (WAITING if name == "waiting" else (name,))))
     return Filters(
-        chosen, location, supplier, category, abc_class, reason, action, q, min_value, min_confidence, max_confidence
+        chosen, location, supplier, category, abc_class, reason, action, owner, q, min_value, min_confidence, max_confidence
     )
 
 

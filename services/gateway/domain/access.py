@@ -47,6 +47,7 @@ _SELF: Final = Rule(EVERYONE)
 _DECIDE: Final = _people(PLANNER, APPROVER, scope="decide")
 _PLAN: Final = _people(PLANNER, APPROVER, ADMIN, scope="plan")
 _AUDIT: Final = _people(AUDITOR, ADMIN, scope="audit")
+_GOVERN: Final = _people(APPROVER, ADMIN)
 _ADMIN: Final = _people(ADMIN)
 _PUBLIC: Final = Rule(public=True)
 
@@ -64,6 +65,11 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/recommendations/{recommendation_id}/undo"): _DECIDE,
     ("POST", "/v1/decisions:bulk"): _DECIDE,
     ("GET", "/v1/decision-reasons"): _READ,
+    ("GET", "/v1/approval-matrix"): _READ,
+    ("POST", "/v1/approval-matrix/proposals"): _GOVERN,
+    ("POST", "/v1/approval-matrix/proposals/{proposal_id}/approve"): _GOVERN,
+    ("POST", "/v1/approval-matrix/proposals/{proposal_id}/end"): _GOVERN,
+    ("POST", "/v1/delegations"): _people(PLANNER, APPROVER),
     ("GET", "/v1/items"): _READ,
     ("GET", "/v1/items/{sku}/{location}"): _READ,
     ("POST", "/v1/whatif"): Rule(EVERYONE, "read"),

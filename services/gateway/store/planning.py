@@ -163,6 +163,7 @@ async def settle(tx: Transaction, tenant: str, lines: Collection[str]) -> list[R
           left join lateral (select max(version) as version from decisions v where v.tenant = $1 and v.line_id = w.line_id) v on true
           left join lateral (
             select * from decisions d where d.tenant = $1 and d.line_id = w.line_id and d.recommendation_id = w.recommendation_id
+              and d.verdict <> 'escalated' -- it counts as a step, but the line waits for what it waited for
             order by d.version desc limit 1) d on true
           left join lateral (select order_id from order_lines o where o.tenant = $1 and o.decision_id = d.decision_id limit 1) o on true
           where w.tenant = $1 and w.line_id = any($2)

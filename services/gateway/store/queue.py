@@ -13,10 +13,12 @@ FROM_LINES = (
     " left join catalogue i on i.tenant = $1 and i.kind = 'item' and i.identity = l.sku"
     " left join catalogue p on p.tenant = $1 and p.kind = 'location' and p.identity = l.location"
     " left join catalogue s on s.tenant = $1 and s.kind = 'supplier' and s.identity = l.supplier"
+    " left join assignments a on a.tenant = $1 and a.line_id = l.line_id and l.status in ('pending', 'awaiting_second')"
 )
 COLUMNS = (
     "select l.*, i.name as item_name, i.category, i.abc_class, p.name as location_name, s.name as supplier_name,"
-    " coalesce(l.decided_quantity, l.quantity) as shown_quantity, coalesce(l.decided_value, l.value) as shown_value"
+    " coalesce(l.decided_quantity, l.quantity) as shown_quantity, coalesce(l.decided_value, l.value) as shown_value,"
+    " a.owner, a.due_at, a.escalated, a.signatures, a.asked_by"
 )
 # Sort orders: expression and direction; the line id makes every order total, so that a page never repeats a row.
 SORTS: dict[str, tuple[str, str]] = {
@@ -24,6 +26,7 @@ SORTS: dict[str, tuple[str, str]] = {
     "value": ("coalesce(l.decided_value, l.value)::double precision", "desc"),
     "stock_out": ("coalesce(extract(epoch from l.stockout_on)::double precision, 1e15)", "asc"),
     "cover": ("coalesce(l.days_of_cover, 1e15)", "asc"),
+    "due": ("coalesce(extract(epoch from a.due_at)::double precision, 1e15)", "asc"),
     "item": ("coalesce(i.name, l.sku)", "asc"),
     "issued": ("extract(epoch from l.issued_at)::double precision", "desc"),
 }
@@ -40,6 +43,7 @@ class Filters:
     abc_class: str | None = None
     reason: str | None = None
     action: str | None = None
+    owner: str | None = None
     text: str | None = None
     value_min: Decimal | None = None
     confidence_min: float | None = None
@@ -73,6 +77,7 @@ def _where(filters: Filters) -> _Where:
         ("i.category", filters.category),
         ("i.abc_class", filters.abc_class),
         ("l.action", filters.action),
+        ("a.owner", filters.owner),
     ):
         if value is not None:
             where.add(f"{column} = {{}}", value)

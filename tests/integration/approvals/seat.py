@@ -21,6 +21,7 @@ from kit.events import Received, decode, headers_of, outgoing
 from kit.identity import Mint, Principal, ensure_keys
 from kit.settings import ServiceSettings
 from schemas.base import Message
+from schemas.decisions import DecisionMade, LineAssigned
 from schemas.recommendations import Projection, RecommendationIssued
 from schemas.topics import DECISIONS, ORDERS, Topic
 from tests.ground import FreshDatabase, Ground
@@ -227,7 +228,12 @@ class Seat:
     async def decisions(self) -> list[Any]:
         """What everybody else was told."""
         await self.wait_until_published()
-        return [one.body for one in await self.read(DECISIONS)]
+        return [one.body for one in await self.read(DECISIONS) if isinstance(one.body, DecisionMade)]
+
+    async def assigned(self) -> list[Any]:
+        """Who was told to answer for which line."""
+        await self.wait_until_published()
+        return [one.body for one in await self.read(DECISIONS) if isinstance(one.body, LineAssigned)]
 
 
 class Person:

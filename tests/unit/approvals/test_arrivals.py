@@ -9,7 +9,7 @@ import pytest
 from services.approvals.domain import arrivals, lifecycle
 from services.approvals.domain.arrivals import Place, arrive
 from services.approvals.domain.deciding import Command, decide
-from services.approvals.domain.line import State
+from services.approvals.domain.line import Proposal, State
 from tests.unit.approvals.lines import (
     ANN,
     APPROVE,
@@ -64,9 +64,26 @@ def test_fresher_recommendation_updates_a_waiting_line_in_place() -> None:
     )
 
 
-def test_fresher_recommendation_voids_an_amendment_and_says_whose() -> None:
+def test_amendment_outlives_fresher_numbers_until_its_day_and_the_step_shows_the_difference() -> None:
     amended = decide(pending(), amend(200), ANN, MOMENT).line
-    arrival = arrive(amended, "demo", proposal(2), MOMENT)
+    arrival = arrive(amended, "demo", proposal(2, quantity=Decimal(60), unit_cost=Decimal(11)), MOMENT)
+    assert [step.decision.verdict for step in arrival.steps] == ["superseded", "first_signature"]
+    after, told = arrival.line, arrival.steps[1].decision
+    assert (after.state, after.quantity, after.value) == (State.AWAITING_SECOND, Decimal(200), Decimal(2200))
+    assert (after.first_signer, after.amended_by, after.proposal.quantity) == ("ann", "ann", Decimal(60))
+    assert told.reason == "amendment_kept"
+    assert told.note == "ann keeps 200 until 2017-11-27; recommended 50 before, 60 now"
+    assert decide(after, APPROVE, EVA, MOMENT).line.state is State.APPROVED
+
+
+@pytest.mark.parametrize(
+    "fresher", [proposal(2, origin=DAY + timedelta(days=8)), proposal(2, pack=Decimal(30))], ids=["day over", "terms"]
+)
+def test_amendment_whose_day_is_over_or_that_the_terms_forbid_is_lost_and_the_step_says_whose(
+    fresher: Proposal,
+) -> None:
+    amended = decide(pending(), amend(200), ANN, MOMENT).line
+    arrival = arrive(amended, "demo", fresher, MOMENT)
     assert (arrival.line.state, arrival.line.quantity, arrival.line.first_signer) == (State.PENDING, Decimal(50), None)
     assert arrival.steps[0].decision.reason == "amendment_replaced"
     assert "ann" in (arrival.steps[0].decision.note or "")

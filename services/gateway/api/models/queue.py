@@ -56,6 +56,11 @@ class Line(View):
     decision_reason: str | None
     snoozed_until: str | None
     undo_until: str | None = None
+    owner: str | None = None
+    due_at: str | None = None
+    escalated: bool = False
+    signatures: str | None = None
+    asked_by: list[str] = []
 
 
 class SupplierGroup(View):
