@@ -1,6 +1,7 @@
 """The cascade: evidence of many items in, one outcome for each, in the same order. Numbers first, words after."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 
 import numpy as np
 
@@ -80,6 +81,16 @@ def _plan_ready(evidences: Sequence[Evidence], opportunities: Sequence[Opportuni
     return outcomes
 
 
+def _rationed(evidence: Evidence, wanted: Decimal) -> tuple[str, str]:
+    one = evidence.allotment
+    assert one is not None  # without one, what is wanted is ordered
+    says = (
+        f"{plain(wanted)} are wanted, but {one.resource} was used up by items that earn more with it: place {one.rank} in the"
+        f" list; one more unit of {one.resource} would earn {plain(one.shadow_price)}."
+    )
+    return "resource_exhausted", says
+
+
 def _thresholds(columns: Columns, levels: Levels, lots: Lots, row: int) -> Thresholds:
     """Below the first, one more pack is needed; at or above the second, one less, or none (see `lots.lots_of`)."""
     on_order, step = float(columns.on_order[row]), float(columns.step[row])
@@ -96,7 +107,9 @@ def _withheld(evidence: Evidence, columns: Columns, levels: Levels, lots: Lots, 
     on_order = decimal_of(float(columns.on_order[row]))
     thresholds = Thresholds(below=decimal_of(float(levels.reorder_point[row]) - float(columns.on_order[row])))
     field = None
-    if lots.is_needed[row]:
+    if lots.unlimited[row] > 0:
+        reason, says = _rationed(evidence, decimal_of(float(lots.unlimited[row])))
+    elif lots.is_needed[row]:
         smallest, cap = plain(decimal_of(float(lots.smallest[row]))), plain(decimal_of(float(lots.never_cap[row])))
         field = "moq" if columns.moq[row] > columns.pack[row] else "pack"
         reason, thresholds = "minimum_exceeds_shelf_life", Thresholds()

@@ -49,6 +49,7 @@ class Columns:
     expiry_risk_max: Floats
     expiry_risk_never: Floats
     discount_lot: Floats  # economic lot under price breaks; NaN where there are none
+    allotted: Floats  # what the run lets the item have; NaN where nothing is scarce
 
 
 def columns_of(evidences: Sequence[Evidence], opportunities: Sequence[Opportunity]) -> Columns:
@@ -66,7 +67,18 @@ def columns_of(evidences: Sequence[Evidence], opportunities: Sequence[Opportunit
     fill = np.asarray([one.policy.parameters.service_kind == "fill_rate" for one in evidences], dtype=bool)
     yearly = demand.mean_cumulative[:, DAYS] / DAYS * DAYS_PER_YEAR
     lots = np.asarray([_discount_lot(one, float(units)) for one, units in zip(evidences, yearly, strict=True)])
-    return Columns(demand=demand, arrivals=arrivals, on_order=on_order, by_fill_rate=fill, discount_lot=lots, **plain)
+    allotted = np.asarray(
+        [float("nan") if one.allotment is None else float(one.allotment.quantity) for one in evidences]
+    )
+    return Columns(
+        demand=demand,
+        arrivals=arrivals,
+        on_order=on_order,
+        by_fill_rate=fill,
+        discount_lot=lots,
+        allotted=allotted,
+        **plain,
+    )
 
 
 _NAMES = (

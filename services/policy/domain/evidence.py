@@ -91,6 +91,20 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Allotment:
+    """How much a run lets this item have, in units, when a resource is scarce or an order must be filled up.
+
+    resource: what decided (`cash`, `volume_m3`, `supplier:<code>`, `minimum_order_value`, `truck`, or `none`);
+    shadow_price: money one more unit of it would earn; rank: the item's place in the marginal list, from 1.
+    """
+
+    quantity: Decimal
+    resource: str
+    shadow_price: Decimal
+    rank: int
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The version of the rules that counts. `refusal` says why they cannot be applied, if they cannot."""
 
@@ -115,6 +129,7 @@ class Evidence:
     terms: Terms | None
     policy: Policy
     hold: Hold | None = None
+    allotment: Allotment | None = None
 
 
 def pack_integers(values: object) -> bytes:
@@ -137,7 +152,10 @@ def _optional(value: Decimal | None) -> str | None:
 
 
 def document_of(evidence: Evidence) -> dict[str, Any]:
-    """Evidence as JSON values: decimals and dates as text, integers as they are, no floats."""
+    """Evidence as JSON values: decimals and dates as text, integers as they are, no floats.
+
+    What was added after the first version is there only when it says something, so that older evidence keeps its bytes.
+    """
     stock, forecast, item, terms, hold = evidence.stock, evidence.forecast, evidence.item, evidence.terms, evidence.hold
     return {
         "tenant": evidence.tenant,
@@ -191,7 +209,24 @@ def document_of(evidence: Evidence) -> dict[str, Any]:
             "refusal": evidence.policy.refusal,
         },
         "hold": None if hold is None else {"reason": hold.reason, "until": hold.until.isoformat()},
+    } | _added(evidence)
+
+
+def _added(evidence: Evidence) -> dict[str, Any]:
+    one = evidence.allotment
+    if one is None:
+        return {}
+    quantity, price = plain(one.quantity), plain(one.shadow_price)
+    return {
+        "allotment": {"quantity": quantity, "resource": one.resource, "shadow_price": price, "rank": one.rank},
     }
+
+
+def _allotment_of(document: Mapping[str, Any] | None) -> Allotment | None:
+    if document is None:
+        return None
+    price = Decimal(document["shadow_price"])
+    return Allotment(Decimal(document["quantity"]), document["resource"], price, document["rank"])
 
 
 def _terms_document(terms: Terms) -> dict[str, Any]:
@@ -258,6 +293,7 @@ def evidence_of(document: Mapping[str, Any]) -> Evidence:
         terms=None if terms is None else _terms_of(terms),
         policy=Policy(policy["scope"], policy["version"], parse_parameters(policy["parameters"]), policy["refusal"]),
         hold=None if hold is None else Hold(hold["reason"], date.fromisoformat(hold["until"])),
+        allotment=_allotment_of(document.get("allotment")),
     )
 
 

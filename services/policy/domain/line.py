@@ -32,6 +32,7 @@ class Numbers:
     stockout_probability: Decimal
     expected_shortage: Decimal
     wanted: Decimal
+    unlimited: Decimal
     shelf_cap: Decimal | None
     quantity: Decimal
     excess: Decimal
@@ -60,6 +61,7 @@ class Numbers:
             stockout_probability=decimal_of(float(levels.stockout_probability[row])),
             expected_shortage=decimal_of(float(levels.expected_shortage[row])),
             wanted=decimal_of(float(lots.wanted[row])),
+            unlimited=decimal_of(float(lots.unlimited[row])),
             shelf_cap=None if cap == float("inf") else decimal_of(cap),
             quantity=decimal_of(float(lots.quantity[row])),
             excess=decimal_of(float(lots.excess[row])),

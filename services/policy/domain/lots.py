@@ -19,6 +19,7 @@ class Lots:
     shelf_cap: Floats  # most that may stand in stock and on order without too great a risk to expire; infinite: none
     never_cap: Floats  # as above, at the risk nobody may take
     smallest: Floats  # smallest quantity the supplier delivers
+    unlimited: Floats  # the quantity if nothing were scarce
     quantity: Floats
     is_possible: NDArray[np.bool_]  # false: even the smallest quantity would expire
     is_expiry_limited: NDArray[np.bool_]
@@ -41,11 +42,13 @@ def lots_of(columns: Columns, levels: Levels) -> Lots:
     room = np.maximum(shelf_cap - levels.position, 0.0)
     limited = is_needed & (plain > room)
     fitting = round_down(np.where(np.isfinite(room), room, 0.0), columns.pack)
-    quantity = np.where(limited, np.maximum(fitting, smallest), plain)
-    exceeded = limited & (quantity > room)
-    possible = ~exceeded | (levels.position + quantity <= never_cap)
-    quantity = np.where(is_needed & possible, quantity, 0.0)
+    fitted = np.where(limited, np.maximum(fitting, smallest), plain)
+    exceeded = limited & (fitted > room)
+    possible = ~exceeded | (levels.position + fitted <= never_cap)
+    unlimited = np.where(is_needed & possible, fitted, 0.0)
+    quantity: Floats = allotted_of(columns, unlimited, smallest)
     after = np.round(levels.position + quantity, 4)
+    excess: Floats = np.round(np.clip(quantity - wanted, 0.0, np.inf), 4)
     before_receipt = np.maximum(levels.position - levels.lead_demand, 0.0)
     return Lots(
         is_needed=is_needed,
@@ -53,15 +56,26 @@ def lots_of(columns: Columns, levels: Levels) -> Lots:
         shelf_cap=shelf_cap,
         never_cap=never_cap,
         smallest=smallest,
+        unlimited=unlimited,
         quantity=quantity,
         is_possible=possible,
         is_expiry_limited=limited,
         is_expiry_exceeded=exceeded,
-        excess=np.round(np.maximum(quantity - wanted, 0.0), 4),
+        excess=excess,
         service_after=np.round(levels.exposure.probability_at_most(after), 4),
         cover_after_days=days_of_cover(columns, after),
         average_stock=np.round(before_receipt + quantity / 2.0, 4),
     )
+
+
+def allotted_of(columns: Columns, quantity: Floats, smallest: Floats) -> Floats:
+    """What may be ordered of `quantity`: the run's allotment in whole packs (more, when it fills up an order), or nothing
+    where it is less than the supplier delivers."""
+    given = np.where(np.isnan(columns.allotted), quantity, columns.allotted)
+    whole = round_down(given, columns.pack)
+    whole = np.where(given >= quantity, np.maximum(whole, quantity), whole)
+    allowed: Floats = np.where((quantity > 0) & (whole >= smallest), whole, 0.0)
+    return allowed
 
 
 def expiry_caps(columns: Columns) -> tuple[Floats, Floats]:

@@ -43,6 +43,8 @@ SENTENCES = {
     "order_up_to": "Reorder point {reorder_point} + economic lot {economic_lot} = order up to {order_up_to}; position {position}"
     " leaves {result} wanted.",
     "shelf_life": "With a shelf life of {shelf_life_days} days at most {cap} may stand in stock and on order: {result} can be bought.",
+    "allotment": "Place {rank} in the list of this run: {result} of {unlimited} allotted; one more unit of the scarce resource"
+    " ({resource}) would earn {shadow_price}.",
     "minimum_and_pack": "Minimum {moq}, packs of {pack}: {wanted} wanted becomes {result} ordered; {excess} more than wanted, worth {excess_cost}.",
     "value": "{quantity} at {unit_cost} cost {result}; rule limit {limit}.",
     "service": "After the order the probability of no stock-out is {result}; minimum {minimum}.",

@@ -92,6 +92,16 @@ def _constraints(line: Line) -> list[Step]:
         inputs = {"shelf_life_days": str(line.item.shelf_life_days), "cap": plain(numbers.shelf_cap)}
         room = max(numbers.shelf_cap - numbers.position, Decimal(0))
         made.append(step("shelf_life", inputs, plain(room), unit=unit, binding=numbers.is_expiry_limited))
+    allotment = line.evidence.allotment
+    if allotment is not None:
+        inputs = {
+            "rank": str(allotment.rank),
+            "resource": allotment.resource,
+            "shadow_price": plain(allotment.shadow_price),
+            "unlimited": plain(numbers.unlimited),
+        }
+        is_binding = numbers.quantity != numbers.unlimited
+        made.append(step("allotment", inputs, plain(allotment.quantity), unit=unit, binding=is_binding))
     inputs = {
         "moq": "none" if terms.moq is None else plain(terms.moq),
         "pack": "none" if terms.pack is None else plain(terms.pack),
