@@ -71,11 +71,11 @@ def meaning(facts: Facts, code: str, on: date, at_ms: int) -> Meaning:
     With what was known then; an event nobody could name then takes the first single meaning it was given later, which
     is the one it got when it was freed from waiting.
     """
-    known = _meaning(facts, code, on, at_ms)
+    known = known_meaning(facts, code, on, at_ms)
     if known.target is not None:
         return known
     for later in sorted({one.told_at_ms for one in _reachable(facts, code) if one.told_at_ms > at_ms}):
-        known = _meaning(facts, code, on, later)
+        known = known_meaning(facts, code, on, later)
         if known.target is not None:
             return known
     return known
@@ -104,7 +104,8 @@ def _reachable(facts: Facts, code: str) -> Iterable[Fact]:
         edge = [one.target for one in step if one.target not in seen]
 
 
-def _meaning(facts: Facts, code: str, on: date, at_ms: int) -> Meaning:
+def known_meaning(facts: Facts, code: str, on: date, at_ms: int) -> Meaning:
+    """What `code` meant for business day `on`, as far as was known at `at_ms`."""
     found = _follow(facts, code, on, at_ms, STEPS_MAX)
     if len(found) == 1:
         return Meaning(next(iter(found)))

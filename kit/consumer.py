@@ -275,6 +275,7 @@ class BatchConsumer:
                     says += await handler(tx, untouched)
             failpoints.reach("consumer.handled")
             if says:
+                await deadletters.keep(tx, says)
                 await outbox.enqueue(tx, says)
                 failpoints.reach("consumer.outbox-filled")
             await positions.advance(tx, {place: max(end, start[place]) for place, end in ends.items()})
@@ -341,6 +342,14 @@ class BatchConsumer:
                         HANDLED.labels(name, "handled").inc(count)
         self._seen_tenants.update(tenants)
         return says
+
+    async def handle_again(self, tx: Transaction, event: Received[Any]) -> list[Outgoing]:
+        """Give one event to its handler as if it had just been read; for replaying dead letters."""
+        return await self._handle(tx, [event])
+
+    def committed(self) -> None:
+        """Tell whoever waits for commits that something else has committed."""
+        self._committed()
 
     def _observe_age(self, newest: dict[TopicPartition, int]) -> None:
         assert self._consumer is not None

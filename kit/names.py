@@ -98,6 +98,10 @@ class Names:
         """What a learnt code means for business day `on` in an event recorded at `at_ms`."""
         return naming.meaning(self._memory[tenant].facts[subject], code, on, at_ms)
 
+    def known(self, tenant: str, subject: str, code: str, on: date, at_ms: int) -> Meaning:
+        """What a learnt code meant for business day `on` as far as was known at `at_ms`."""
+        return naming.known_meaning(self._memory[tenant].facts[subject], code, on, at_ms)
+
 
 async def _read(tx: Transaction, tenant: str, subject: str, codes: Sequence[str]) -> dict[str, list[Fact]]:
     rows = await tx.fetch(

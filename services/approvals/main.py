@@ -1,5 +1,6 @@
 """Starts approvals: topics in, decisions and orders out, commands over HTTP, releases and escalations by the clock."""
 
+from kit import held
 from kit.clock import SystemClock
 from kit.runtime import Runtime, run
 from services.approvals import api, stream
@@ -16,6 +17,7 @@ async def main() -> None:
     async with Runtime.start("approvals", settings) as runtime:
         stream.attach(runtime.consumer(), settings, clock)
         api.attach(runtime.api(), database=runtime.database, relay=runtime.relay, settings=settings, clock=clock)
+        held.attach(runtime.api(), runtime.database, runtime.consumer())
         release = ReleaseJob(runtime.database, runtime.relay, settings, clock)
         runtime.every(settings.release_every_seconds, release.run, "release")
         runtime.every(settings.escalate_every_seconds, release.escalate, "escalate")

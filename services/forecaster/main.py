@@ -1,5 +1,6 @@
 """Builds the forecaster and runs it: `python -m services.forecaster.main`."""
 
+from kit import held
 from kit.runtime import Runtime, run
 from services.forecaster import accuracy_api, api, overrides_api, stream
 from services.forecaster.model.artefacts import ArtefactStore
@@ -31,6 +32,7 @@ async def main() -> None:
         accuracy_api.attach(app, runtime.database)
         overrides_api.attach(app, runtime.database, worker)
         runtime.every(SWEEP_EVERY_SECONDS, lambda: intake.sweep(runtime.database), "sweep")
+        held.attach(app, runtime.database, consumer, intake.free)
         runtime.every(FORECAST_EVERY_SECONDS, worker.run_once, "forecast")
         scorer = Scorer(runtime.database, runtime.relay.wake)
         runtime.every(SCORE_EVERY_SECONDS, scorer.run_once, "score")

@@ -109,8 +109,8 @@ class Intake:
             await self.free(tx, tenant)
         return []
 
-    async def free(self, tx: Transaction, tenant: str) -> int:
-        """Book the parked events whose names are known by now, in the order they came; returns how many."""
+    async def free(self, tx: Transaction, tenant: str) -> list[Outgoing]:
+        """Book the parked events whose names are known by now, in the order they came."""
         heads = await unnamed(tx, tenant, await parking.heads(tx, tenant), self._names)
         freed = await parking.release(tx, tenant, [one.event.envelope.key for one in heads if not one.unnamed])
         if freed:
@@ -118,7 +118,7 @@ class Intake:
             self._has_freed = True
             await self._book(tx, tenant, [one for one in named if one[0].topic == SALES], demand.KnownItems())
             await self._move(tx, tenant, [one for one in named if one[0].topic == STOCK])
-        return len(freed)
+        return []
 
     async def sweep(self, database: Database) -> None:
         """Book parked events that became clear while they were being parked: the two transactions saw neither."""

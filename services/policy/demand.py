@@ -47,14 +47,12 @@ async def book(tx: Transaction, tenant: str, events: Sequence[Received[Any]], na
 async def free(tx: Transaction, tenant: str, names: Names, *, cause: str) -> Booked:
     """Book the parked events whose names are clear by now, in the order they came; close exceptions nobody needs."""
     heads = await unnamed(tx, tenant, await parking.heads(tx, tenant), names)
-    if not heads:
-        return Booked([], [])
     freed = await parking.release(tx, tenant, [one.event.envelope.key for one in heads if not one.unnamed])
     named, waiting = await identify(tx, tenant, freed, names)
     due = await _enter(tx, tenant, named)
     says = await unresolved.open_for(tx, tenant, waiting) if waiting else []
     left = [*waiting, *(one for one in heads if one.unnamed)]
-    says += await unresolved.close_except(tx, tenant, left, [one.event for one in heads], cause=cause)
+    says += await unresolved.close_except(tx, tenant, left, freed, cause=cause)
     return Booked(due, says)
 
 

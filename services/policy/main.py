@@ -1,5 +1,6 @@
 """Starts the policy service: settings, plumbing, handlers, planning runs, HTTP; then runs until told to stop."""
 
+from kit import held
 from kit.runtime import Runtime, run
 from services.policy import api, stream
 from services.policy.runner import Runner
@@ -15,7 +16,11 @@ async def main() -> None:
         runner = Runner(runtime.database, runtime.relay, settings)
         runtime.background(runner.run_forever(), "planning")
         runtime.every(settings.sweep_seconds, lambda: handlers.sweep(runtime.database), "sweep")
-        api.attach(runtime.api(description="Internal: reached through the gateway."), runtime.database, runner)
+        app = runtime.api(description="Internal: reached through the gateway.")
+        api.attach(app, runtime.database, runner)
+        held.attach(
+            app, runtime.database, runtime.consumer(), lambda tx, tenant: handlers.free(tx, tenant, cause="held")
+        )
         await runtime.serve()
 
 

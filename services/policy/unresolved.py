@@ -2,6 +2,7 @@
 no event waits for it any more."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from kernel import gtin
@@ -49,20 +50,24 @@ async def open_for(tx: Transaction, tenant: str, waiting: Sequence[Waiting]) -> 
 async def close_except(
     tx: Transaction, tenant: str, left: Sequence[Waiting], freed: Sequence[Received[Any]], *, cause: str
 ) -> list[Outgoing]:
-    """Close the exceptions of all codes for which no event waits; `freed` tells the business date."""
+    """Close the exceptions of all codes for which no event waits. The freed events tell the business date; when there
+    are none (a person has dropped what waited) it is closed on the day of the act."""
     needed = {exception_id(tenant, missing.key) for one in left for missing in one.unnamed}
     still = await exceptions.open_of(tx, tenant, UNRESOLVED)
-    newest = max(freed, key=lambda one: one.body.business_date)
+    done = await exceptions.resolve(tx, tenant, [one for one in still if one not in needed])
+    newest = max(freed, key=lambda one: one.body.business_date) if freed else None
+    at = newest.envelope.time if newest else datetime.now(UTC)
     says = []
-    for identity, subject in await exceptions.resolve(tx, tenant, [one for one in still if one not in needed]):
+    for identity, subject in done:
         resolved = ExceptionResolved(
             tenant=tenant,
             exception_id=identity,
             subject=subject[:SUBJECT_MAX],
-            resolved_on=newest.body.business_date,
+            resolved_on=newest.body.business_date if newest else at.date(),
             says="No event waits for this code any more.",
         )
-        says.append(outgoing(resolved, service=SERVICE, cause=f"{cause}:{identity}", time=newest.envelope.time))
+        moment = newest.envelope.id if newest else at.isoformat()
+        says.append(outgoing(resolved, service=SERVICE, cause=f"{cause}:{moment}:{identity}", time=at))
     return says
 
 
