@@ -1,21 +1,27 @@
 """Questions to the forecaster and the training command; called by the gateway with an internal token."""
 
-from datetime import timedelta
-from typing import Annotated, Any
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
 
 import orjson
 from fastapi import APIRouter, Depends, FastAPI, Header, Response
 from pydantic import BaseModel, Field
 
+from kit import outbox
 from kit.database import Database
 from kit.events import derived_id
 from kit.http import Problem
 from kit.identity import Principal, require
+from services.forecaster.domain.promotion import Judgement, Outcome
 from services.forecaster.store import due, history, registry
+from services.forecaster.training import decide, settled
 
 Signed = Annotated[Principal, Depends(require())]
 # Training costs minutes of processor time: planners and administrators may ask for it, and machines with the role.
 Trainer = Annotated[Principal, Depends(require("planner", "approver", "admin"))]
+# Which model speaks decides about stock: the people who answer for orders above the limit decide it.
+Judge = Annotated[Principal, Depends(require("approver", "admin"))]
 
 
 class TrainRequest(BaseModel):
@@ -24,10 +30,17 @@ class TrainRequest(BaseModel):
     reason: str = Field("asked for", max_length=200)
 
 
-def attach(app: FastAPI, database: Database) -> None:
-    """Add the routes."""
+class ModelDecision(BaseModel):
+    """What a person says about a model, and why."""
+
+    verdict: Literal["promote", "reject"]
+    reason: str = Field(min_length=3, max_length=150)
+
+
+def attach(app: FastAPI, database: Database, wake: Callable[[], None]) -> None:
+    """Add the routes; `wake` sets the worker going when another model speaks."""
     app.include_router(_history_routes(database))
-    app.include_router(_model_routes(database))
+    app.include_router(_model_routes(database, wake))
 
 
 def _history_routes(database: Database) -> APIRouter:
@@ -81,7 +94,7 @@ def _history_routes(database: Database) -> APIRouter:
     return routes
 
 
-def _model_routes(database: Database) -> APIRouter:
+def _model_routes(database: Database, wake: Callable[[], None]) -> APIRouter:
     routes = APIRouter()
 
     @routes.get("/models")
@@ -89,6 +102,38 @@ def _model_routes(database: Database) -> APIRouter:
         """All models of the tenant, newest first, with the metrics of their back-test."""
         async with database.transaction(who.tenant) as tx:
             return {"models": [_model(row) for row in await registry.models(tx, who.tenant)]}
+
+    @routes.get("/promotions")
+    async def promotions(who: Signed) -> dict[str, Any]:
+        """What became of every trained model, newest first: promoted, kept back, waiting, rejected; by whom and why."""
+        async with database.transaction(who.tenant) as tx:
+            return {"items": [dict(row) for row in await registry.promotions(tx, who.tenant)]}
+
+    @routes.post("/models/{model_id}/decision")
+    async def decision(model_id: str, request: ModelDecision, who: Judge) -> dict[str, Any]:
+        """Promote a model (one that waits, or an earlier one again), or turn down one that waits."""
+        now = datetime.now(UTC)
+        async with database.transaction(who.tenant) as tx:
+            row = await registry.model(tx, who.tenant, model_id)
+            if row is None:
+                raise Problem(404, "unknown_model", "There is no such model", f"Model {model_id!r} is not known here.")
+            wanted = Outcome.PROMOTE if request.verdict == "promote" else Outcome.KEEP
+            allowed = ("waiting", "retired", "rejected") if wanted is Outcome.PROMOTE else ("waiting",)
+            if row["state"] not in allowed:
+                raise Problem(
+                    409, "model_not_open", "This model does not wait for that decision",
+                    f"It is {row['state']}; only a model that is {' or '.join(allowed)} can be"
+                    f" {'promoted' if wanted is Outcome.PROMOTE else 'rejected'}.",
+                )  # fmt: skip
+            says = f"{'Promoted' if wanted is Outcome.PROMOTE else 'Rejected'} by {who.subject}: {request.reason}"
+            judgement = Judgement(wanted, says)
+            told = await decide(tx, who.tenant, model_id, judgement, who.subject, f"{model_id}-{now.isoformat()}", now)
+            if row["state"] == "waiting":
+                told.append(settled(who.tenant, model_id, says, row["window_to"], now))
+            await outbox.enqueue(tx, told)
+            fresh = await registry.model(tx, who.tenant, model_id)
+        wake()
+        return _model(fresh)
 
     @routes.post("/train", status_code=202)
     async def train(

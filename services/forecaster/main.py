@@ -2,7 +2,8 @@
 
 from kit import held
 from kit.runtime import Runtime, run
-from services.forecaster import accuracy_api, api, overrides_api, stream
+from services.forecaster import accuracy_api, api, backtests_api, overrides_api, stream
+from services.forecaster.backtesting import Backtester
 from services.forecaster.model.artefacts import ArtefactStore
 from services.forecaster.scoring import Scorer
 from services.forecaster.sensing_process import SensingProcess
@@ -16,6 +17,7 @@ FORECAST_EVERY_SECONDS = 0.05
 TRAIN_EVERY_SECONDS = 1.0
 SWEEP_EVERY_SECONDS = 5.0
 SCORE_EVERY_SECONDS = 2.0
+BACKTEST_EVERY_SECONDS = 1.0
 
 
 async def main() -> None:
@@ -28,9 +30,10 @@ async def main() -> None:
         intake = Intake(worker.wake)
         stream.attach(consumer, intake)
         app = runtime.api(description="Daily demand, forecasts, models, accuracy.")
-        api.attach(app, runtime.database)
+        api.attach(app, runtime.database, worker.wake)
         accuracy_api.attach(app, runtime.database)
         overrides_api.attach(app, runtime.database, worker)
+        backtests_api.attach(app, runtime.database)
         runtime.every(SWEEP_EVERY_SECONDS, lambda: intake.sweep(runtime.database), "sweep")
         held.attach(app, runtime.database, consumer, intake.free)
         runtime.every(FORECAST_EVERY_SECONDS, worker.run_once, "forecast")
@@ -38,6 +41,9 @@ async def main() -> None:
         runtime.every(SCORE_EVERY_SECONDS, scorer.run_once, "score")
         runtime.every(TRAIN_EVERY_SECONDS, trainer.run_once, "train")
         runtime.on_close(trainer.close)
+        backtester = Backtester(runtime.database, models, settings)
+        runtime.every(BACKTEST_EVERY_SECONDS, backtester.run_once, "backtest")
+        runtime.on_close(backtester.close)
         if settings.sensing_enabled:
             sensing = SensingProcess(settings)
             runtime.check("sensing", sensing.state)

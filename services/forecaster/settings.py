@@ -1,5 +1,7 @@
 """Settings of the forecaster, beside those every service shares."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from kit.settings import ServiceSettings
@@ -20,6 +22,10 @@ class Settings(ServiceSettings):
     )
     retrain_after_days: int = Field(
         28, ge=0, le=3660, description="closed days after which a model is trained again; 0: never"
+    )
+    promotion: Literal["rules", "ask"] = Field(
+        "rules",
+        description="who lets a new model speak: stated rules (a person where they do not suffice), or always a person",
     )
     catch_up_records: int = Field(
         5_000, ge=0, description="backlog above which forecasts wait for the events to be read"

@@ -1,64 +1,103 @@
-"""Training as a job: queued in Postgres, run in a process of its own, promoted by a stated rule.
+"""Training as a job: queued in Postgres, run in a process of its own, judged by stated rules or by a person.
 
 Consuming goes on meanwhile; a model is swapped by one row, so there is no moment without one. A job whose process died
 is taken up again and, because everything is seeded, ends with the same bytes.
 """
 
-import asyncio
-import multiprocessing
-import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from kit import outbox, telemetry
-from kit.database import Database
-from kit.events import derived_id, outgoing
+from kit.database import Database, Transaction
+from kit.events import Outgoing, derived_id, outgoing
 from schemas.forecasts import ModelPromoted
-from services.forecaster.domain.frame import Frame, build
-from services.forecaster.domain.panel import DemandPanel
+from schemas.recommendations import ExceptionRaised, ExceptionResolved
+from services.forecaster.children import ChildFailed, ChildStopped, Nursery, Source, read_frame
+from services.forecaster.domain.promotion import Judgement, Outcome, judge
 from services.forecaster.issuing import SERVICE
-from services.forecaster.model.artefacts import ArtefactStore
-from services.forecaster.model.gradient_boosting import GradientBoosting
+from services.forecaster.model.artefacts import ArtefactDamaged, ArtefactStore
+from services.forecaster.model.contest import on_same_days
+from services.forecaster.model.gradient_boosting import GradientBoosting, is_readable
 from services.forecaster.model.pipeline import DAYS_TO_TRAIN_MIN, HistoryTooShort, train
 from services.forecaster.settings import Settings
-from services.forecaster.store import demand, due, history, registry
+from services.forecaster.store import demand, due, registry
+from services.forecaster.store.registry import Trained
 
 log = telemetry.get_logger()
 TRAINED = telemetry.counter("trainings_total", "Training jobs by outcome", ("outcome",))
-POLL_SECONDS = 0.5
-NICE = 5  # training yields to consuming when both want the processor
-STRATEGY = "lightgbm_tweedie"
+for _outcome in ("promoted", "kept_champion", "waiting", "failed"):
+    TRAINED.labels(_outcome)  # stands at 0 from the start: a series born at 1 shows no increase
+SHARE_OF_FITTING = 0.85  # of a job; the rest is the contest with the champion
+RULES = "rules"
 
 
-def train_in_child(pipe: Connection, panel: DemandPanel, strategy: GradientBoosting, directory: Path) -> None:
-    """The child's whole life: train, save, say so. Sends (kind, ...) tuples; never touches Kafka or Postgres."""
-    os.nice(NICE)
-    try:
-        trained = train(panel, strategy, lambda stage, share: pipe.send(("progress", stage, share)))
-        sha256 = ArtefactStore(directory).save(
-            trained,
-            window_from=panel.first_day.isoformat(),
-            window_to=panel.last_day.isoformat(),
-            items=len(panel.item_ids),
-            seed=strategy.seed,
-        )
-        pipe.send(("done", sha256, trained.metrics))
-    except Exception as error:  # the parent decides what a failure means; a traceback in a pipe helps nobody
-        pipe.send(("failed", f"{type(error).__name__}: {error}"))
+@dataclass(frozen=True, slots=True)
+class Champion:
+    """The model that speaks, as the child needs it."""
+
+    sha256: str
+    window_to: date
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a training came to: the new model, and how both did on days neither had seen."""
+
+    trained: Trained
+    contest: tuple[dict[str, float], dict[str, float]] | None
+
+
+def train_tenant(source: Source, champion: Champion | None, progress: Callable[[str, float], None]) -> Result:
+    """Read, fit, measure, save, compare: the work of the child."""
+    progress("reading history", 0.02)
+    frame = read_frame(source)
+    if frame is None:
+        raise HistoryTooShort("no business day is closed yet; send sales and a business-day close first")
+    panel = frame.panel
+    strategy = GradientBoosting(seed=source.seed, threads=source.threads)
+    calibrated = train(panel, strategy, lambda stage, share: progress(stage, share * SHARE_OF_FITTING))
+    store = ArtefactStore(source.models)
+    sha256 = store.save(
+        calibrated,
+        window_from=panel.first_day.isoformat(),
+        window_to=panel.last_day.isoformat(),
+        items=len(panel.item_ids),
+        seed=source.seed,
+    )
+    contest = None
+    if champion is not None and champion.sha256 != sha256:
+        progress("comparing with the champion", SHARE_OF_FITTING)
+        try:
+            speaker, manifest = store.load(champion.sha256, threads=source.threads)
+            if is_readable(manifest.features):
+                contest = on_same_days(panel, strategy, speaker.forecaster, panel.column(champion.window_to))
+        except (ArtefactDamaged, OSError, ValueError, KeyError):
+            contest = None  # a champion that cannot be read any more defends nothing
+    name = calibrated.forecaster.strategy
+    trained = Trained(sha256, name, panel.first_day, panel.last_day, calibrated.metrics)
+    return Result(trained, contest)
 
 
 class Trainer:
     """Runs queued jobs one at a time, and queues one when a tenant is ready for its first or next model."""
 
-    def __init__(self, database: Database, directory: Path, settings: Settings, wake: Any, lag: Any) -> None:
+    def __init__(
+        self,
+        database: Database,
+        directory: Path,
+        settings: Settings,
+        wake: Callable[[], None],
+        lag: Callable[[], int | None],
+    ) -> None:
         self._database = database
         self._directory = directory
         self._settings = settings
         self._wake = wake
         self._lag = lag
-        self._child: multiprocessing.process.BaseProcess | None = None
+        self._nursery = Nursery()
+        self.close = self._nursery.close
 
     async def run_once(self) -> None:
         """Look for work in every tenant."""
@@ -69,11 +108,6 @@ class Trainer:
                 await self._queue_when_ready(tenant)
                 continue
             await self._run(tenant, job["job_id"])
-
-    async def close(self) -> None:
-        """End a training in progress; its job is taken up by the next process."""
-        if self._child is not None and self._child.is_alive():
-            self._child.terminate()
 
     async def _queue_when_ready(self, tenant: str) -> None:
         """The rule: no backlog, nothing due, enough days; no model yet, or one older than `retrain_after_days`."""
@@ -91,9 +125,9 @@ class Trainer:
                 return
             if (days["closed_on"] - days["first_on"]).days + 1 < DAYS_TO_TRAIN_MIN:
                 return
-            last, champion = await registry.last_job(tx, tenant), await registry.champion(tx, tenant)
+            newest, last = await registry.newest_window(tx, tenant), await registry.last_job(tx, tenant)
             age = timedelta(days=self._settings.retrain_after_days)
-            if champion is not None and (not age or days["closed_on"] - champion["window_to"] < age):
+            if newest is not None and (not age or days["closed_on"] - newest < age):
                 return
             job_id = derived_id(SERVICE, "train", tenant, days["closed_on"].isoformat())
             if last is not None and last["job_id"] == job_id:
@@ -101,82 +135,99 @@ class Trainer:
             await registry.open_job(tx, tenant, job_id, "schedule")
 
     async def _run(self, tenant: str, job_id: str) -> None:
+        async def report(stage: str, share: float) -> bool:
+            async with self._database.transaction(tenant) as tx:
+                await registry.report(tx, tenant, job_id, stage, share)
+            return True
+
         async with self._database.transaction(tenant) as tx:
-            records = await history.load(tx, tenant)
-        frame = await asyncio.to_thread(build, records, history_days=self._settings.history_days)
+            speaks = await registry.champion(tx, tenant)
+        champion = Champion(speaks["artefact_sha256"], speaks["window_to"]) if speaks is not None else None
+        settings = self._settings
+        source = Source(
+            tenant,
+            settings.database_url.get_secret_value(),
+            self._directory,
+            settings.history_days,
+            settings.forecaster_seed,
+            settings.forecaster_threads,
+        )
         try:
-            if frame is None:
-                raise HistoryTooShort("no business day is closed yet; send sales and a business-day close first")
-            sha256, metrics = await self._train(tenant, job_id, frame.panel)
-            await self._promote(tenant, job_id, frame, sha256, metrics)
-            TRAINED.labels("done").inc()
-        except (HistoryTooShort, TrainingFailed) as error:
+            result: Result = await self._nursery.run(train_tenant, source, champion, report)
+        except (ChildFailed, ChildStopped) as error:
             TRAINED.labels("failed").inc()
             log.warning("training_failed", tenant=tenant, job_id=job_id, error=str(error))
             async with self._database.transaction(tenant) as tx:
                 await registry.finish(tx, tenant, job_id, model_id=None, error=str(error))
+            return
+        await self._judge(tenant, job_id, result)
 
-    async def _train(self, tenant: str, job_id: str, panel: DemandPanel) -> tuple[str, dict[str, float]]:
-        strategy = GradientBoosting(seed=self._settings.forecaster_seed, threads=self._settings.forecaster_threads)
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe(duplex=False)
-        child = context.Process(
-            target=train_in_child, args=(theirs, panel, strategy, self._directory), name="train", daemon=True
-        )
-        self._child = child
-        await asyncio.to_thread(child.start)
-        theirs.close()
-        stage, share = "starting", 0.01
-        try:
-            while True:
-                if await asyncio.to_thread(ours.poll, POLL_SECONDS):
-                    message = ours.recv()
-                    if message[0] == "done":
-                        return message[1], message[2]
-                    if message[0] == "failed":
-                        raise TrainingFailed(message[1])
-                    _, stage, share = message
-                async with self._database.transaction(tenant) as tx:
-                    await registry.report(tx, tenant, job_id, stage, share)
-        except EOFError as error:
-            raise TrainingFailed("the training process ended without a word; is there enough memory?") from error
-        finally:
-            ours.close()
-            if child.is_alive():
-                child.join(timeout=1)
-            self._child = None
-
-    async def _promote(self, tenant: str, job_id: str, frame: Frame, sha256: str, metrics: dict[str, float]) -> None:
+    async def _judge(self, tenant: str, job_id: str, result: Result) -> None:
+        """By rule: promote, keep the champion, or lay both before a person. One transaction, with what is told."""
         now = datetime.now(UTC)
-        model_id = f"lgbm-{sha256[:16]}"
-        reason = verdict(metrics)
-        window: tuple[date, date] = (frame.panel.first_day, frame.panel.last_day)
+        trained = result.trained
         async with self._database.transaction(tenant) as tx:
-            await registry.promote(
-                tx, tenant, model_id=model_id, strategy=STRATEGY, window=window, sha256=sha256, metrics=metrics,
-                reason=reason, at=now,
-            )  # fmt: skip
-            closings = await demand.every_closing(tx, tenant)
-            if closings:
-                places, partitions, times = (list(column) for column in zip(*closings, strict=True))
-                await demand.due_closings(tx, tenant, places, partitions, [model_id] * len(closings), times)
-            promoted = ModelPromoted(
-                tenant=tenant, model_id=model_id, segment=registry.ALL_ITEMS, strategy=STRATEGY, promoted_at=now,
-                window_from=window[0], window_to=window[1], artefact_sha256=sha256, metrics=metrics, reason=reason,
-            )  # fmt: skip
-            await registry.finish(tx, tenant, job_id, model_id=model_id, error=None)
-            await outbox.enqueue(tx, [outgoing(promoted, service=SERVICE, cause=job_id, time=now, name=model_id)])
-        log.info("model_promoted", tenant=tenant, model_id=model_id, reason=reason)
+            champion = await registry.champion(tx, tenant)
+            same = champion is not None and champion["artefact_sha256"] == trained.sha256
+            judgement = judge(
+                trained.metrics,
+                result.contest,
+                has_champion=champion is not None and not same,
+                always_ask=self._settings.promotion == "ask",
+            )
+            if same:
+                judgement = Judgement(Outcome.KEEP, "training again gave the same model, byte for byte")
+            else:
+                await registry.keep(tx, tenant, trained, judgement.reason, now)
+            says = await decide(tx, tenant, trained.model_id, judgement, RULES, job_id, now)
+            await registry.finish(tx, tenant, job_id, model_id=trained.model_id, error=None)
+            await outbox.enqueue(tx, says)
+        TRAINED.labels(judgement.outcome.value).inc()
+        log.info("model_judged", tenant=tenant, model_id=trained.model_id, outcome=judgement.outcome.value,
+                 reason=judgement.reason)  # fmt: skip
         self._wake()
 
 
-class TrainingFailed(RuntimeError):
-    """The child could not train; args[0] is what it said."""
+async def decide(
+    tx: Transaction, tenant: str, model_id: str, judgement: Judgement, by: str, cause: str, now: datetime
+) -> list[Outgoing]:
+    """Carry out a judgement about a kept model; what to tell others. Promoting makes every closing due again."""
+    champion = await registry.champion(tx, tenant)
+    champion_id = champion["model_id"] if champion is not None else None
+    await registry.note(tx, tenant, model_id, judgement, champion_id, by, now)
+    exception_id = derived_id(SERVICE, "promotion", tenant, model_id)
+    subject = f"model {model_id}"
+    if judgement.outcome is Outcome.ASK:
+        await registry.set_state(tx, tenant, model_id, "waiting", judgement.reason)
+        model = await registry.model(tx, tenant, model_id)
+        raised = ExceptionRaised(
+            tenant=tenant, exception_id=exception_id, kind="model_drift", subject=subject,
+            says=f"A newly trained model waits for a decision: {judgement.reason}."[:400],
+            remedy="Compare both under Forecasts, Models; then promote or reject it. Until then the champion speaks.",
+            raised_on=model["window_to"], details={"model_id": model_id, "champion_id": champion_id},
+        )  # fmt: skip
+        return [outgoing(raised, service=SERVICE, cause=cause, time=now, name=model_id)]
+    if judgement.outcome is Outcome.KEEP:
+        if champion_id != model_id:
+            await registry.set_state(tx, tenant, model_id, "rejected", judgement.reason)
+        return []
+    model = await registry.promote(tx, tenant, model_id, judgement.reason, now)
+    closings = await demand.every_closing(tx, tenant)
+    if closings:
+        places, partitions, times = (list(column) for column in zip(*closings, strict=True))
+        await demand.due_closings(tx, tenant, places, partitions, [model_id] * len(closings), times)
+    promoted = ModelPromoted(
+        tenant=tenant, model_id=model_id, segment=model["segment"], strategy=model["strategy"], promoted_at=now,
+        window_from=model["window_from"], window_to=model["window_to"], artefact_sha256=model["artefact_sha256"],
+        metrics=registry.metrics_of(model), reason=judgement.reason[:200],
+    )  # fmt: skip
+    return [outgoing(promoted, service=SERVICE, cause=cause, time=now, name=model_id)]
 
 
-def verdict(metrics: dict[str, float]) -> str:
-    """Why the model speaks, in a sentence a planner can read."""
-    ours, naive = metrics.get("total_error_28d"), metrics.get("naive_total_error_28d")
-    if ours is None or naive is None:
-        return "first model; too little history to compare it with the seasonal naive"
-    return f"28-day totals: error {ours:.3f} of demand, seasonal naive {naive:.3f}, on days the model had not seen"
+def settled(tenant: str, model_id: str, says: str, on: date, now: datetime) -> Outgoing:
+    """A person has decided about a model that waited: its exception needs nobody any more."""
+    resolved = ExceptionResolved(
+        tenant=tenant, exception_id=derived_id(SERVICE, "promotion", tenant, model_id), subject=f"model {model_id}",
+        resolved_on=on, says=says[:400],
+    )  # fmt: skip
+    return outgoing(resolved, service=SERVICE, cause=model_id, time=now, name=says)

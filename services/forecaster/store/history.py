@@ -1,6 +1,6 @@
 """Reading daily records: all of a tenant as arrays for the models, one item as rows for people."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -9,23 +9,27 @@ import numpy as np
 from kit.database import Transaction
 from services.forecaster.domain.booking import WHOLE_LOCATION
 from services.forecaster.domain.frame import Cells, ItemRecord, Records
+from services.forecaster.domain.panel import FloatArray, IntArray
+from services.forecaster.store import arrays
 
-EPOCH = date(1970, 1, 1)
-# `unnest` of one array pair per item: a year of 3,000 items arrives as 3,000 rows, not as a million.
+# Rows fetched at once. One row holds one item's whole history, so a portion of 200 items x 2 years is 2 MB on its way.
+PORTION = 200
+# One row per item, its days and values as binary arrays: a year of 3,000 items arrives as 3,000 rows of bytes, and no
+# number becomes a Python object on its way into the frame.
+_DAYS = "array_send(array_agg((business_date - date '1970-01-01') order by business_date)) as days"
 _DEMAND = (
-    "select sku, location, array_agg(business_date - date '1970-01-01' order by business_date) as days,"
-    " array_agg(quantity::float8 order by business_date) as quantity,"
-    " array_agg((quantity - restocked)::float8 order by business_date) as shelf, sum(revision)::int as revision"
-    " from daily_demand where tenant = $1 group by sku, location"
+    f"select sku, location, {_DAYS}, array_send(array_agg(quantity::float8 order by business_date)) as value,"
+    " array_send(array_agg((quantity - restocked)::float8 order by business_date)) as shelf,"
+    " sum(revision)::int as revision from daily_demand where tenant = $1 group by sku, location"
 )
 _NET = (
-    "select sku, location, array_agg(business_date - date '1970-01-01' order by business_date) as days,"
-    " array_agg(net::float8 order by business_date) as value from stock_days where tenant = $1 group by sku, location"
+    f"select sku, location, {_DAYS}, array_send(array_agg(net::float8 order by business_date)) as value"
+    " from stock_days where tenant = $1 group by sku, location"
 )
 _COUNTS = (
-    "select sku, location, array_agg(business_date - date '1970-01-01' order by business_date) as days,"
-    " array_agg(quantity::float8 order by business_date) as value,"
-    " array_agg(at_opening order by business_date) as opening from stock_counts where tenant = $1 group by sku, location"
+    f"select sku, location, {_DAYS}, array_send(array_agg(quantity::float8 order by business_date)) as value,"
+    " array_send(array_agg(at_opening::int4 order by business_date)) as opening"
+    " from stock_counts where tenant = $1 group by sku, location"
 )
 
 
@@ -44,38 +48,52 @@ async def load(tx: Transaction, tenant: str) -> Records:
         ItemRecord(r["sku"], r["location"], r["partition"], r["category"], r["first_on"], r["closed_on"]) for r in rows
     )
     number = {(item.sku, item.location): position for position, item in enumerate(items)}
-    sold = await _fetch(tx, _DEMAND, tenant, number)
-    moved = await _fetch(tx, _NET, tenant, number)
-    counted = await _fetch(tx, _COUNTS, tenant, number)
     revision = np.zeros(len(items), dtype=np.int64)
-    for row in sold:
-        revision[number[(row["sku"], row["location"])]] = row["revision"]
-    opening = np.array([flag for row in counted for flag in row["opening"]], dtype=np.bool_)
-    return Records(
-        items,
-        _cells(sold, number, "quantity"),
-        _cells(sold, number, "shelf"),
-        _cells(moved, number, "value"),
-        _cells(counted, number, "value"),
-        opening,
-        revision,
-    )
+    sold, left, moved, counted = _Gathered(), _Gathered(), _Gathered(), _Gathered()
+    opening: list[IntArray] = []
+    async for item, row in _portions(tx, _DEMAND, tenant, number):
+        days = arrays.integers(row["days"])
+        sold.add(item, days, arrays.floats(row["value"]))
+        left.add(item, days, arrays.floats(row["shelf"]))
+        revision[item] = row["revision"]
+    async for item, row in _portions(tx, _NET, tenant, number):
+        moved.add(item, arrays.integers(row["days"]), arrays.floats(row["value"]))
+    async for item, row in _portions(tx, _COUNTS, tenant, number):
+        counted.add(item, arrays.integers(row["days"]), arrays.floats(row["value"]))
+        opening.append(arrays.integers(row["opening"]))
+    at_opening = np.concatenate(opening) > 0 if opening else np.zeros(0, dtype=np.bool_)
+    return Records(items, sold.cells(), left.cells(), moved.cells(), counted.cells(), at_opening, revision)
 
 
-async def _fetch(tx: Transaction, query: str, tenant: str, number: dict[tuple[str, str], int]) -> list[Any]:
-    return [row for row in await tx.fetch(query, tenant) if (row["sku"], row["location"]) in number]
+async def _portions(
+    tx: Transaction, query: str, tenant: str, number: Mapping[tuple[str, str], int]
+) -> AsyncIterator[tuple[int, Any]]:
+    """Rows of known items, a portion in memory at a time."""
+    async for row in tx.cursor(query, tenant, prefetch=PORTION):
+        item = number.get((row["sku"], row["location"]))
+        if item is not None:
+            yield item, row
 
 
-def _cells(rows: Sequence[Any], number: dict[tuple[str, str], int], column: str) -> Cells:
-    if not rows:
-        return Cells.empty()
-    item = [number[(row["sku"], row["location"])] for row in rows]
-    length = [len(row["days"]) for row in rows]
-    return Cells(
-        np.repeat(np.array(item, dtype=np.int64), length),
-        np.concatenate([np.array(row["days"], dtype=np.int64) for row in rows]),
-        np.concatenate([np.array(row[column], dtype=np.float64) for row in rows]),
-    )
+class _Gathered:
+    """Cells of many items, one array each until the end."""
+
+    def __init__(self) -> None:
+        self._items: list[int] = []
+        self._days: list[IntArray] = []
+        self._values: list[FloatArray] = []
+
+    def add(self, item: int, days: IntArray, values: FloatArray) -> None:
+        self._items.append(item)
+        self._days.append(days)
+        self._values.append(values)
+
+    def cells(self) -> Cells:
+        if not self._items:
+            return Cells.empty()
+        lengths = [len(days) for days in self._days]
+        item = np.repeat(np.array(self._items, dtype=np.int64), lengths)
+        return Cells(item, np.concatenate(self._days), np.concatenate(self._values))
 
 
 async def save_censored(

@@ -1,16 +1,18 @@
 """Models, which of them speaks, and the jobs that train them."""
 
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import orjson
 
 from kit.database import Transaction
+from services.forecaster.domain.promotion import Judgement
 
 # One segment for now: all items of a tenant. Segments by class come with the choice of strategies.
 ALL_ITEMS = "all"
-# A running job reports every few seconds; silence for this long means its process is gone, and it starts again.
-STALE_AFTER_SECONDS = 60
+# A running job reports twice a second; silence for this long means its process is gone, and it starts again.
+STALE_AFTER_SECONDS = 30
 
 
 async def champion(tx: Transaction, tenant: str, segment: str = ALL_ITEMS) -> Any:
@@ -20,39 +22,101 @@ async def champion(tx: Transaction, tenant: str, segment: str = ALL_ITEMS) -> An
     )
 
 
-async def promote(
-    tx: Transaction,
-    tenant: str,
-    *,
-    model_id: str,
-    strategy: str,
-    window: tuple[date, date],
-    sha256: str,
-    metrics: dict[str, float],
-    reason: str,
-    at: datetime,
-) -> None:
-    """Make this model the champion; the one before it retires in the same transaction, so there is always exactly one."""
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """A model in the artefact store: SHA-256 of its manifest, the days it was fitted on, its back-test's metrics."""
+
+    sha256: str
+    strategy: str
+    window_from: date
+    window_to: date
+    metrics: dict[str, float]
+
+    @property
+    def model_id(self) -> str:
+        return f"lgbm-{self.sha256[:16]}"
+
+
+async def keep(tx: Transaction, tenant: str, trained: Trained, reason: str, at: datetime) -> None:
+    """Remember a trained model, speaking or not."""
+    await tx.execute(
+        "insert into models (tenant, model_id, segment, strategy, state, window_from, window_to, artefact_sha256,"
+        " metrics, reason, promoted_at) values ($1, $2, $3, $4, 'retired', $5, $6, $7, $8::jsonb, $9, $10)"
+        " on conflict (tenant, model_id) do nothing",
+        tenant,
+        trained.model_id,
+        ALL_ITEMS,
+        trained.strategy,
+        trained.window_from,
+        trained.window_to,
+        trained.sha256,
+        orjson.dumps(trained.metrics).decode(),
+        reason,
+        at,
+    )
+
+
+async def promote(tx: Transaction, tenant: str, model_id: str, reason: str, at: datetime) -> Any:
+    """Make a kept model the champion; the one before it retires in the same transaction, so there is always exactly one."""
     await tx.execute(
         "update models set state = 'retired' where tenant = $1 and segment = $2 and state = 'champion'",
         tenant,
         ALL_ITEMS,
     )
-    await tx.execute(
-        "insert into models (tenant, model_id, segment, strategy, state, window_from, window_to, artefact_sha256,"
-        " metrics, reason, promoted_at) values ($1, $2, $3, $4, 'champion', $5, $6, $7, $8::jsonb, $9, $10)"
-        " on conflict (tenant, model_id) do update set state = 'champion', promoted_at = excluded.promoted_at,"
-        " reason = excluded.reason",
+    return await tx.fetchrow(
+        "update models set state = 'champion', promoted_at = $3, reason = $4 where tenant = $1 and model_id = $2"
+        " returning *",
         tenant,
         model_id,
-        ALL_ITEMS,
-        strategy,
-        *window,
-        sha256,
-        orjson.dumps(metrics).decode(),
+        at,
         reason,
+    )
+
+
+async def set_state(tx: Transaction, tenant: str, model_id: str, state: str, reason: str) -> None:
+    """A model waits for a person, or was turned down. A waiting one that came before it need not be decided any more."""
+    if state == "waiting":
+        await tx.execute(
+            "update models set state = 'rejected' where tenant = $1 and state = 'waiting' and model_id <> $2",
+            tenant,
+            model_id,
+        )
+    await tx.execute(
+        "update models set state = $3, reason = $4 where tenant = $1 and model_id = $2", tenant, model_id, state, reason
+    )
+
+
+async def model(tx: Transaction, tenant: str, model_id: str) -> Any:
+    """One model, locked until the transaction ends; None when it is unknown."""
+    return await tx.fetchrow("select * from models where tenant = $1 and model_id = $2 for update", tenant, model_id)
+
+
+async def note(
+    tx: Transaction, tenant: str, model_id: str, judgement: Judgement, champion_id: str | None, by: str, at: datetime
+) -> None:
+    """One more line in the history of promotions."""
+    await tx.execute(
+        "insert into promotions (tenant, model_id, verdict, champion_id, reason, decided_by, decided_at)"
+        " values ($1, $2, $3, $4, $5, $6, $7)",
+        tenant,
+        model_id,
+        judgement.outcome.value,
+        champion_id,
+        judgement.reason,
+        by,
         at,
     )
+
+
+async def promotions(tx: Transaction, tenant: str, limit: int = 100) -> list[Any]:
+    """The history of promotions, newest first."""
+    return list(await tx.fetch("select * from promotions where tenant = $1 order by seq desc limit $2", tenant, limit))
+
+
+async def newest_window(tx: Transaction, tenant: str) -> date | None:
+    """The last day any trained model knows: a model that was turned down is not trained again the next second."""
+    day: date | None = await tx.fetchval("select max(window_to) from models where tenant = $1", tenant)
+    return day
 
 
 def metrics_of(model: Any) -> dict[str, float]:

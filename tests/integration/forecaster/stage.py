@@ -7,7 +7,7 @@ import signal
 import sys
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -43,6 +43,7 @@ class Stage:
     sensing: bool = False
     process: asyncio.subprocess.Process | None = None
     port: int = 0
+    extra: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         ensure_keys(self.home)
@@ -59,6 +60,7 @@ class Stage:
             "COUNTERSIGN_SENSING_ENABLED": str(self.sensing).lower(),
             "COUNTERSIGN_CONSUMER_SESSION_MILLISECONDS": "6000",
             "OMP_NUM_THREADS": "1",
+            **self.extra,
         }
         with (self.home / "forecaster.log").open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(

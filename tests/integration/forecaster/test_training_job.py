@@ -82,3 +82,76 @@ async def test_a_training_is_asked_for_once_however_often_and_says_why_it_cannot
     shown = (await call(stage, "GET", f"/train/{first.json()['job_id']}")).json()
     assert shown["error"].endswith("training needs 120")
     assert (await call(stage, "POST", "/train", role="auditor", json={})).status_code == 403
+
+
+async def test_a_training_survives_kill_9_with_the_same_bytes_and_a_person_decides_when_asked(stage: Stage) -> None:
+    """Killed in the middle, taken up again; then every new model waits for a person, whose word is kept."""
+    await feed(stage, 30, 140)
+    stage.extra["COUNTERSIGN_PROMOTION"] = "ask"
+    await stage.start()
+    await stage.until("select share from train_jobs", lambda share: share is not None and share >= 0.05)
+    await stage.kill()
+    await stage.query("update train_jobs set updated_at = now() - interval '1 hour'")  # what half a minute would do
+    await stage.start()
+    await stage.until("select state from train_jobs", lambda state: state == "done")
+    first = (await stage.query("select artefact_sha256 from models where state = 'champion'"))[0][0]
+    # The same days again: not a new model, and nobody is asked about it.
+    again = await call(stage, "POST", "/train", json={}, headers={"idempotency-key": "again"})
+    await stage.until("select state from train_jobs where job_id = $1", lambda s: s == "done", again.json()["job_id"])
+    assert [tuple(row) for row in await stage.query("select artefact_sha256, state from models")] == [
+        (first, "champion")
+    ]
+    # Another week: another model, which waits; the champion speaks on.
+    later = days(date(2024, 5, 20), 7)
+    await stage.send([sale("s29", "L1", day, 3) for day in later])
+    await stage.close_day("L1", later[-1])
+    await stage.until("select max(origin) from forecasts", lambda origin: origin == later[-1])
+    asked = await call(stage, "POST", "/train", json={}, headers={"idempotency-key": "next"})
+    await stage.until("select state from train_jobs where job_id = $1", lambda s: s == "done", asked.json()["job_id"])
+    models = {row["state"]: row for row in (await call(stage, "GET", "/models")).json()["models"]}
+    assert set(models) == {"champion", "waiting"} and models["champion"]["artefact_sha256"] == first
+    raised = await stage.read("exceptions.v1", 1)
+    assert b"waits for a decision" in raised[0].value
+    path = f"/models/{models['waiting']['model_id']}/decision"
+    word = {"verdict": "promote", "reason": "looks right"}
+    assert (await call(stage, "POST", path, json=word)).status_code == 403
+    assert (await call(stage, "POST", path, json=word, role="approver")).json()["state"] == "champion"
+    assert (await call(stage, "POST", path, json=word, role="approver")).status_code == 409
+    assert (await stage.read("exceptions.v1", 2))[1].value.find(b"Promoted by ann") > 0
+    history = (await call(stage, "GET", "/promotions")).json()["items"]
+    assert [line["verdict"] for line in history] == ["promoted", "waiting", "kept_champion", "promoted"]
+    assert history[0]["decided_by"] == "ann" and history[3]["decided_by"] == "rules"
+    await stage.until("select count(*) from forecasts where model_id = $1", lambda n: n == 30, history[0]["model_id"])
+
+
+async def test_a_back_test_shows_progress_is_stored_and_can_be_cancelled(stage: Stage) -> None:
+    await feed(stage, 12, 140)
+    await stage.start()
+    await stage.until("select count(*) from models", lambda known: known == 1)
+    wish = {"strategies": ["seasonal_naive", "seasonal_mean"], "origins": 2, "step_days": 14, "skus": ["s3", "s4"]}
+    key = {"idempotency-key": "b1"}
+    asked = await call(stage, "POST", "/backtests", json=wish, headers=key)
+    assert asked.status_code == 202
+    assert (await call(stage, "POST", "/backtests", json=wish, headers=key)).status_code == 200
+    path = f"/backtests/{asked.json()['backtest_id']}"
+    await stage.until("select state from backtests", lambda state: state == "done")
+    shown = (await call(stage, "GET", path)).json()
+    result = shown["result"]
+    assert shown["share"] == 1 and result["items"] == 2 and result["trained_on"] == 12
+    assert result["origins"] == ["2024-04-07", "2024-04-21"]
+    week = result["strategies"][1]["horizons"]["7"]
+    assert week["windows"] == 4 and 0 <= week["coverage"][0]["low"] <= week["coverage"][0]["high"] <= 1
+    assert {line["item"] for line in result["overlay"]} == {"s3/L1", "s4/L1"}
+    assert (await call(stage, "POST", f"{path}/cancel")).status_code == 409
+    long = wish | {"strategies": ["lightgbm"], "origins": 12, "step_days": 1, "skus": []}
+    other = await call(stage, "POST", "/backtests", json=long, headers={"idempotency-key": "b2"})
+    running = "select state from backtests where backtest_id = $1"
+    await stage.until(running, lambda state: state == "running", other.json()["backtest_id"])
+    ended = await call(stage, "POST", f"/backtests/{other.json()['backtest_id']}/cancel")
+    assert ended.json()["state"] == "cancelled"
+    third = await call(stage, "POST", "/backtests", json=wish, headers={"idempotency-key": "b3"})
+    await stage.until(
+        running, lambda state: state == "done", third.json()["backtest_id"]
+    )  # the cancelled one made room
+    assert (await call(stage, "GET", path, tenant="other")).status_code == 404
+    assert (await call(stage, "POST", "/backtests", json=wish, role="auditor", headers=key)).status_code == 403
