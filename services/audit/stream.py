@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -111,13 +112,12 @@ async def record_batches(tx: Transaction, records: Sequence[ConsumerRecord], nam
     """
     groups: dict[tuple[str, str, int], list[Record]] = defaultdict(list)
     for record in records:
-        topic = record.topic.removeprefix(f"{namespace}.")
-        groups[_tenant_of(record), topic, record.partition].append(
+        groups[_tenant_of(record), record.topic, record.partition].append(
             Record(record.offset, record.timestamp, record.key, record.value, record.headers)
         )
     tenants: dict[str, dict[tuple[str, int], list[Record]]] = defaultdict(dict)
-    for (tenant, topic, partition), group in sorted(groups.items()):
-        tenants[tenant][topic, partition] = group
+    for tenant, topic, partition in sorted(groups):
+        tenants[tenant][topic.removeprefix(f"{namespace}."), partition] = groups[tenant, topic, partition]
     # The platform's log is locked last, as the signing does it, so that the two cannot wait for each other.
     for tenant in sorted(tenants, key=lambda name: (name == PLATFORM, name)):
         await scope(tx, tenant)
@@ -146,7 +146,11 @@ def _tenant_of(record: ConsumerRecord) -> str:
     """The tenant a record says it is of, from its header, else from its key; the platform's log when it says none."""
     for name, value in record.headers:
         if name == "ce_tenant" and value is not None:
-            stated = value.decode(errors="replace")
-            return stated if _TENANT.fullmatch(stated) else PLATFORM
-    stated = (record.key or b"").decode(errors="replace").partition("/")[0]
+            return _tenant(value)
+    return _tenant((record.key or b"").partition(b"/")[0])
+
+
+@lru_cache(maxsize=1024)
+def _tenant(raw: bytes) -> str:
+    stated = raw.decode(errors="replace")
     return stated if _TENANT.fullmatch(stated) else PLATFORM

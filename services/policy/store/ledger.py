@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from kit.database import Transaction
 from services.policy.domain.movements import DIRECTIONS
 
 
-@dataclass(frozen=True, slots=True)
-class Movement:
-    """One ledger entry to be."""
+class Movement(NamedTuple):
+    """One ledger entry to be. A named tuple: one is made per event, and a batch becomes columns at once."""
 
     sku: str
     location: str
@@ -43,8 +43,8 @@ KINDS = (list(DIRECTIONS), *(list(column) for column in zip(*DIRECTIONS.values()
 # Sorted by key, so that concurrent workers cannot deadlock.
 BOOK = """
 with incoming as (
-  select * from unnest($2::text[], $3::text[], $4::uuid[], $5::text[], $6::numeric[], $7::timestamptz[], $8::date[],
-                       $9::text[])
+  select * from unnest($2::text[], $3::text[], $4::uuid[], $5::text[], $6::text[]::numeric[], $7::timestamptz[],
+                       $8::date[], $9::text[])
     as t(sku, location, event_hash, kind, quantity, occurred_at, business_date, order_id)
 ), directions as (
   select * from unnest($10::text[], $11::int[], $12::int[], $13::int[]) as t(kind, on_hand, reserved, backorders)
@@ -126,19 +126,10 @@ async def book(tx: Transaction, tenant: str, movements: Sequence[Movement]) -> l
     """Book movements that are not in the ledger yet; returns the items whose plan may have to change."""
     if not movements:
         return []
-    rows = await tx.fetch(
-        BOOK,
-        tenant,
-        [one.sku for one in movements],
-        [one.location for one in movements],
-        [one.event_hash for one in movements],
-        [one.kind for one in movements],
-        [one.quantity for one in movements],
-        [one.occurred_at for one in movements],
-        [one.business_date for one in movements],
-        [one.order_id for one in movements],
-        *KINDS,
-    )
+    skus, locations, hashes, kinds, quantities, times, days, orders = zip(*movements, strict=True)
+    # Numbers travel as text: the driver spends ten times as long on a decimal, and this is the hot path.
+    columns = (skus, locations, hashes, kinds, [str(one) for one in quantities], times, days, orders)
+    rows = await tx.fetch(BOOK, tenant, *columns, *KINDS)
     return [(row["sku"], row["location"]) for row in rows if row["is_due"]]
 
 

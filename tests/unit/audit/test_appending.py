@@ -106,12 +106,12 @@ def test_a_batch_names_its_offsets_and_every_byte_counts() -> None:
     assert (draft.fields["first_offset"], draft.fields["last_offset"], draft.fields["count"]) == (4, 9, 3)
     digest = records_digest(records)
     for changed in (
-        replace(records[1], key=None),
-        replace(records[1], key=b""),
-        replace(records[1], value=None),
-        replace(records[1], headers=()),
-        replace(records[1], headers=(("h", None),)),
-        replace(records[1], key=b"kv", value=b""),
+        records[1]._replace(key=None),
+        records[1]._replace(key=b""),
+        records[1]._replace(value=None),
+        records[1]._replace(headers=()),
+        records[1]._replace(headers=(("h", None),)),
+        records[1]._replace(key=b"kv", value=b""),
     ):
         assert records_digest([records[0], changed, records[2]]) != digest
     assert records_digest(records[::-1]) == digest, "offsets are in the entry; these three records are equal bytes"
