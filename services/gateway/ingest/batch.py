@@ -73,7 +73,8 @@ def malformed(error: Exception) -> Problem:
 async def take(
     events: Sequence[Any], tenant: str, publisher: Publisher, recent: Recent, *, first: int = 0, patient: bool = False
 ) -> Outcome:
-    """Check, write and remember a batch; when this returns, every accepted event is durable.
+    """Check, write and remember a batch; when this returns, every accepted event is durable. An event is what JSON gave,
+    or the Refused that says why it was none.
 
     `first`: the index of the first event. `patient`: wait for room when Kafka is behind instead of refusing.
     """
@@ -94,6 +95,8 @@ async def take(
 def _sort(index: int, event: Any, tenant: str, recent: Recent, outcome: Outcome) -> None:
     """Check one event and put down what became of it."""
     try:
+        if isinstance(event, Refused):  # what came was not even JSON
+            raise event
         identity, digest, records = check(event, tenant)
     except Refused as refusal:
         outcome.rejected += 1

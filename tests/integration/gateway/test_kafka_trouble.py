@@ -1,12 +1,20 @@
 """Kafka that is slow or gone: callers are told to wait or to try again, and nothing that was taken is lost."""
 
 import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx2
+import orjson
 import pytest
 
+from cli.platform import topics
+from cli.platform.kafka import Kafka
+from cli.platform.ownership import Ledger
 from cli.platform.ports import any_free
 from schemas.topics import SALES
 from tests.ground import FreshDatabase, Ground, wait_for
@@ -73,3 +81,67 @@ async def post_all(
 ) -> list[httpx2.Response]:
     async with httpx2.AsyncClient(base_url=gateway.url, headers=headers, timeout=30) as client:
         return list(await asyncio.gather(*(client.post("/v1/events", json=batch) for batch in batches)))
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[Kafka]:
+    """A broker of this test's own, to be hurt."""
+    broker = Kafka(tmp_path / "kafka", any_free(), any_free(), Ledger(tmp_path / "run"), tmp_path / "kafka.log")
+    broker.start(lambda _: None)
+    yield broker
+    broker.stop(grace_seconds=5)
+
+
+def test_broker_that_stands_still_is_429_then_503_and_nothing_taken_is_lost(
+    own_broker: Kafka, database: FreshDatabase, platform: Ground, tmp_path: Path
+) -> None:
+    namespace = f"t-{os.getpid()}"
+    wait_for(topics.ensure(own_broker.bootstrap, namespace))
+    ground = Ground(own_broker.bootstrap, platform.database_admin_url)
+    gateway = make_gateway(ground, namespace, database, tmp_path)
+    gateway.more_env |= {"COUNTERSIGN_INGEST_IN_FLIGHT_MAX": "500", "COUNTERSIGN_INGEST_DEADLINE_SECONDS": "4"}
+    gateway.start()
+    running = own_broker.running()
+    assert running is not None
+    calm, first, more = ([sale() for _ in range(count)] for count in (50, 400, 400))
+    try:
+        with gateway.machine("ingest") as till:
+            assert till.post("/v1/events", json=calm).json()["accepted"] == 50
+            os.kill(running.pid, signal.SIGSTOP)
+            try:
+                held: list[httpx2.Response] = []
+                holding = threading.Thread(target=lambda: held.append(post(gateway, till, first)))
+                holding.start()
+                eventually(lambda: in_flight(gateway) == 400)
+                told = till.post("/v1/events", json=more)
+                assert (told.status_code, told.json()["code"]) == (429, "kafka_slow")
+                assert int(told.headers["retry-after"]) >= 1
+                # Lines wait for room instead, and are refused whole when there is none in time.
+                body = b"\n".join(orjson.dumps(event) for event in more)
+                lines = till.post("/v1/events", content=body, headers={"content-type": "application/x-ndjson"})
+                assert lines.status_code in (429, 503)
+                assert "retry-after" in lines.headers
+                holding.join(30)
+                assert (held[0].status_code, held[0].json()["code"]) == (503, "kafka_unavailable")
+                assert httpx2.get(f"{gateway.url}/livez").status_code == 200
+            finally:
+                os.kill(running.pid, signal.SIGCONT)
+            # Told to send again, they do; the broker has woken up.
+            for batch in (first, more):
+                eventually(lambda batch=batch: post(gateway, till, batch).status_code == 200, 60)
+        ids = [dict(record.headers)["ce_id"].decode() for record in wait_for(read(gateway, SALES))]
+        assert set(ids) == {event["id"] for event in (*calm, *first, *more)}
+        assert {ids.count(event["id"]) for event in calm} == {1}
+    finally:
+        gateway.stop()
+
+
+def post(gateway: Gateway, till: httpx2.Client, batch: list[dict[str, Any]]) -> httpx2.Response:
+    return httpx2.post(f"{gateway.url}/v1/events", json=batch, headers=dict(till.headers), timeout=30)
+
+
+def in_flight(gateway: Gateway) -> int:
+    """Events the gateway says wait for Kafka."""
+    exposed = httpx2.get(f"{gateway.url}/metrics").text
+    (line,) = [line for line in exposed.splitlines() if line.startswith("countersign_ingest_in_flight_events")]
+    return int(float(line.split()[-1]))
