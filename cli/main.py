@@ -46,6 +46,7 @@ ELSEWHERE: dict[str, Elsewhere] = {
     "demo": Elsewhere("cli.demo", "app", "Feed real point-of-sale data through everything and open the planner's UI."),
     "import": Elsewhere("cli.import_csv", "app", "Turn your own sales, stock and catalogue CSV files into events."),
     "bench": Elsewhere("cli.bench", "app", "Measure events per second, latency, planning time and memory."),
+    "chaos": Elsewhere("cli.commands.chaos", "app", "Hurt the running product by a seed's chance, and check every promise."),
     "verify": Elsewhere("services.audit.verify", "main", "Check an exported audit log offline, trusting no server."),
     "derive": Elsewhere("services.policy.derive", "main", "Compute a recommendation again from its logged evidence."),
 }

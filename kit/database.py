@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
+from kit import failpoints
+
 if TYPE_CHECKING:
     # Inside a transaction, with `app.tenant` set: row-level security shows that tenant and no other.
     Transaction = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
@@ -74,6 +76,8 @@ class Database:
             if tenant is not None:
                 await scope(connection, tenant)
             yield connection
+            failpoints.reach("transaction.before-commit")
+        failpoints.reach("transaction.after-commit")
 
     async def tenants(self) -> list[str]:
         """Tenants this service has seen, for jobs that go through all of them."""

@@ -12,7 +12,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from kit import kafka, telemetry
+from kit import failpoints, kafka, telemetry
 from kit.clock import pause
 from kit.database import Database, Transaction, role_of
 from kit.errors import TRANSIENT
@@ -75,6 +75,7 @@ class Relay:
                 producer = kafka.fenced_producer(self._settings, self._service)
                 await producer.start()
                 try:
+                    failpoints.reach("relay.leading")
                     await self._mark_already_published(connection, producer)
                     self.leading = True
                     LEADING.set(1)
@@ -129,11 +130,14 @@ class Relay:
                         )
                     )
                 records = await asyncio.gather(*futures)
+                failpoints.reach("relay.sent")
+            failpoints.reach("relay.published")
         positions: dict[tuple[str, int], int] = {}
         for record in records:
             place = (record.topic, record.partition)
             positions[place] = max(positions.get(place, 0), record.offset + 1)
         await self._mark(connection, [row["seq"] for row in rows], positions)
+        failpoints.reach("relay.marked")
         for row in rows:
             PUBLISHED.labels(row["topic"]).inc()
         self.waiting = 0

@@ -25,9 +25,9 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{more_listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}{more_advertised}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{more_protocols}
 inter.broker.listener.name=PLAINTEXT
 log.dirs={log_dir}
 num.network.threads=2
@@ -53,6 +53,15 @@ group.min.session.timeout.ms=1000
 
 
 @dataclass(frozen=True, slots=True)
+class Listener:
+    """One more port of the broker. Who comes in by it is told to come back by `advertised`: a proxy's port, say."""
+
+    name: str
+    port: int
+    advertised: int
+
+
+@dataclass(frozen=True, slots=True)
 class Kafka:
     """One embedded broker: its data under `home`, listening on loopback only."""
 
@@ -61,6 +70,7 @@ class Kafka:
     controller_port: int
     ledger: Ledger
     log: Path
+    listeners: tuple[Listener, ...] = ()
 
     @property
     def bootstrap(self) -> str:
@@ -103,7 +113,14 @@ class Kafka:
         self.home.mkdir(parents=True, exist_ok=True)
         properties = self.home / "server.properties"
         log_dir = self.home / "log"
-        text = _PROPERTIES.format(port=self.port, controller_port=self.controller_port, log_dir=log_dir)
+        text = _PROPERTIES.format(
+            port=self.port,
+            controller_port=self.controller_port,
+            log_dir=log_dir,
+            more_listeners="".join(f",{one.name}://127.0.0.1:{one.port}" for one in self.listeners),
+            more_advertised="".join(f",{one.name}://127.0.0.1:{one.advertised}" for one in self.listeners),
+            more_protocols="".join(f",{one.name}:PLAINTEXT" for one in self.listeners),
+        )
         properties.write_text(text)
         if not (log_dir / "meta.properties").exists():
             shutil.rmtree(log_dir, ignore_errors=True)  # a start that died while formatting

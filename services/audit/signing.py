@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from kit import telemetry
+from kit import failpoints, telemetry
 from kit.clock import Clock
 from kit.database import Database, Transaction, scope
 from kit.events import Outgoing, derived_id, event_hash, outgoing
@@ -70,6 +70,7 @@ class Signing:
             now = self._clock.now()
             note = write_note(checkpoint.text(), [signer.signature_line(checkpoint.text())])
             await heads.store_checkpoint(tx, tenant, checkpoint.size, note, now)
+            failpoints.reach("audit.checkpoint-stored")
             await enqueue(tx, [_published(tenant, checkpoint, note, now)])
             if tenant != PLATFORM:
                 await scope(tx, PLATFORM)

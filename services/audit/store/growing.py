@@ -7,7 +7,7 @@ from uuid import UUID
 
 import orjson
 
-from kit import telemetry
+from kit import failpoints, telemetry
 from kit.database import Transaction
 from kit.events import derived_id, event_hash
 from services.audit.domain.appending import Appended, Candidate, Known, Payload, Placed, append
@@ -45,12 +45,14 @@ def payload_of(value: bytes, *, is_personal: bool) -> Payload:
 async def append_candidates(tx: Transaction, tenant: str, candidates: Sequence[Candidate]) -> Appended:
     """Append what the log does not hold yet; says what it did. Raises AuditRefusal for a candidate that has no entry form."""
     head = await lock_head(tx, tenant)
+    failpoints.reach("audit.head-locked")
     known = await _known(tx, tenant, candidates)
     done = append(tenant, head, candidates, known, matches=matches, conflict_id=conflict_id)
     REPEATS.inc(done.repeats)
     if not done.entries:
         return done
     await _insert(tx, tenant, done.entries)
+    failpoints.reach("audit.entries-written")
     if done.filled:
         await tx.execute(
             "insert into tile_roots (tenant, level, index, root)"
@@ -63,6 +65,7 @@ async def append_candidates(tx: Transaction, tenant: str, candidates: Sequence[C
     await tx.execute(
         "update heads set size = $2, stack = $3 where tenant = $1", tenant, done.head.size, list(done.head.stack)
     )
+    failpoints.reach("audit.head-moved")
     APPENDED.inc(len(done.entries))
     for one in done.conflicts:
         CONFLICTS.inc()
