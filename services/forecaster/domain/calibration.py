@@ -108,28 +108,46 @@ def calibration_origins(days: int, step_days: int = 7, reach_days: int = HORIZON
     return [origin for origin in range(oldest, days - 1, step_days) if origin >= 0]
 
 
+@dataclass(frozen=True, slots=True)
+class Errors:
+    """What a forecaster got wrong at earlier origins: of demand cumulated to each horizon, and of single periods."""
+
+    cumulative: list[Samples]
+    single: Samples
+
+
 def collect(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int]) -> list[Samples]:
     """What `forecaster` expected at earlier origins against what came, per node horizon.
 
     Windows with an unknown (censored) day are left out: their realised demand is not known.
     """
-    parts: list[list[tuple[FloatArray, FloatArray, FloatArray]]] = [[] for _ in HORIZONS_DAYS]
+    return errors(panel, forecaster, origins, HORIZONS_DAYS).cumulative
+
+
+def errors(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int], horizons: tuple[int, ...]) -> Errors:
+    """As `collect`, for any horizons, with the errors of single periods beside those of totals."""
+    parts: list[list[tuple[FloatArray, FloatArray, FloatArray]]] = [[] for _ in horizons]
+    single: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     for origin in origins:
-        ahead = min(HORIZONS_DAYS[-1], panel.days - 1 - origin)
-        expected = forecaster.expected(panel.until(origin), origin)
-        nodes = expected.cumulative()
-        realised = np.cumsum(panel.demand[:, origin + 1 : origin + 1 + ahead], axis=1)
-        alive = ~np.isnan(panel.demand[:, : origin + 1]).all(axis=1)
-        for node, horizon in enumerate(HORIZONS_DAYS):
+        ahead = min(max(horizons), panel.days - 1 - origin)
+        expected = forecaster.expected(panel.until(origin), origin, ahead)
+        came = panel.demand[:, origin + 1 : origin + 1 + ahead]
+        totals, realised = np.cumsum(expected.by_day, axis=1), np.cumsum(came, axis=1)
+        alive = np.asarray(~np.isnan(panel.demand[:, : origin + 1]).all(axis=1))
+        for node, horizon in enumerate(horizons):
             if horizon <= ahead:
                 known = alive & ~np.isnan(realised[:, horizon - 1])
                 actual = np.maximum(realised[known, horizon - 1], 0.0)
-                parts[node].append((nodes[known, node], actual, expected.lumpiness[known]))
+                parts[node].append((totals[known, horizon - 1], actual, expected.lumpiness[known]))
+        seen = np.asarray(alive[:, None] & ~np.isnan(came))
+        lumps = np.broadcast_to(expected.lumpiness[:, None], came.shape)
+        single.append((expected.by_day[seen], np.maximum(came[seen], 0.0), lumps[seen]))
+    return Errors([_joined(part) for part in parts], _joined(single))
+
+
+def _joined(parts: list[tuple[FloatArray, FloatArray, FloatArray]]) -> Samples:
     empty = np.zeros(0)
-    return [
-        Samples(*(np.concatenate(c) for c in zip(*p, strict=True))) if p else Samples(empty, empty, empty)
-        for p in parts
-    ]
+    return Samples(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else Samples(*[empty] * 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,12 +179,14 @@ class Calibration:
         return DistributionForecast(expected.by_day, np.maximum.accumulate(quantiles, axis=1))
 
 
-def negative_binomial_quantiles(mean: FloatArray, lumpiness: FloatArray) -> FloatArray:
+def negative_binomial_quantiles(
+    mean: FloatArray, lumpiness: FloatArray, levels: tuple[float, ...] = LEVELS
+) -> FloatArray:
     """(items, levels) in units, for when nothing has been measured: variance = dispersion x lumpiness x mean."""
     safe = np.maximum(mean, EXPECTED_FLOOR_UNITS)
     dispersion = DISPERSION_FALLBACK * np.maximum(lumpiness, 1.0)
     success = 1.0 / dispersion
     size = safe * success / (1.0 - success)
-    found = nbdtrik(np.asarray(LEVELS)[None, :], size[:, None], success[:, None])
+    found = nbdtrik(np.asarray(levels)[None, :], size[:, None], success[:, None])
     # Not a number where the level lies below the probability of zero: the quantile is zero there.
     return np.asarray(np.ceil(np.nan_to_num(np.maximum(found, 0.0)) - 1e-9), dtype=np.float64)

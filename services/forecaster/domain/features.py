@@ -31,8 +31,11 @@ LEAD_FEATURES = (
     "lead_days", "weekday", "weekday_ratio", "market_weekday_ratio", "last_year_ratio", "last_year_market_ratio",
 )  # fmt: skip
 FEATURES = ITEM_FEATURES + LEAD_FEATURES
-KNOWN_PARTS = ("at_target", "share_28d", "share_91d", "uplift")
-KNOWN_PRIOR_DAYS = 14.0
+KNOWN_PARTS = ("at_target", "usual_28d", "usual_91d", "change", "effect", "market_effect")
+KNOWN_REACH_DAYS = 364
+KNOWN_PRIOR_UNITS = (
+    30.0  # units sold before an item's own reaction to a price or promotion counts as much as everyone's
+)
 
 
 def feature_names(panel: DemandPanel) -> tuple[str, ...]:
@@ -51,8 +54,8 @@ class OriginFeatures:
 
 
 def _window(panel: DemandPanel, end: int, days: int) -> tuple[FloatArray, FloatArray]:
-    """Sum of demand and number of observed days over the `days` columns that end at column `end`."""
-    part = panel.demand[:, max(0, end - days + 1) : max(0, end + 1)]
+    """Sum of demand and number of observed periods over the `days` that end at column `end`."""
+    part = panel.demand[:, max(0, end - panel.span(days) + 1) : max(0, end + 1)]
     return np.nansum(part, axis=1), np.sum(~np.isnan(part), axis=1).astype(np.float64)
 
 
@@ -77,7 +80,8 @@ def levels(panel: DemandPanel, origin: int) -> FloatArray:
     fast_sum, fast_days = _window(panel, origin, 28)
     group = _mean_by_group(slow_sum, slow_days, panel.category)
     total, observed = slow_sum + fast_sum, slow_days + fast_days
-    level = (total + LEVEL_PRIOR_DAYS * group) / (observed + LEVEL_PRIOR_DAYS)
+    prior = LEVEL_PRIOR_DAYS / panel.step_days
+    level = (total + prior * group) / (observed + prior)
     return np.maximum(np.nan_to_num(level), LEVEL_FLOOR_UNITS)
 
 
@@ -88,7 +92,7 @@ def item_features(panel: DemandPanel, origin: int) -> tuple[FloatArray, FloatArr
     for days in WINDOW_DAYS:
         total, observed = _window(panel, origin, days)
         # Pull a short window towards the level: three days without a sale say little about a slow seller.
-        means[days] = (total + 7 * level) / (observed + 7)
+        means[days] = (total + panel.span(7) * level) / (observed + panel.span(7))
     columns = [_ratio(means[days], level) for days in WINDOW_DAYS]
     columns += [_ratio(mean, level) for mean in _ewmas(panel, origin, level)]
     columns.append(np.log(level))
@@ -98,22 +102,23 @@ def item_features(panel: DemandPanel, origin: int) -> tuple[FloatArray, FloatArr
 
 
 def _ewmas(panel: DemandPanel, origin: int, level: FloatArray) -> list[FloatArray]:
-    part = panel.demand[:, max(0, origin - EWMA_REACH_DAYS + 1) : origin + 1]
+    part = panel.demand[:, max(0, origin - panel.span(EWMA_REACH_DAYS) + 1) : origin + 1]
     filled, observed = np.nan_to_num(part), (~np.isnan(part)).astype(np.float64)
     age = np.arange(part.shape[1])[::-1]
     out = []
     for rate in EWMA_RATES:
-        weights = (1 - rate) ** age
+        weights = (1 - rate) ** (age * panel.step_days)
         out.append((filled @ weights + level) / (observed @ weights + 1.0))
     return out
 
 
 def _shape_features(panel: DemandPanel, origin: int, level: FloatArray) -> list[FloatArray]:
     """How demand comes: often or rarely, in ones or in tens, steadily or in bursts."""
-    quarter = panel.demand[:, max(0, origin - 90) : origin + 1]
+    quarter = panel.demand[:, max(0, origin - panel.span(91) + 1) : origin + 1]
     filled, observed = np.nan_to_num(quarter), ~np.isnan(quarter)
     sold = filled > 0
-    month_observed = observed[:, -28:].sum(axis=1)
+    month = panel.span(28)
+    month_observed = observed[:, -month:].sum(axis=1)
     sales = sold.sum(axis=1)
     size = (filled.sum(axis=1) + 1.0) / (sales + 1.0)
     days = np.maximum(observed.sum(axis=1), 1)
@@ -125,11 +130,12 @@ def _shape_features(panel: DemandPanel, origin: int, level: FloatArray) -> list[
     first = np.where(seen.any(axis=1), seen.argmax(axis=1), origin + 1)
     positive = np.nan_to_num(everything) > 0
     last = np.where(positive.any(axis=1), origin - positive[:, ::-1].argmax(axis=1), -1)
-    since = np.where(last >= 0, origin - last, YEAR_DAYS)
+    year = panel.span(YEAR_DAYS)
+    since = np.where(last >= 0, origin - last, year)
     return [
-        (sold[:, -28:].sum(axis=1) + 1.0) / (month_observed + 2.0), (sales + 1.0) / (days + 2.0), size, dispersion,
-        filled.max(axis=1, initial=0.0) / level, np.minimum(since, YEAR_DAYS).astype(np.float64),
-        np.minimum(origin + 1 - first, 2 * YEAR_DAYS).astype(np.float64),
+        (sold[:, -month:].sum(axis=1) + 1.0) / (month_observed + 2.0), (sales + 1.0) / (days + 2.0), size, dispersion,
+        filled.max(axis=1, initial=0.0) / level, np.minimum(since, year).astype(np.float64),
+        np.minimum(origin + 1 - first, 2 * year).astype(np.float64),
     ]  # fmt: skip
 
 
@@ -155,7 +161,7 @@ def lead_features(panel: DemandPanel, origin: int, leads: IntArray, level: Float
     profile, market_profile = _weekday_profile(panel, origin, level)
     first_weekday = panel.first_day.weekday()
     for position, lead in enumerate(leads.tolist()):
-        weekday = (first_weekday + origin + lead) % 7
+        weekday = (first_weekday + (origin + lead) * panel.step_days) % 7
         own, market = _last_year(panel, origin, lead, level)
         columns = (lead, weekday, profile[:, weekday], market_profile[weekday], own, market)
         for feature, value in enumerate(columns):
@@ -167,26 +173,57 @@ def lead_features(panel: DemandPanel, origin: int, leads: IntArray, level: Float
 
 
 def _known_features(panel: DemandPanel, index: int, origin: int, leads: IntArray, level: FloatArray) -> FloatArray:
-    """Of one known regressor: its value on the target day, how usual it was, and what it did to demand (shrunk)."""
+    """Of one known regressor: its value on the target day, how usual it was, and what it does to demand.
+
+    The effect is a regression of relative demand on the regressor over the past year, the item's own shrunk towards
+    that of all items: a price path and a promotion calendar are read the same way.
+    """
     values = panel.known[:, :, index]
     out = np.full((len(panel.item_ids), len(leads), len(KNOWN_PARTS)), np.nan)
     ahead = np.minimum(origin + leads, values.shape[1] - 1)
-    out[:, :, 0] = np.where(origin + leads < values.shape[1], values[:, ahead], np.nan)
-    on = np.nan_to_num(values[:, max(0, origin - 90) : origin + 1]) > 0
-    demand = panel.demand[:, max(0, origin - 90) : origin + 1]
-    out[:, :, 1] = on[:, -28:].mean(axis=1)[:, None]
-    out[:, :, 2] = on.mean(axis=1)[:, None]
-    with_it = np.nansum(np.where(on, demand, 0.0), axis=1) + KNOWN_PRIOR_DAYS * level
-    days = np.sum(on & ~np.isnan(demand), axis=1) + KNOWN_PRIOR_DAYS
-    out[:, :, 3] = (with_it / days / level)[:, None]
+    at_target = np.where(origin + leads < values.shape[1], values[:, ahead], np.nan)
+    past = np.nan_to_num(values[:, max(0, origin - panel.span(91) + 1) : origin + 1])
+    usual = past.mean(axis=1)
+    out[:, :, 0] = at_target
+    out[:, :, 1] = past[:, -panel.span(28) :].mean(axis=1)[:, None]
+    out[:, :, 2] = usual[:, None]
+    out[:, :, 3] = at_target - usual[:, None]
+    slope, centre, market_slope = _slopes(panel, values, origin, level)
+    shift = at_target - centre[:, None]
+    out[:, :, 4] = slope[:, None] * shift
+    out[:, :, 5] = market_slope * shift
     return out
+
+
+def _slopes(
+    panel: DemandPanel, values: FloatArray, origin: int, level: FloatArray
+) -> tuple[FloatArray, FloatArray, float]:
+    """Change of demand, in shares of the item's mean, per unit of the regressor; its mean; the slope of all items."""
+    start = max(0, origin - panel.span(KNOWN_REACH_DAYS) + 1)
+    demand = panel.demand[:, start : origin + 1]
+    regressor = values[:, start : origin + 1]
+    seen = ~np.isnan(demand) & ~np.isnan(regressor)
+    count = np.maximum(seen.sum(axis=1), 1)
+    filled, held = np.where(seen, demand, 0.0), np.where(seen, regressor, 0.0)
+    sum_demand, sum_held = filled.sum(axis=1), held.sum(axis=1)
+    centre = sum_held / count
+    mean = np.maximum((sum_demand + level) / (count + 1.0), LEVEL_FLOOR_UNITS)
+    varied = np.maximum(np.einsum("ij,ij->i", held, held) - sum_held * centre, 0.0)
+    together = (np.einsum("ij,ij->i", held, filled) - centre * sum_demand) / mean
+    # Weighted by units: an item that sells a hundred a day knows more about a price than one that sells one a month.
+    units = np.minimum(mean, 1.0)
+    market = float((together * units).sum() / max(float((varied * units).sum()), 1e-9))
+    spread = varied.sum() / max(float(count.sum()), 1.0)
+    prior = KNOWN_PRIOR_UNITS * spread / mean
+    own = (together + prior * market) / np.maximum(varied + prior, 1e-9)
+    return own, centre, market
 
 
 def _weekday_profile(panel: DemandPanel, origin: int, level: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Demand on each weekday over its level: per item (shrunk to the market's profile) and for the whole market."""
-    start = max(0, origin - 7 * WEEKDAY_WEEKS + 1)
+    start = max(0, origin - panel.span(7 * WEEKDAY_WEEKS) + 1)
     part = panel.demand[:, start : origin + 1]
-    weekday = (panel.first_day.weekday() + np.arange(start, origin + 1)) % 7
+    weekday = (panel.first_day.weekday() + np.arange(start, origin + 1) * panel.step_days) % 7
     total, days = np.zeros((part.shape[0], 7)), np.zeros((part.shape[0], 7))
     for day in range(7):
         total[:, day] = np.nansum(part[:, weekday == day], axis=1)
@@ -203,16 +240,17 @@ def _weekday_profile(panel: DemandPanel, origin: int, level: FloatArray) -> tupl
 
 def _last_year(panel: DemandPanel, origin: int, lead: int, level: FloatArray) -> tuple[FloatArray | float, float]:
     """Demand around the target day a year ago, over the demand of the month before the origin's day a year ago."""
-    middle = origin + lead - YEAR_DAYS
-    reach = LAST_YEAR_HALF_WIDTH_DAYS
-    base_end = origin - YEAR_DAYS
-    if base_end < 27 or middle + reach > origin:
+    middle = origin + lead - panel.span(YEAR_DAYS)
+    reach, month = panel.span(LAST_YEAR_HALF_WIDTH_DAYS), panel.span(28)
+    base_end = origin - panel.span(YEAR_DAYS)
+    if base_end < month - 1 or middle + reach > origin:
         return np.nan, np.nan
     near = panel.demand[:, middle - reach : middle + reach + 1]
-    before = panel.demand[:, base_end - 27 : base_end + 1]
+    before = panel.demand[:, base_end - month + 1 : base_end + 1]
     near_sum, near_days = np.nansum(near, axis=1), np.sum(~np.isnan(near), axis=1)
     base_sum, base_days = np.nansum(before, axis=1), np.sum(~np.isnan(before), axis=1)
-    own = ((near_sum + 14 * level) / (near_days + 14)) / ((base_sum + 14 * level) / (base_days + 14))
+    prior = panel.span(14)
+    own = ((near_sum + prior * level) / (near_days + prior)) / ((base_sum + prior * level) / (base_days + prior))
     market = (near_sum.sum() / max(near_days.sum(), 1) + 1e-9) / (base_sum.sum() / max(base_days.sum(), 1) + 1e-9)
     return np.where((near_days > 0) & (base_days > 0), own, np.nan), float(market)
 
@@ -222,7 +260,7 @@ def sizes_when_sold(panel: DemandPanel, origin: int) -> FloatArray:
 
     One sale of the mean size is mixed in, so that one big receipt does not make an item lumpy for ever.
     """
-    part = np.nan_to_num(panel.demand[:, max(0, origin - 181) : origin + 1])
+    part = np.nan_to_num(panel.demand[:, max(0, origin - panel.span(182) + 1) : origin + 1])
     sales = (part > 0).sum(axis=1)
     usual = (part.sum() + 1.0) / (sales.sum() + 1.0)
     return np.asarray((part.sum(axis=1) + usual) / (sales + 1.0), dtype=np.float64)

@@ -1,10 +1,10 @@
-"""The daily-demand frame: one row per item, one column per calendar day, and what is known about each item.
+"""The demand frame: one row per item, one column per calendar day (or week), and what is known about each item.
 
 Everything downstream (features, training rows, calibration, baselines) reads this one array, so a year of 3,000
 items is 9 MB and every feature is a column operation instead of a loop over series.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -21,9 +21,9 @@ class PanelRefusal(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class DemandPanel:
-    """Daily demand of many items on one calendar.
+    """Demand of many items on one calendar of equal periods: days, or weeks where `step_days` is 7.
 
-    `demand[i, d]` is the demand of item i on day `first_day + d`, in stocking units. NaN means *not known*: before
+    `demand[i, d]` is the demand of item i in the period that starts `d * step_days` after `first_day`, in stocking units. NaN means *not known*: before
     the item's first record, or a day on which a stock-out hid the demand, or a value kept out by the anomaly rule.
     A day without a sale while the item was on sale is 0, never NaN. `location`, `category` and `product` are group codes
     (equal numbers, same group; -1 = unknown). `known[i, d, r]` holds regressors that are known ahead (a promotion
@@ -38,6 +38,7 @@ class DemandPanel:
     product: IntArray
     known_names: tuple[str, ...] = ()
     known: FloatArray = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    step_days: int = 1
 
     def __post_init__(self) -> None:
         items = len(self.item_ids)
@@ -52,22 +53,32 @@ class DemandPanel:
 
     @property
     def days(self) -> int:
+        """Number of columns: days of a daily frame, weeks of a weekly one."""
         return int(self.demand.shape[1])
 
     @property
     def last_day(self) -> date:
-        return self.first_day + timedelta(days=self.days - 1)
+        return self.day(self.days - 1)
 
     def column(self, day: date) -> int:
         """Column of a calendar day; may lie outside the frame (a day of the horizon, for instance)."""
-        return (day - self.first_day).days
+        return (day - self.first_day).days // self.step_days
 
     def day(self, column: int) -> date:
-        return self.first_day + timedelta(days=column)
+        return self.first_day + timedelta(days=column * self.step_days)
+
+    def span(self, days: int) -> int:
+        """How many columns cover so many days; at least one."""
+        return max(1, round(days / self.step_days))
 
     def until(self, column: int) -> "DemandPanel":
         """The frame as it was known at the end of `column`: later days are not there at all."""
         return self._replace(self.demand[:, : column + 1])
+
+    def until_with_known(self, column: int, known_until: int) -> "DemandPanel":
+        """As `until`, with the regressors cut too: what they say after `known_until` is not there either."""
+        shorter = self._replace(self.demand[:, : column + 1])
+        return replace(shorter, known=self.known[:, : known_until + 1]) if self.known_names else shorter
 
     def take(self, rows: IntArray) -> "DemandPanel":
         """The same days for some of the items, in the order given."""
@@ -79,13 +90,13 @@ class DemandPanel:
             self.demand[rows],
             *groups,
             *self._known(self.known[rows] if self.known_names else None),
+            self.step_days,
         )
 
     def _replace(self, demand: FloatArray) -> "DemandPanel":
         groups = (self.location, self.category, self.product)
-        return DemandPanel(
-            self.item_ids, self.first_day, demand, *groups, *self._known(self.known if self.known_names else None)
-        )
+        known = self._known(self.known if self.known_names else None)
+        return DemandPanel(self.item_ids, self.first_day, demand, *groups, *known, self.step_days)
 
     def _known(self, known: FloatArray | None) -> tuple[tuple[str, ...], FloatArray]:
         return (self.known_names, known) if known is not None else ((), np.zeros((0, 0, 0)))
@@ -110,3 +121,29 @@ def start_at_first_sale(demand: FloatArray) -> FloatArray:
     first = np.where(positive.any(axis=1), positive.argmax(axis=1), 0)
     before = np.arange(demand.shape[1])[None, :] < first[:, None]
     return np.where(before, np.nan, demand)
+
+
+CLOSED_ITEMS_MIN = 10  # fewer items that are all silent on a day are chance, not a closed door
+
+
+def closed_by_accident(demand: FloatArray, location: IntArray) -> BoolArray:
+    """Days on which nothing at all was sold at a location that is usually open on that weekday: a holiday, a strike.
+
+    Such a day says nothing about demand and becomes unknown. A weekday that is always closed stays zero, because it
+    will be closed again; that is demand the model must learn.
+    """
+    hidden = np.zeros(demand.shape, dtype=np.bool_)
+    weekday = np.arange(demand.shape[1]) % 7
+    filled = np.nan_to_num(demand)
+    for code in np.unique(location):
+        mine = np.flatnonzero(location == code)
+        alive = (~np.isnan(demand[mine])).sum(axis=0)
+        sold = (filled[mine] > 0).sum(axis=0)
+        judged = alive >= CLOSED_ITEMS_MIN
+        for day in range(7):
+            same = judged & (weekday == day)
+            # So few items may all be silent by chance: the day must be far from what this weekday usually sells.
+            usual = float(np.mean(sold[same])) if same.any() else 0.0
+            if usual >= CLOSED_ITEMS_MIN:
+                hidden[np.ix_(mine, np.flatnonzero(same & (sold == 0)))] = True
+    return hidden

@@ -31,12 +31,15 @@ class TrainingRows:
         return len(self.demand)
 
 
-def origins_before(last_column: int) -> list[int]:
-    """Origins whose next day at least is known, newest first."""
-    return list(range(last_column - 1, WARM_UP_DAYS - 2, -ORIGIN_STEP_DAYS))
+def origins_before(last_column: int, step_days: int = 1) -> list[int]:
+    """Origins whose next period at least is known, newest first, a week apart."""
+    warm_up = max(1, WARM_UP_DAYS // step_days)
+    return list(range(last_column - 1, warm_up - 2, -max(1, ORIGIN_STEP_DAYS // step_days)))
 
 
-def training_rows(panel: DemandPanel, *, seed: int, rows_max: int = ROWS_MAX) -> TrainingRows:
+def training_rows(
+    panel: DemandPanel, *, seed: int, rows_max: int = ROWS_MAX, lead_max: int = LEAD_DAYS_MAX
+) -> TrainingRows:
     """Rows from the frame as it stands; nothing after its last column exists here, so nothing later can leak.
 
     Newest origins come first; when `rows_max` is reached with one origin after the other, older ones are left out,
@@ -44,14 +47,14 @@ def training_rows(panel: DemandPanel, *, seed: int, rows_max: int = ROWS_MAX) ->
     """
     generator = np.random.default_rng(seed)
     last = panel.days - 1
-    candidates = origins_before(last)
+    candidates = origins_before(last, panel.step_days)
     items = len(panel.item_ids)
     wanted = min(len(candidates), 52)
     share = min(1.0, rows_max / max(1, items * LEADS_PER_ORIGIN * wanted))
     parts: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     total, used = 0, []
     for origin in candidates:
-        leads = _leads(generator, min(LEAD_DAYS_MAX, last - origin))
+        leads = _leads(generator, min(lead_max, last - origin))
         chosen = np.flatnonzero(generator.random(items) < share) if share < 1 else np.arange(items)
         if not len(chosen):
             continue

@@ -88,6 +88,7 @@ class GradientBoosting:
     rounds: int = ROUNDS
     threads: int = 1
     rows_max: int | None = None
+    lead_max: int = DAYS
 
     @property
     def name(self) -> str:
@@ -96,7 +97,7 @@ class GradientBoosting:
     def fit(self, panel: DemandPanel) -> GradientBoosted:
         """Train on everything in the frame. Raises ValueError when its history is too short for a single row."""
         limit = {"rows_max": self.rows_max} if self.rows_max else {}
-        table = training_rows(panel, seed=self.seed, **limit)
+        table = training_rows(panel, seed=self.seed, lead_max=self.lead_max, **limit)
         parameters = PARAMETERS | {"seed": self.seed, "num_threads": self.threads}
         data = lightgbm.Dataset(
             table.features,

@@ -11,5 +11,5 @@ NAMES = ("auto", "lightgbm", *SIMPLE)
 def strategy_named(name: str, *, seed: int, threads: int, horizon: int) -> Strategy:
     """Raises KeyError for a name nobody has."""
     if name in ("auto", "lightgbm"):
-        return GradientBoosting(seed=seed, threads=threads)
+        return GradientBoosting(seed=seed, threads=threads, lead_max=horizon)
     return {"seasonal_naive": SeasonalNaive(1), "seasonal_mean": SeasonalNaive(8)}[name]

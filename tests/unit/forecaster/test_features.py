@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from services.forecaster.domain.features import FEATURES, feature_names, levels, origin_features, rows
+from services.forecaster.domain.features import FEATURES, KNOWN_PARTS, feature_names, levels, origin_features, rows
 from services.forecaster.domain.panel import DemandPanel
 from services.forecaster.domain.training import training_rows
 from services.forecaster.model.gradient_boosting import GradientBoosting
@@ -60,7 +60,7 @@ def test_known_regressors_add_their_columns_and_may_be_unknown_ahead() -> None:
     world, _ = retail(5, 200)
     known = np.zeros((5, 200, 1))
     with_promotion = panel(world.demand, known_names=("promotion",), known=known)
-    assert len(feature_names(with_promotion)) == len(FEATURES) + 4
+    assert len(feature_names(with_promotion)) == len(FEATURES) + len(KNOWN_PARTS)
     table = rows(origin_features(with_promotion, 190, LEADS)).reshape(5, 56, -1)
     assert np.isnan(table[0, 20, len(FEATURES)])
     assert not np.isnan(table[0, 5, len(FEATURES)])

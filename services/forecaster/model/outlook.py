@@ -1,0 +1,110 @@
+"""Forecasts of any length and frequency with any quantiles, for files; the service's own are `pipeline`'s.
+
+Same features, same model, same calibration. What differs is the shape of the answer: single periods and chosen totals
+at chosen levels instead of the published nodes.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from services.forecaster.domain.calibration import (
+    HorizonCalibration,
+    calibration_origins,
+    errors,
+    fit_horizon,
+    negative_binomial_quantiles,
+)
+from services.forecaster.domain.panel import DemandPanel, FloatArray
+from services.forecaster.domain.strategy import Expected, MeanForecaster, Strategy
+from services.forecaster.domain.training import WARM_UP_DAYS
+
+REACH_DAYS_MIN = 56
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """`mean` (items, horizon) and `quantiles` (items, horizon, levels) of single periods; `totals`: horizon →
+    (mean, quantiles (items, levels)) of cumulated demand. All in units. `strategies` names who spoke, per item."""
+
+    mean: FloatArray
+    quantiles: FloatArray
+    totals: Mapping[int, tuple[FloatArray, FloatArray]]
+    strategies: tuple[str, ...]
+
+
+class NamesItsChoice(Protocol):
+    """A fitted strategy that lets different strategies speak for different items."""
+
+    def spoken_by(self, panel: DemandPanel) -> tuple[str, ...]: ...
+
+
+def reach_of(panel: DemandPanel, horizon: int) -> int:
+    """Periods at the end of the history that calibration keeps from training: twice the horizon, at least 8 weeks,
+    at most a third of what is known."""
+    return max(horizon, min(max(2 * horizon, panel.span(REACH_DAYS_MIN)), panel.days // 3))
+
+
+def periods_to_train_min(panel: DemandPanel, horizon: int) -> int:
+    """Below this history a model cannot be both trained and calibrated; a simple strategy answers instead."""
+    return panel.span(WARM_UP_DAYS) + horizon + max(2, panel.span(8))
+
+
+def look_ahead(
+    panel: DemandPanel,
+    strategy: Strategy,
+    horizon: int,
+    levels: tuple[float, ...],
+    totals: tuple[int, ...] = (),
+    progress: Progress = lambda stage: None,
+) -> Outlook:
+    """Fit, calibrate on the past of `panel`, and forecast the `horizon` periods after its last column."""
+    last = panel.days - 1
+    reach = reach_of(panel, horizon)
+    progress("fitting on the past")
+    earlier = strategy.fit(panel.until(last - reach)) if last > reach else strategy.fit(panel)
+    progress("measuring errors")
+    origins = calibration_origins(panel.days, panel.span(7), reach)
+    warm = [origin for origin in origins if origin >= panel.span(28) - 1]
+    wanted = tuple(sorted({*totals, horizon}))
+    measured = errors(panel, earlier, warm, wanted) if warm else None
+    single = fit_horizon(measured.single, levels) if measured else None
+    nodes = [fit_horizon(one, levels) for one in measured.cumulative] if measured else [None] * len(wanted)
+    progress("fitting on everything")
+    fitted = strategy.fit(panel)
+    progress("forecasting")
+    expected = fitted.expected(panel, last, horizon)
+    return _answer(panel, fitted, expected, levels, single, dict(zip(wanted, nodes, strict=True)), totals)
+
+
+def _answer(
+    panel: DemandPanel,
+    fitted: MeanForecaster,
+    expected: Expected,
+    levels: tuple[float, ...],
+    single: HorizonCalibration | None,
+    nodes: Mapping[int, HorizonCalibration | None],
+    totals: tuple[int, ...],
+) -> Outlook:
+    items, horizon = expected.by_day.shape
+    flat, lumps = expected.by_day.ravel(), np.repeat(expected.lumpiness, horizon)
+    daily = _quantiles(single, flat, lumps, levels).reshape(items, horizon, len(levels))
+    cumulated = np.cumsum(expected.by_day, axis=1)
+    told = {}
+    for days in totals:
+        mean = cumulated[:, days - 1]
+        told[days] = (mean, _quantiles(nodes[days], mean, expected.lumpiness, levels))
+    spoken = getattr(fitted, "spoken_by", None)
+    names = spoken(panel) if spoken is not None else (fitted.strategy,) * items
+    return Outlook(expected.by_day, daily, told, names)
+
+
+def _quantiles(
+    calibration: HorizonCalibration | None, mean: FloatArray, lumpiness: FloatArray, levels: tuple[float, ...]
+) -> FloatArray:
+    if calibration is None:
+        return np.maximum.accumulate(negative_binomial_quantiles(mean, lumpiness, levels), axis=1)
+    return np.maximum(calibration.quantiles(mean, lumpiness), 0.0)
