@@ -14,12 +14,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from services.forecaster.domain.cleaning import Cleaned, clean
 from services.forecaster.domain.panel import DemandPanel
 from services.forecaster.domain.series import flags
 from services.forecaster.model.outlook import Outlook, look_ahead, periods_to_train_min
 from services.forecaster.model.strategies import SIMPLE, strategy_named
 from services.forecaster.offline_frame import FileFrame, Wanted, load
-from services.forecaster.offline_reading import FileRefused
+from services.forecaster.offline_reading import FileRefused, day_number
 
 ROW_GROUP_ITEMS = 5_000
 Say = Callable[[str], None]
@@ -84,26 +85,39 @@ def _at_origin(
             f"the history begins on {frame.panel.first_day}", "choose a later origin",
         )  # fmt: skip
     horizon = request.wanted.horizon
-    known = frame.panel.until_with_known(column, column + horizon)
+    cleaned = clean(frame.panel.until_with_known(column, column + horizon))
+    known = cleaned.panel
+    there = frame.first_row <= column
+    if not there.any():
+        raise FileRefused(
+            "no_history_at_origin", f"No series has a row at or before {origin}.", "there is nothing to learn from",
+            "choose a later origin",
+        )  # fmt: skip
     name = request.strategy
     if known.days < periods_to_train_min(known, horizon) and name not in SIMPLE:
         say(f"{origin}: {known.days} {_noun(known)} are too few to train on; the seasonal mean answers")
         name = "seasonal_mean"
     strategy = strategy_named(name, seed=request.seed, threads=request.threads, horizon=horizon)
     answer = look_ahead(
-        known, strategy, horizon, request.levels, request.totals, lambda stage: say(f"{origin}: {stage}")
+        known, there, strategy, horizon, request.levels, request.totals, lambda stage: say(f"{origin}: {stage}")
     )
-    marked = _flags(known, frame, outcome)
+    marked = _flags(cleaned, frame, origin, outcome)
     for spoken in answer.strategies:
         outcome.strategies[spoken] = outcome.strategies.get(spoken, 0) + 1
     outcome.rows += writers.write(frame, origin, column, answer, marked)
 
 
-def _flags(known: DemandPanel, frame: FileFrame, outcome: Outcome) -> list[str]:
-    """Reason flags of every series, joined by commas."""
+def _flags(cleaned: Cleaned, frame: FileFrame, origin: date, outcome: Outcome) -> list[str]:
+    """Reason flags of every series, joined by commas; only what is true by the origin."""
+    known = cleaned.panel
     nothing = np.zeros(len(known.item_ids))
     told = [list(one) for one in flags(known, known.days - 1, nothing, nothing.astype(np.int64))]
-    for code, mask in sorted(frame.series.flags.items()):
+    marks = {code: frame.series.marked(code, day_number(origin)) for code in frame.series.flags}
+    marks |= {
+        "spike": np.asarray(cleaned.spikes.any(axis=1)),
+        "closed_days": np.asarray(cleaned.closed.any(axis=1)),
+    }
+    for code, mask in sorted(marks.items()):
         for item in np.flatnonzero(mask).tolist():
             told[item].append(code)
     for one in told:

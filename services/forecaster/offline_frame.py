@@ -11,15 +11,14 @@ import pyarrow.compute as pc
 
 from services.forecaster.domain.frame import codes
 from services.forecaster.domain.panel import (
-    BoolArray,
     DemandPanel,
     FloatArray,
     IntArray,
-    closed_by_accident,
-    start_at_first_sale,
 )
 from services.forecaster.offline_reading import (
+    ALWAYS,
     KEYS,
+    NEVER,
     Batch,
     FileRefused,
     Series,
@@ -58,9 +57,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class FileFrame:
-    """The frame up to the last origin (regressors up to its horizon), and what had to be repaired.
+    """The frame up to the last origin (regressors up to its horizon), not cleaned yet, and what had to be repaired.
 
-    `flag_from[code]` is the first column at which a flag of a series holds; flags of the file's form hold from 0.
+    `first_row` is the column of each series' first row; before it the series is not known to exist.
     """
 
     panel: DemandPanel
@@ -68,7 +67,7 @@ class FileFrame:
     origins: tuple[date, ...]
     zeros_are_written: bool
     step_days: int
-    rows: int
+    first_row: IntArray
 
 
 @dataclass(slots=True)
@@ -78,6 +77,7 @@ class _Scan:
     first: int
     last: int
     days: IntArray
+    first_row: IntArray
     zeros: int
     rows: int
 
@@ -92,7 +92,9 @@ def load(wanted: Wanted) -> FileFrame:
             f"its columns are {', '.join(columns)}", "rename the columns to unique_id, ds and y",
         )  # fmt: skip
     series = series_of(wanted.history)
-    scan = _scan(wanted.history, series)
+    # How the file is written is told by what was there at the first origin: an origin learns nothing from later rows.
+    until = min(map(day_number, wanted.origins), default=NEVER)
+    scan = _scan(wanted.history, series, until)
     step = wanted.step_days or _step(scan.days)
     today = day_number(datetime.now(UTC).date())
     last = max([day_number(origin) for origin in wanted.origins], default=min(scan.last, today))
@@ -105,36 +107,41 @@ def load(wanted: Wanted) -> FileFrame:
     start += (scan.first - start) % step  # weeks keep their weekday
     periods = (last - start) // step + 1
     demand = _demand(wanted.history, series, start, periods, step, today)
-    zeros_are_written = scan.zeros >= ZEROS_WRITTEN_SHARE * scan.rows or _is_dense(demand)
-    demand = _without_gaps(demand, series, wanted.gaps == "unknown" or (wanted.gaps == "auto" and zeros_are_written))
+    zeros_are_written = scan.zeros >= ZEROS_WRITTEN_SHARE * scan.rows or _is_dense(
+        demand[:, : (until - start) // step + 1] if wanted.origins else demand
+    )
+    unknown = wanted.gaps == "unknown" or (wanted.gaps == "auto" and zeros_are_written)
+    demand = _without_gaps(demand, series, unknown, start, step)
     groups = _groups(wanted, series, columns)
-    if step == 1:
-        demand[closed_by_accident(demand, groups["location"])] = np.nan
     names, known = _known(wanted, series, start, periods + wanted.horizon, step, columns)
     panel = DemandPanel(
-        series.names, _day(start), start_at_first_sale(demand), groups["location"], groups["category"],
+        series.names, _day(start), demand, groups["location"], groups["category"],
         groups["product"], names, known, step,
     )  # fmt: skip
     origins = wanted.origins or (_day(start + (periods - 1) * step),)
-    return FileFrame(panel, series, origins, zeros_are_written, step, scan.rows)
+    return FileFrame(panel, series, origins, zeros_are_written, step, (scan.first_row - start) // step)
 
 
 def _day(number: int) -> date:
     return date(1970, 1, 1) + timedelta(days=int(number))
 
 
-def _scan(path: Path, series: Series) -> _Scan:
+def _scan(path: Path, series: Series, until: int) -> _Scan:
     days, zeros, rows = np.zeros(0, dtype=np.int64), 0, 0
+    first_row = np.full(len(series.names), NEVER)
     for batch in read(path, series, ["y"]):
         days = np.union1d(days, batch.day)
-        zeros += int((batch.numbers["y"] == 0).sum())
-        rows += len(batch.day)
+        np.minimum.at(first_row, batch.item, batch.day)
+        early = batch.day <= until
+        zeros += int((batch.numbers["y"][early] == 0).sum())
+        rows += int(early.sum())
     if not len(days):
         raise FileRefused(
             "no_usable_rows", f"{path.name} has no row with a series and a date.", "nothing can be read from it",
             "write ds as dates (2026-11-21) and name every row's series in unique_id",
         )  # fmt: skip
-    return _Scan(int(days[0]), int(days[-1]), days, zeros, rows)
+    seen = days[days <= until]
+    return _Scan(int(days[0]), int(days[-1]), seen if len(seen) else days, first_row, zeros, rows)
 
 
 def _step(days: IntArray) -> int:
@@ -156,34 +163,38 @@ def _step(days: IntArray) -> int:
 def _demand(path: Path, series: Series, start: int, periods: int, step: int, today: int) -> FloatArray:
     demand = np.full((len(series.names), periods), np.nan)
     for batch in read(path, series, ["y"], quiet=True):
-        series.mark("future_dates", batch.item[batch.day > today])
+        series.mark("future_dates", batch.item[batch.day > today], np.full(int((batch.day > today).sum()), ALWAYS))
         column = (batch.day - start) // step
         inside = (column < periods) & (column >= 0)
-        series.mark("older_history_left_out", batch.item[column < 0])
-        item, column, value = batch.item[inside], column[inside], batch.numbers["y"][inside]
-        series.mark("missing_value", item[np.isnan(value)])
-        series.mark("impossible_value", item[np.isinf(value)])
-        series.mark("negative_demand", item[value < 0])
+        series.mark("older_history_left_out", batch.item[column < 0], batch.day[column < 0])
+        item, day, column, value = batch.item[inside], batch.day[inside], column[inside], batch.numbers["y"][inside]
+        for code, wrong in (
+            ("missing_value", np.isnan(value)), ("impossible_value", np.isinf(value)), ("negative_demand", value < 0),
+        ):  # fmt: skip
+            series.mark(code, item[wrong], day[wrong])
         usable = np.isfinite(value)
-        _add(demand, series, item[usable], column[usable], value[usable])
+        _add(demand, series, item[usable], column[usable], value[usable], (start, step))
     return np.where(demand < 0, 0.0, demand)
 
 
-def _add(demand: FloatArray, series: Series, item: IntArray, column: IntArray, value: FloatArray) -> None:
+def _add(
+    demand: FloatArray, series: Series, item: IntArray, column: IntArray, value: FloatArray, calendar: tuple[int, int]
+) -> None:
     """Write cells; a row that repeats another exactly counts once, rows that differ are added up."""
     place = item * demand.shape[1] + column
     order = np.lexsort((value, place))
     place, value = place[order], value[order]
     new = np.r_[True, (np.diff(place) != 0)] if len(place) else np.zeros(0, dtype=np.bool_)
     if not new.all():
-        series.mark("duplicate_dates", item[order][~new])
+        series.mark("duplicate_dates", item[order][~new], calendar[0] + column[order][~new] * calendar[1])
         differs = new | np.r_[True, np.diff(value) != 0]
         place, value = place[differs], value[differs]
     flat = demand.reshape(-1)
     held = flat[place]
     again = ~np.isnan(held)
     if again.any():  # its twin came in an earlier batch
-        series.mark("duplicate_dates", place[again] // demand.shape[1])
+        number, at = np.divmod(place[again], demand.shape[1])
+        series.mark("duplicate_dates", number, calendar[0] + at * calendar[1])
         fresh = ~again | (held != value)
         place, value = place[fresh], value[fresh]
     seen, where = np.unique(place, return_inverse=True)
@@ -198,14 +209,15 @@ def _is_dense(demand: FloatArray) -> bool:
     return bool(seen.sum() >= DENSE_SHARE * max(int(spans.sum()), 1))
 
 
-def _without_gaps(demand: FloatArray, series: Series, gaps_are_unknown: bool) -> FloatArray:
+def _without_gaps(demand: FloatArray, series: Series, unknown: bool, start: int, step: int) -> FloatArray:
     """Days without a row after a series' first: without demand where the file leaves zeros out, else unknown."""
     seen = ~np.isnan(demand)
     first = np.where(seen.any(axis=1), seen.argmax(axis=1), demand.shape[1])
     begun = np.arange(demand.shape[1])[None, :] >= first[:, None]
     gap = begun & ~seen
-    series.mark("missing_days", np.flatnonzero(gap.any(axis=1)))
-    return demand if gaps_are_unknown else np.where(gap, 0.0, demand)
+    holed = np.flatnonzero(gap.any(axis=1))
+    series.mark("missing_days", holed, start + gap[holed].argmax(axis=1) * step)
+    return demand if unknown else np.where(gap, 0.0, demand)
 
 
 def _groups(wanted: Wanted, series: Series, columns: dict[str, pa.DataType]) -> dict[str, IntArray]:
@@ -286,8 +298,3 @@ def _place(
 
 def _is_number(kind: pa.DataType) -> bool:
     return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
-
-
-def flags_at(frame: FileFrame) -> dict[str, BoolArray]:
-    """Flags of the file's form, per series."""
-    return dict(sorted(frame.series.flags.items()))

@@ -20,8 +20,9 @@ import pyarrow.parquet as pq
 from services.forecaster.domain.panel import BoolArray, FloatArray, IntArray
 
 BATCH_ROWS = 1_000_000
-EPOCH = np.datetime64("1970-01-01", "D")
 KEYS = ("unique_id", "ds", "y")
+NEVER = np.iinfo(np.int64).max
+ALWAYS = np.iinfo(np.int64).min  # also what stands for a date that could not be read
 
 
 class FileRefused(ValueError):
@@ -39,17 +40,25 @@ class Batch:
 
 @dataclass(slots=True)
 class Series:
-    """The series of a file in the order of their names; `ids` keeps their type. `flags[code]` marks series."""
+    """The series of a file in the order of their names; `ids` keeps their type.
+
+    `flags[code]` holds per series the first day it is true of, so that an origin is not told of what came after it.
+    """
 
     ids: pa.Array
     names: tuple[str, ...]
-    flags: dict[str, BoolArray] = field(default_factory=dict)
+    flags: dict[str, IntArray] = field(default_factory=dict)
     rows_unreadable: Counter[str] = field(default_factory=Counter)
 
-    def mark(self, code: str, items: IntArray) -> None:
-        """Give these series a reason flag."""
+    def mark(self, code: str, items: IntArray, days: IntArray) -> None:
+        """Give these series a reason flag, from these days on."""
         if len(items):
-            self.flags.setdefault(code, np.zeros(len(self.names), dtype=np.bool_))[items] = True
+            since = self.flags.setdefault(code, np.full(len(self.names), NEVER))
+            np.minimum.at(since, items, days)
+
+    def marked(self, code: str, day: int) -> BoolArray:
+        """Which series have the flag by a day."""
+        return np.asarray(self.flags[code] <= day)
 
 
 def columns_of(path: Path) -> dict[str, pa.DataType]:
@@ -102,16 +111,16 @@ def read(path: Path, series: Series, numbers: Sequence[str], *, quiet: bool = Fa
         item = pc.fill_null(pc.index_in(_plain(batch.column(0)), value_set=series.ids), -1)
         item = item.to_numpy(zero_copy_only=False).astype(np.int64)
         day, has_zone = days_of(batch.column(1))
-        usable = (item >= 0) & (day != np.iinfo(np.int64).min)
+        usable = (item >= 0) & (day != ALWAYS)
         if not quiet:
             series.rows_unreadable["without a series"] += int((item < 0).sum())
             series.rows_unreadable["without a readable date"] += int(((item >= 0) & ~usable).sum())
-            series.mark("unreadable_date", item[(item >= 0) & ~usable])
-            series.mark("time_zones", item[usable & has_zone])
+            series.mark("unreadable_date", item[(item >= 0) & ~usable], day[(item >= 0) & ~usable])
+            series.mark("time_zones", item[usable & has_zone], day[usable & has_zone])
             back = np.flatnonzero((np.diff(item) == 0) & (np.diff(day) < 0) & usable[1:] & usable[:-1]) + 1
-            series.mark("unsorted", item[back])
+            series.mark("unsorted", item[back], day[back])
             if len(item) and item[0] == last_item and day[0] < last_day:
-                series.mark("unsorted", item[:1])
+                series.mark("unsorted", item[:1], day[:1])
             last_item, last_day = (int(item[-1]), int(day[-1])) if len(item) else (last_item, last_day)
         kept = {name: _numbers(batch.column(2 + place))[usable] for place, name in enumerate(numbers)}
         yield Batch(item[usable], day[usable], kept)
@@ -140,7 +149,7 @@ def days_of(column: pa.Array) -> tuple[IntArray, BoolArray]:
     days = column.cast(pa.date32(), safe=False).cast(pa.int32()).to_numpy(zero_copy_only=False)
     gone = np.isnan(days) if days.dtype.kind == "f" else np.zeros(len(days), dtype=np.bool_)
     out = np.where(gone, 0, days).astype(np.int64)
-    out[gone] = np.iinfo(np.int64).min
+    out[gone] = ALWAYS
     return out, zoned
 
 

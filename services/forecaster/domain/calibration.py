@@ -15,6 +15,7 @@ from scipy.special import nbdtrik
 
 from kernel.distribution import HORIZONS_DAYS, LEVELS
 from services.forecaster.domain.panel import DemandPanel, FloatArray
+from services.forecaster.domain.series import expected_of
 from services.forecaster.domain.strategy import DistributionForecast, Expected, MeanForecaster
 
 LEVEL_BINS = 16
@@ -130,7 +131,7 @@ def errors(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int], h
     single: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     for origin in origins:
         ahead = min(max(horizons), panel.days - 1 - origin)
-        expected = forecaster.expected(panel.until(origin), origin, ahead)
+        expected = expected_of(forecaster, panel.until(origin), origin, ahead)
         came = panel.demand[:, origin + 1 : origin + 1 + ahead]
         totals, realised = np.cumsum(expected.by_day, axis=1), np.cumsum(came, axis=1)
         alive = np.asarray(~np.isnan(panel.demand[:, : origin + 1]).all(axis=1))

@@ -121,29 +121,3 @@ def start_at_first_sale(demand: FloatArray) -> FloatArray:
     first = np.where(positive.any(axis=1), positive.argmax(axis=1), 0)
     before = np.arange(demand.shape[1])[None, :] < first[:, None]
     return np.where(before, np.nan, demand)
-
-
-CLOSED_ITEMS_MIN = 10  # fewer items that are all silent on a day are chance, not a closed door
-
-
-def closed_by_accident(demand: FloatArray, location: IntArray) -> BoolArray:
-    """Days on which nothing at all was sold at a location that is usually open on that weekday: a holiday, a strike.
-
-    Such a day says nothing about demand and becomes unknown. A weekday that is always closed stays zero, because it
-    will be closed again; that is demand the model must learn.
-    """
-    hidden = np.zeros(demand.shape, dtype=np.bool_)
-    weekday = np.arange(demand.shape[1]) % 7
-    filled = np.nan_to_num(demand)
-    for code in np.unique(location):
-        mine = np.flatnonzero(location == code)
-        alive = (~np.isnan(demand[mine])).sum(axis=0)
-        sold = (filled[mine] > 0).sum(axis=0)
-        judged = alive >= CLOSED_ITEMS_MIN
-        for day in range(7):
-            same = judged & (weekday == day)
-            # So few items may all be silent by chance: the day must be far from what this weekday usually sells.
-            usual = float(np.mean(sold[same])) if same.any() else 0.0
-            if usual >= CLOSED_ITEMS_MIN:
-                hidden[np.ix_(mine, np.flatnonzero(same & (sold == 0)))] = True
-    return hidden

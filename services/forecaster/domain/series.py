@@ -4,11 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from services.forecaster.domain.panel import DemandPanel, FloatArray, IntArray
+from kernel.distribution import DAYS
+from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray
+from services.forecaster.domain.strategy import Expected, MeanForecaster
 
 NEW_ITEM_DAYS = 28  # fewer known days than this: the level comes mostly from like items
 SHORT_HISTORY_DAYS = 91
 DEAD_AFTER_DAYS = 91  # 13 weeks without a sale
+YEAR_DAYS = 364
+SEASON_AHEAD_DAYS = 91
 CENSORED_LOOK_BACK_DAYS = 56
 FULL_CONFIDENCE_DAYS = 182.0
 
@@ -25,6 +29,7 @@ def flags(panel: DemandPanel, origin: int, censored: FloatArray, negative: IntAr
     never = ~sold.any(axis=1)
     silent = ~sold[:, -DEAD_AFTER_DAYS:].any(axis=1) & ~never & (days >= DEAD_AFTER_DAYS)
     checks: tuple[tuple[str, Any], ...] = (
+        ("no_history", days == 0),
         ("no_sales", never),
         ("no_recent_sales", silent),
         ("new_item", days < NEW_ITEM_DAYS),
@@ -45,3 +50,29 @@ def confidence(panel: DemandPanel, origin: int, censored: FloatArray, *, has_mod
     grown = np.minimum(1.0, (days + 14.0) / FULL_CONFIDENCE_DAYS)
     value = grown * (1.0 - censored)
     return np.asarray(np.round(value if has_model else np.minimum(value, 0.6), 4), dtype=np.float64)
+
+
+def is_dead(panel: DemandPanel, origin: int) -> BoolArray:
+    """Items that will not sell: 13 known weeks without a sale, and none a year ago in the weeks that come now.
+
+    A Christmas article is silent all summer and not dead; an article that is known for less than 13 weeks is not
+    judged. Unknown (stock-out) days do not count as silence.
+    """
+    past = panel.demand[:, : origin + 1]
+    quiet = past[:, -panel.span(DEAD_AFTER_DAYS) :]
+    silent = (np.nan_to_num(quiet) <= 0).all(axis=1)
+    known = (~np.isnan(quiet)).sum(axis=1) >= panel.span(DEAD_AFTER_DAYS)
+    year = panel.span(YEAR_DAYS)
+    season = past[:, max(0, origin + 1 - year) : max(0, origin + 1 - year + panel.span(SEASON_AHEAD_DAYS))]
+    in_season = (np.nan_to_num(season) > 0).any(axis=1) if origin + 1 > year else np.zeros(len(past), dtype=np.bool_)
+    return np.asarray(silent & known & ~in_season)
+
+
+def expected_of(
+    forecaster: MeanForecaster, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None
+) -> Expected:
+    """What a strategy expects, with dead items at zero: the rule stands above every strategy."""
+    said = forecaster.expected(panel, origin, days, chosen)
+    dead = is_dead(panel, origin)
+    dead = dead if chosen is None else dead[chosen]
+    return Expected(np.where(dead[:, None], 0.0, said.by_day), said.lumpiness) if dead.any() else said

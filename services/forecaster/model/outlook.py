@@ -17,7 +17,8 @@ from services.forecaster.domain.calibration import (
     fit_horizon,
     negative_binomial_quantiles,
 )
-from services.forecaster.domain.panel import DemandPanel, FloatArray
+from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray
+from services.forecaster.domain.series import expected_of
 from services.forecaster.domain.strategy import Expected, MeanForecaster, Strategy
 from services.forecaster.domain.training import WARM_UP_DAYS
 
@@ -54,14 +55,19 @@ def periods_to_train_min(panel: DemandPanel, horizon: int) -> int:
 
 
 def look_ahead(
-    panel: DemandPanel,
+    asked: DemandPanel,
+    there: BoolArray,
     strategy: Strategy,
     horizon: int,
     levels: tuple[float, ...],
     totals: tuple[int, ...] = (),
     progress: Progress = lambda stage: None,
 ) -> Outlook:
-    """Fit, calibrate on the past of `panel`, and forecast the `horizon` periods after its last column."""
+    """Fit, calibrate on the past, and forecast the `horizon` periods after the last column of `asked`.
+
+    Series that are not `there` yet do not touch the others' numbers; they are answered from their like items.
+    """
+    panel = asked if there.all() else asked.take(np.flatnonzero(there))
     last = panel.days - 1
     reach = reach_of(panel, horizon)
     progress("fitting on the past")
@@ -76,8 +82,19 @@ def look_ahead(
     progress("fitting on everything")
     fitted = strategy.fit(panel)
     progress("forecasting")
-    expected = fitted.expected(panel, last, horizon)
-    return _answer(panel, fitted, expected, levels, single, dict(zip(wanted, nodes, strict=True)), totals)
+    expected = expected_of(fitted, panel, last, horizon)
+    if not there.all():
+        others = fitted.expected(asked, last, horizon, np.flatnonzero(~there))
+        expected = _woven(there, expected, others)
+    return _answer(asked, fitted, expected, levels, single, dict(zip(wanted, nodes, strict=True)), totals)
+
+
+def _woven(there: BoolArray, known: Expected, others: Expected) -> Expected:
+    by_day = np.empty((len(there), known.by_day.shape[1]))
+    lumpiness = np.empty(len(there))
+    for rows, part in ((there, known), (~there, others)):
+        by_day[rows], lumpiness[rows] = part.by_day, part.lumpiness
+    return Expected(by_day, lumpiness)
 
 
 def _answer(

@@ -10,6 +10,7 @@ from services.forecaster.domain import metrics
 from services.forecaster.domain.baseline import SeasonalNaive
 from services.forecaster.domain.calibration import Calibration, Samples, calibration_origins, collect, fit_horizon
 from services.forecaster.domain.panel import DemandPanel, FloatArray, IntArray
+from services.forecaster.domain.series import expected_of
 from services.forecaster.domain.strategy import DistributionForecast, MeanForecaster, Strategy
 from services.forecaster.domain.training import WARM_UP_DAYS
 
@@ -35,7 +36,7 @@ class Calibrated:
 
     def forecast(self, panel: DemandPanel, origin: int, chosen: IntArray | None = None) -> DistributionForecast:
         """Distributions after column `origin`, of all or the chosen items."""
-        return self.calibration.distribution(self.forecaster.expected(panel, origin, DAYS, chosen))
+        return self.calibration.distribution(expected_of(self.forecaster, panel, origin, DAYS, chosen))
 
 
 def train(panel: DemandPanel, strategy: Strategy, progress: Progress = lambda stage, share: None) -> Calibrated:
