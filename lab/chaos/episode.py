@@ -46,6 +46,7 @@ class Episode:
     counts: Counter[str] = field(default_factory=Counter)
     figures: dict[str, float] = field(default_factory=dict)
     violations: list[Violation] = field(default_factory=list)
+    planted: list[Violation] = field(default_factory=list)
     facts: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
     load: float = 0.0
@@ -81,8 +82,8 @@ def play(
     keep: bool = False,
     tamper: Callable[[Stand], None] | None = None,
 ) -> Episode:
-    """Play one seed. `minutes` None: every fault once, in an order by chance. `tamper`: a planted bug, before evidence is
-    taken. The folder is removed when all promises held, unless `keep`."""
+    """Play one seed. `minutes` None: every fault once, in an order by chance. `tamper`: plants bugs in the real tables and
+    topics after the verdict; what is found then is in `planted`. The folder is removed when all promises held, unless `keep`."""
     shutil.rmtree(folder, ignore_errors=True)
     started = time.monotonic()
     episode = Episode(seed)
@@ -100,14 +101,15 @@ def play(
             crowd.stop()
         if "replay" in faults:
             episode.violations += replay.replay_all(stand, rng, lambda: calm(stand, crowd, say), episode.counts)
-        if tamper is not None:
-            tamper(stand)
-        say("taking evidence")
         crowd.history.close()
+        say("taking evidence")
         evidence = collect.evidence_of(stand, list(TENANTS), episode.injections)
         evidence.recovery_seconds_max = RECOVERY_SECONDS_MAX
         episode.violations += checks.check(evidence)
         episode.facts = facts_of(evidence)
+        if tamper is not None:
+            tamper(stand)
+            episode.planted = checks.check(collect.evidence_of(stand, list(TENANTS), episode.injections))
     episode.seconds, episode.load = time.monotonic() - started, psutil.getloadavg()[0]
     if not episode.violations and not keep:
         stand.postgres.remove()

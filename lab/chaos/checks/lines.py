@@ -54,6 +54,8 @@ def _walk(line: str, steps: list[dict[str, Any]]) -> list[Violation]:
         begins_anew = (
             recommendation != last and state in (HELD, REJECTED, OVER) and verdict not in ("undone", "recalled")
         )
+        if begins_anew and verdict in ("superseded", "expired"):
+            continue  # a recommendation that came too late for a line that is decided: told, and changes nothing
         if begins_anew:
             state = OPEN
         allowed, leads_to = STEPS[verdict]

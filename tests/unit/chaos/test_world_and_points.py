@@ -1,0 +1,88 @@
+"""The chaos world tells the same story for the same seed; a history is read as it was written; failpoints end a process."""
+
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from kit import failpoints
+from lab.chaos.faults import FAULTS
+from lab.chaos.history import History, read
+from lab.chaos.world import TENANTS, Shop
+from schemas.registry import MESSAGES
+
+ROOT = Path(__file__).resolve().parents[3]
+# RELIABILITY's matrix: what this run has to bring, whatever it calls it; 32 is the replay at the end.
+ROWS = {*range(1, 14), *range(15, 19), *range(20, 34)} - {32}
+
+
+def test_the_same_seed_tells_the_same_story() -> None:
+    def told(seed: int) -> list[object]:
+        shop = Shop("acme", seed)
+        return [*shop.master_data(), *shop.past(), *shop.till(50), *shop.warehouse(50), *shop.next_day()]
+
+    assert told(4) == told(4)
+    assert told(4) != told(5)
+
+
+@pytest.mark.parametrize("tenant", TENANTS)
+def test_every_event_is_in_the_contract_and_has_an_id_of_its_own(tenant: str) -> None:
+    shop = Shop(tenant, 1)
+    told = [*shop.master_data(), *shop.past(), *shop.till(300), *shop.warehouse(300), *shop.next_day()]
+    assert max(Counter((one.source, one.id) for one in told).values()) == 1
+    for one in told:
+        MESSAGES[one.type].model_validate(one.data)
+        assert all(str(one.data.get(code, tenant)).startswith(tenant) for code in ("sku", "location", "supplier"))
+
+
+def test_voids_and_returns_never_meet_a_count() -> None:
+    shop = Shop("acme", 2)
+    for one in shop.till(2000):
+        assert one.type == "sale.recorded.v1" or one.data["sku"] != shop.counted_sku
+
+
+def test_a_history_is_read_as_it_was_written_without_a_torn_last_line(tmp_path: Path) -> None:
+    history = History(tmp_path / "history.jsonl")
+    written = [history.add("till", kind, "record", [["pos", "1"]]) for kind in ("invoke", "info", "ok")]  # type: ignore[arg-type]
+    history.close()
+    with history.path.open("a") as file:
+        file.write('{"index": 3, "ti')
+    assert read(history.path) == written
+
+
+def test_the_faults_bring_every_row_of_the_matrix() -> None:
+    assert {fault.row for fault in FAULTS.values()} >= ROWS
+
+
+def run_with(fail_at: str, passes: int) -> subprocess.CompletedProcess[str]:
+    code = f"from kit.failpoints import reach\nfor n in range({passes}): reach('relay.sent'); print(n)"
+    return subprocess.run(
+        [sys.executable, "-u", "-c", code],
+        cwd=ROOT,
+        env={"FAIL_AT": fail_at},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_a_failpoint_ends_the_process_at_its_nth_pass() -> None:
+    ended = run_with("relay.sent:3", 5)
+    assert (ended.returncode, ended.stdout.split()) == (failpoints.EXIT_CODE, ["0", "1"])
+
+
+def test_without_a_failpoint_or_at_another_nothing_happens() -> None:
+    for fail_at in ("", "relay.marked:1"):
+        ended = run_with(fail_at, 2)
+        assert (ended.returncode, ended.stdout.split()) == (0, ["0", "1"])
+
+
+def test_a_failpoint_nobody_knows_is_refused() -> None:
+    assert "needs name:n" in run_with("nowhere:1", 1).stderr
+
+
+def test_every_failpoint_is_somewhere_in_the_code() -> None:
+    sources = "\n".join(path.read_text("utf-8") for room in ("kit", "services") for path in (ROOT / room).rglob("*.py"))
+    assert [name for name in failpoints.POINTS if f'reach("{name}")' not in sources] == []
