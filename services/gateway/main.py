@@ -1,6 +1,7 @@
 """Starts the gateway: topics into read models, the public API and the pages, the live stream, events into Kafka."""
 
 import gc
+from datetime import timedelta
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -16,11 +17,14 @@ from services.gateway.context import Context
 from services.gateway.ingest.publish import Publisher
 from services.gateway.ingest.recent import Recent
 from services.gateway.live import Broadcaster
+from services.gateway.notices.deliver import Deliverer
+from services.gateway.notices.mail import Mailer
 from services.gateway.owners import Owners
 from services.gateway.settings import GatewaySettings
 
 # About three batches of 500 events.
 COLLECT_EVERY_OBJECTS = 20_000
+FORGET_EVERY_SECONDS = 3600.0
 
 
 def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
@@ -51,6 +55,16 @@ def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
     runtime.background(publisher.run(), "ingest")
     runtime.background(broadcaster.run(), "live")
     runtime.background(web.close_streams(runtime.stop, broadcaster), "streams")
+    deliverer = Deliverer(
+        runtime.database,
+        clock,
+        allowed=settings.webhook_networks,
+        due_before=timedelta(minutes=settings.due_notice_minutes),
+    )
+    runtime.every(settings.notice_every_seconds, deliverer.run, "webhooks")
+    runtime.every(settings.mail_every_seconds, Mailer(runtime.database, clock, settings).run, "mails")
+    runtime.every(FORGET_EVERY_SECONDS, deliverer.forget, "forget_notices")
+    runtime.on_close(deliverer.close)
     runtime.check("ingest", publisher.ready)
     runtime.on_close(owners.close)
     return app

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, IPvAnyNetwork, SecretStr
 
 from kit.settings import ServiceSettings
 
@@ -42,6 +42,26 @@ class GatewaySettings(ServiceSettings):
     requests_per_minute: int = Field(3_000, ge=10, description="requests of one caller a minute, events not counted")
     stream_heartbeat_seconds: float = Field(
         15.0, gt=0, le=60, description="silence after which a live stream says it is still there"
+    )
+
+    public_url: str = Field(
+        "http://127.0.0.1:8080", description="where people reach the pages; links in mails begin with it"
+    )
+    webhook_networks: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="private networks webhooks may go to, beside every public address; JSON list of CIDR"
+    )
+    notice_every_seconds: float = Field(1.0, gt=0, le=600, description="how often waiting webhooks are looked through")
+    due_notice_minutes: float = Field(
+        60.0, ge=0, le=24 * 60, description="how long before its deadline a line is told of as due"
+    )
+    smtp_host: str = Field("", description="server that takes mails; empty: nobody is mailed")
+    smtp_port: int = Field(587, ge=1, le=65535, description="port of the mail server")
+    smtp_starttls: bool = Field(True, description="encrypt before anything is said to the mail server")
+    smtp_user: str = Field("", description="user at the mail server, when it wants one")
+    smtp_password: SecretStr | None = Field(None, description="password at the mail server")
+    mail_from: str = Field("countersign@localhost", description="sender of mails")
+    mail_every_seconds: float = Field(
+        120.0, gt=0, le=86_400, description="how often people are mailed what came for them since the last time"
     )
 
     @property

@@ -23,7 +23,8 @@ from schemas.recommendations import (
 )
 from services.gateway import rows
 from services.gateway.domain.lines import PENDING
-from services.gateway.store import decided, live, planning, reference
+from services.gateway.notices import tell
+from services.gateway.store import decided, live, notices, planning, reference
 
 # A planning run changes thousands of lines at once; beyond this many in one batch a page is told to look again instead.
 TOLD_ONE_BY_ONE_MAX = 100
@@ -96,6 +97,7 @@ async def decisions(tx: Transaction, tenant: str, events: Events) -> list[Outgoi
     made: list[Received[DecisionMade]] = of_type(events, DecisionMade)
     assigned: list[Received[LineAssigned]] = of_type(events, LineAssigned)
     await decided.put_assignments(tx, tenant, [rows.assignment(one) for one in assigned])
+    await notices.add(tx, tenant, list(tell.of_assignments(one.body for one in assigned)))
     await decided.put_decisions(tx, tenant, [rows.decision(one) for one in made])
     changed = await planning.settle(tx, tenant, {one.body.line_id for one in made})
     status = {row["line_id"]: row["status"] for row in changed}
@@ -126,6 +128,7 @@ async def orders(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]
     cancelled: list[Received[OrderCancelled]] = of_type(events, OrderCancelled)
     if released:
         await decided.put_orders(tx, tenant, [rows.order(one) for one in released])
+        await notices.add(tx, tenant, list(tell.of_orders(one.body for one in released)))
     if cancelled:
         await decided.put_order_updates(tx, tenant, [rows.cancellation(one) for one in cancelled])
     carried = {line.decision_id for one in released for line in one.body.lines}
@@ -145,10 +148,11 @@ async def order_updates(tx: Transaction, tenant: str, events: Events) -> list[Ou
 
 
 async def exceptions(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
-    """Exceptions, raised and resolved, in the order of their topic."""
+    """Exceptions, raised and resolved, in the order of their topic. Settled events on it are for the audit log."""
     last: dict[str, Received[Any]] = {}
     for one in events:
-        last[one.body.exception_id] = one
+        if isinstance(one.body, ExceptionRaised | ExceptionResolved):
+            last[one.body.exception_id] = one
     raised = {one.body.exception_id: one for one in of_type(events, ExceptionRaised)}
     if raised:
         await reference.raise_exceptions(tx, tenant, [rows.exception(one) for one in raised.values()])

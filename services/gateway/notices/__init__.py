@@ -1,0 +1,1 @@
+"""Telling people and systems outside the pages: signed webhooks and e-mail."""
