@@ -93,8 +93,13 @@ async def _position(connection: Any, service: str, topic: str) -> int:
     return int(await connection.fetchval(query, topic))
 
 
-async def watch(local: LocalPlatform, base: dict[str, int], count: int) -> dict[str, Pace]:
-    """Follow the readers until each has committed `count` records more than `base`. Raises TimeoutError."""
+async def watch(
+    local: LocalPlatform, base: dict[str, int], count: int, moved_first: Callable[[str], None] = lambda _: None
+) -> dict[str, Pace]:
+    """Follow the readers until each has committed `count` records more than `base`; says who moved for the first time.
+
+    Raises TimeoutError.
+    """
     connection = await asyncpg.connect(local.database.url)
     topic, started = SALES.on(local.namespace), time.monotonic()
     paces = {name: Pace() for name in base}
@@ -105,6 +110,8 @@ async def watch(local: LocalPlatform, base: dict[str, int], count: int) -> dict[
                 raise TimeoutError(f"not drained in {DRAIN_SECONDS_MAX:.0f} s: {sorted(waiting)} are behind")
             for name in sorted(waiting):
                 moved = await _position(connection, name, topic) - base[name]
+                if moved > 0 and not paces[name].steps:
+                    moved_first(name)
                 if moved > 0:
                     paces[name].steps.append((time.monotonic() - started, moved))
                 if moved >= count:
