@@ -4,8 +4,8 @@ A person looks, corrects the master data (through the gateway), tries again, or 
 calls these routes for each service that reads events; nothing here changes a position by itself.
 """
 
-from collections.abc import Awaitable, Callable
-from datetime import date, datetime
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -17,10 +17,11 @@ from kit import deadletters, names, outbox, parking
 from kit.consumer import BatchConsumer
 from kit.database import Database, Transaction, scope
 from kit.errors import Rejected
-from kit.events import Outgoing
+from kit.events import Outgoing, outgoing
 from kit.http import Problem
 from kit.identity import Principal, require
 from schemas.base import Text
+from schemas.recommendations import HeldEventSettled
 
 Caller = Annotated[Principal, Depends(require())]
 # Who may take events out or let them in: those who answer for the numbers.
@@ -109,6 +110,9 @@ def _parked(router: APIRouter, database: Database, free: Free | None) -> None:
             taken = await parking.drop(
                 tx, who.tenant, body.record_key, event_hash=body.event_hash, reason=body.reason, by=who.subject
             )
+            for one in taken:
+                said = _settled(database.service, who, one, "parked", "dropped", body.reason)
+                await outbox.enqueue(tx, [said])
             if free is not None and taken:
                 await outbox.enqueue(tx, await free(tx, who.tenant))
         if not taken:
@@ -171,6 +175,10 @@ def _dead(router: APIRouter, database: Database, consumer: BatchConsumer) -> Non
             done = await deadletters.settle(
                 tx, who.tenant, letter_id, state="dropped", by=who.subject, reason=body.reason
             )
+            if done:
+                facts = deadletters.describe(row)
+                said = _settled(database.service, who, facts, "dead_letter", "dropped", body.reason)
+                await outbox.enqueue(tx, [said])
         if not done:
             raise Problem(409, "letter_settled", "This dead letter is settled", f"It was {row['state']} before.")
         return {"letter_id": str(letter_id), "state": "dropped"}
@@ -193,12 +201,43 @@ async def _replay(database: Database, consumer: BatchConsumer, who: Principal, l
             await outbox.enqueue(tx, says)
             await scope(tx, who.tenant)
             await deadletters.settle(tx, who.tenant, letter_id, state="replayed", by=who.subject, reason="handled")
+            facts = deadletters.describe(row)
+            said = _settled(database.service, who, facts, "dead_letter", "replayed", "handled again without fault")
+            await outbox.enqueue(tx, [said])
     except Rejected as error:
         async with database.transaction(who.tenant) as tx:
             await deadletters.died_again(tx, who.tenant, letter_id, error)
         return error
     consumer.committed()
     return None
+
+
+def _settled(
+    service: str,
+    who: Principal,
+    facts: Mapping[str, Any],
+    held_as: Literal["dead_letter", "parked"],
+    action: Literal["replayed", "dropped"],
+    reason: str,
+) -> Outgoing:
+    """What the audit log is told, in the transaction of the act itself: who settled which event, how and why."""
+    now = datetime.now(UTC)
+    body = HeldEventSettled(
+        tenant=who.tenant,
+        consumer=service,
+        held_as=held_as,
+        action=action,
+        topic=facts["topic"],
+        partition=facts["partition"],
+        offset=facts["offset"],
+        event_id=(facts["event_id"] or "")[:400],
+        code=facts.get("code") or facts.get("reason") or "",
+        settled_by=who.subject,
+        settled_at=now,
+        reason=reason,
+    )
+    cause = facts.get("letter_id") or facts["event_hash"]
+    return outgoing(body, service=service, cause=f"{held_as}:{cause}", time=now, name=action)
 
 
 def _unknown_letter(letter_id: UUID) -> Problem:

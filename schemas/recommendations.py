@@ -8,6 +8,7 @@ from pydantic import Field
 from schemas.base import (
     Code,
     Currency,
+    Instant,
     Message,
     Money,
     NaturalQuantity,
@@ -170,6 +171,29 @@ class ExceptionResolved(Message):
 
     def record_key(self) -> str:
         return f"{self.tenant}/{self.subject}"
+
+
+class HeldEventSettled(Message):
+    """A person has settled an event that could not be handled: replayed it, or taken it out, with the reason.
+
+    `consumer` is the service that held it; `topic`, `partition` and `offset` are where it lies, its bytes with it.
+    """
+
+    TYPE: ClassVar[str] = "held-event.settled.v1"
+    consumer: Code
+    held_as: Literal["dead_letter", "parked"]
+    action: Literal["replayed", "dropped"]
+    topic: Code
+    partition: Annotated[int, Field(ge=0)]
+    offset: Annotated[int, Field(ge=0)]
+    event_id: Annotated[str, Field(max_length=400)] = ""
+    code: Annotated[str, Field(max_length=100)] = ""
+    settled_by: Code
+    settled_at: Instant
+    reason: Text
+
+    def record_key(self) -> str:
+        return f"{self.tenant}/held:{self.topic}"
 
 
 class PolicyPublished(Message):

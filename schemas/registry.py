@@ -35,6 +35,7 @@ MESSAGES: dict[str, type[Message]] = {
         recommendations.RecommendationWithheld,
         recommendations.ExceptionRaised,
         recommendations.ExceptionResolved,
+        recommendations.HeldEventSettled,
         recommendations.PolicyPublished,
         matrix.ApprovalMatrixPublished,
         decisions.DecisionMade,

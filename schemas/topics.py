@@ -93,7 +93,7 @@ EXCEPTIONS = Topic(
     retention_days=400,
     producers=("forecaster", "policy", "approvals", "audit", "gateway"),
     consumers=("audit", "gateway"),
-    messages=("exception.raised.v1", "exception.resolved.v1"),
+    messages=("exception.raised.v1", "exception.resolved.v1", "held-event.settled.v1"),
 )
 DECISIONS = Topic(
     name="decisions.v1",

@@ -77,6 +77,7 @@ PAGES = (
     Page("queue", "Queue", "Work", "waiting"),
     Page("exceptions", "Exceptions", "Work", "exceptions"),
     Page("orders", "Orders", "Work", "orders_open"),
+    Page("data-problems", "Data problems", "Work"),
     Page("items", "Items", "Understand"),
     Page("policy", "Policy", "Govern"),
     Page("audit", "Audit", "Govern"),

@@ -5,12 +5,14 @@ from fastapi import Depends, FastAPI
 from services.gateway.access import authorise
 from services.gateway.api import (
     audit,
+    deadletters,
     deciding,
     events,
     items,
     matrix,
     openapi,
     orders,
+    parked,
     planning,
     queue,
     sessions,
@@ -19,7 +21,23 @@ from services.gateway.api import (
     streams,
 )
 
-ROOMS = (sessions, events, queue, deciding, matrix, items, orders, planning, status, streams, audit, settings, openapi)
+ROOMS = (
+    sessions,
+    events,
+    deadletters,
+    parked,
+    queue,
+    deciding,
+    matrix,
+    items,
+    orders,
+    planning,
+    status,
+    streams,
+    audit,
+    settings,
+    openapi,
+)
 
 
 def attach(app: FastAPI) -> None:

@@ -46,6 +46,8 @@ _READ: Final = Rule(EVERYONE, "read")
 _SELF: Final = Rule(EVERYONE)
 _DECIDE: Final = _people(PLANNER, APPROVER, scope="decide")
 _PLAN: Final = _people(PLANNER, APPROVER, ADMIN, scope="plan")
+# Events that are held up: who answers for the numbers says what they mean. No machine does.
+_MEND: Final = _people(PLANNER, APPROVER, ADMIN)
 _AUDIT: Final = _people(AUDITOR, ADMIN, scope="audit")
 _GOVERN: Final = _people(APPROVER, ADMIN)
 _ADMIN: Final = _people(ADMIN)
@@ -57,6 +59,17 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/v1/session"): _SELF,
     ("GET", "/v1/openapi.json"): _READ,
     ("POST", "/v1/events"): Rule(frozenset({ADMIN}), "ingest"),
+    ("GET", "/v1/dead-letters"): _READ,
+    ("GET", "/v1/dead-letters/{service}/{letter_id}"): _READ,
+    ("POST", "/v1/dead-letters:replay"): _MEND,
+    ("POST", "/v1/dead-letters:drop"): _MEND,
+    ("POST", "/v1/dead-letters/{service}/{letter_id}/correction"): _MEND,
+    ("GET", "/v1/parked"): _READ,
+    ("GET", "/v1/parked/events"): _READ,
+    ("POST", "/v1/parked:release"): _MEND,
+    ("POST", "/v1/parked:drop"): _MEND,
+    ("GET", "/v1/names/{subject}/{code}"): _READ,
+    ("POST", "/v1/aliases"): _MEND,
     ("GET", "/v1/recommendations"): _READ,
     ("GET", "/v1/recommendations.csv"): _READ,
     ("GET", "/v1/recommendations/summary"): _READ,
@@ -111,6 +124,7 @@ ABILITIES: Final[Mapping[str, frozenset[str]]] = {
     "change_policy": frozenset({APPROVER, ADMIN}),
     "audit": frozenset({AUDITOR, ADMIN}),
     "administer": frozenset({ADMIN}),
+    "mend": frozenset({PLANNER, APPROVER, ADMIN}),
 }
 
 

@@ -95,7 +95,7 @@ class TestSignIn:
         cookie = answer.headers["set-cookie"]
         assert {"HttpOnly", "Path=/", "SameSite=lax"} <= {part.strip() for part in cookie.split(";")}
         assert "Domain" not in cookie
-        assert answer.json()["can"] == ["decide", "plan"]
+        assert answer.json()["can"] == ["decide", "plan", "mend"]
         assert answer.json()["tenant"] == "acme"
 
     def test_behind_tls_the_cookie_is_secure_and_bound_to_its_host(self, gateway: Gateway) -> None:

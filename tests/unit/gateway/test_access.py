@@ -53,7 +53,7 @@ def test_administrators_and_auditors_never_decide_and_planners_never_administer(
 
 
 def test_abilities_follow_the_roles() -> None:
-    assert abilities(["planner"]) == ["decide", "plan"]
+    assert abilities(["planner"]) == ["decide", "plan", "mend"]
     assert abilities(["auditor"]) == ["audit"]
     assert abilities([]) == []
 
