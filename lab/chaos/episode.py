@@ -21,7 +21,8 @@ from lab.chaos import checks, collect, replay
 from lab.chaos.checks import orders
 from lab.chaos.clients import Crowd
 from lab.chaos.evidence import Evidence, Violation
-from lab.chaos.faults import FAULTS, Scene, Skipped
+from lab.chaos.faults import FAULTS
+from lab.chaos.faults.scene import Scene, Skipped
 from lab.chaos.history import History
 from lab.chaos.stand import Stand
 from lab.chaos.world import TENANTS, Shop

@@ -1,19 +1,18 @@
 """Faults of the five services' own processes."""
 
-import re
-import shutil
-import subprocess
 import time
 
 from cli.platform.databases import SERVICES
 from cli.platform.ownership import stop_together
 from kit import failpoints
-from lab.chaos.faults.scene import Fault, Scene, Skipped
+from lab.chaos.faults.scene import Fault, Scene
+from lab.chaos.faults.tracing import tampering
 
 DOWN_SECONDS = (0.1, 1.5)
 # Longer than the session timeout of the group members (6 s): the partitions have gone to nobody, or to another.
 PAUSE_SECONDS = (7.0, 9.0)
-FAILPOINT_SECONDS_MAX = 12.0
+FAILPOINT_SECONDS_MAX = 22.0
+SYSCALL_SECONDS_MAX = 10.0
 
 
 def kill(scene: Scene) -> None:
@@ -34,7 +33,7 @@ def failpoint(scene: Scene) -> None:
     scene.stand.kill(name)
     scene.killed(name)
     scene.stand.launch(name, FAIL_AT=f"{point}:{scene.rng.choice((1, 1, 2, 3, 5))}")
-    deadline = time.monotonic() + FAILPOINT_SECONDS_MAX + 10
+    deadline = time.monotonic() + FAILPOINT_SECONDS_MAX
     while scene.stand.pid(name) is not None and time.monotonic() < deadline:
         time.sleep(0.05)
     if scene.stand.pid(name) is None:
@@ -108,52 +107,19 @@ def rebalances(scene: Scene) -> None:
 
 def syscall(scene: Scene) -> None:
     """SIGKILL at the n-th sendto or write of a service, wherever in its work that is."""
-    strace = _strace()
     name = scene.any_service("policy", "approvals", "audit")
     pid = scene.stand.pid(name)
     if pid is None:
         return
     call = scene.rng.choice(("sendto", "write", "epoll_wait"))
-    when = scene.rng.randint(1, 60)
-    tracer = subprocess.Popen(
-        [
-            strace,
-            "-f",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            f"trace={call}",
-            "-e",
-            f"inject={call}:signal=KILL:when={when}",
-            "-p",
-            str(pid),
-        ],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + 10
+    with tampering(call, f"signal=KILL:when={scene.rng.randint(1, 60)}", [pid]):
+        deadline = time.monotonic() + SYSCALL_SECONDS_MAX
         while scene.stand.pid(name) is not None and time.monotonic() < deadline:
             time.sleep(0.05)
         scene.counts[f"{call} {'cut' if scene.stand.pid(name) is None else 'not reached'}"] += 1
-    finally:
-        tracer.terminate()
-        tracer.wait(10)
     scene.stand.kill(name)
     scene.killed(name)
     scene.stand.launch(name)
-
-
-def _strace() -> str:
-    found = shutil.which("strace")
-    if found is None:
-        raise Skipped("needs strace (apt-get install strace)")
-    probe = subprocess.run([found, "-V"], capture_output=True, text=True, check=False)
-    if not re.search(r"strace -- version", probe.stdout):
-        raise Skipped("the strace here does not run")
-    return found
 
 
 FAULTS = (

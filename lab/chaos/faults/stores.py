@@ -2,13 +2,13 @@
 
 import contextlib
 import os
-import shutil
 import signal
-import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.chaos.faults.scene import Fault, Scene, Skipped
+from lab.chaos.faults.tracing import tampering
 
 DOWN_SECONDS = (0.5, 3.0)
 FULL_SECONDS = (4.0, 7.0)
@@ -88,31 +88,20 @@ def _fill(scene: Scene, disk: Path) -> None:
 
 def fsync_fails(scene: Scene) -> None:
     """EIO from fsync in the processes of the database: it must not sign or say what is not on disk."""
-    strace = shutil.which("strace")
     owned = scene.stand.postgres.running()
-    if strace is None:
-        raise Skipped("needs strace (apt-get install strace)")
-    if owned is None:
+    process = owned.process() if owned is not None else None
+    if process is None:
         return
-    when = scene.rng.randint(1, 20)
-    command = [strace, "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync"]
-    command += ["-e", f"inject=fsync,fdatasync:error=EIO:when={when}", "-p", str(owned.pid)]
-    # Only children that are born while it watches, and those that live now, are watched: attach to all of them.
-    process = owned.process()
-    for child in process.children(recursive=True) if process is not None else []:
-        command += ["-p", str(child.pid)]
-    tracer = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
+    # A process that is there already is not watched by way of its parent.
+    pids = [process.pid, *(child.pid for child in process.children(recursive=True))]
+    with tampering("fsync,fdatasync", f"error=EIO:when={scene.rng.randint(1, 20)}", pids):
         scene.wait(3.0, 5.0)
-    finally:
-        tracer.terminate()
-        tracer.wait(10)
     scene.stand.revive_stores()
 
 
-def _await_death(is_dead: object, seconds: float = 10.0) -> None:
+def _await_death(is_dead: Callable[[], bool], seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds
-    while callable(is_dead) and not is_dead() and time.monotonic() < deadline:
+    while not is_dead() and time.monotonic() < deadline:
         time.sleep(0.02)
 
 

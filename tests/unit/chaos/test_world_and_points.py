@@ -45,7 +45,7 @@ def test_voids_and_returns_never_meet_a_count() -> None:
 
 def test_a_history_is_read_as_it_was_written_without_a_torn_last_line(tmp_path: Path) -> None:
     history = History(tmp_path / "history.jsonl")
-    written = [history.add("till", kind, "record", [["pos", "1"]]) for kind in ("invoke", "info", "ok")]  # type: ignore[arg-type]
+    written = [history.add("till", kind, "record", [["pos", "1"]]) for kind in ("invoke", "info", "ok")]
     history.close()
     with history.path.open("a") as file:
         file.write('{"index": 3, "ti')
