@@ -48,7 +48,7 @@ def lots_of(columns: Columns, levels: Levels) -> Lots:
     unlimited = np.where(is_needed & possible, fitted, 0.0)
     quantity: Floats = allotted_of(columns, unlimited, smallest)
     after = np.round(levels.position + quantity, 4)
-    excess: Floats = np.round(np.clip(quantity - wanted, 0.0, np.inf), 4)
+    excess = np.asarray(np.round(np.clip(quantity - wanted, 0.0, np.inf), 4), dtype=np.float64)
     before_receipt = np.maximum(levels.position - levels.lead_demand, 0.0)
     return Lots(
         is_needed=is_needed,

@@ -32,6 +32,11 @@ class Budget:
     volume_m3: Decimal | None = None
     supplier_units: Mapping[str, Decimal] | None = None
 
+    @staticmethod
+    def of(*, cash: str | None = None, volume_m3: str | None = None) -> "Budget":
+        """From contract strings."""
+        return Budget(None if cash is None else Decimal(cash), None if volume_m3 is None else Decimal(volume_m3))
+
     @property
     def resources(self) -> tuple[str, ...]:
         """Names of the scarce resources, in the order of the columns of `Blocks.uses`."""

@@ -1,0 +1,225 @@
+"""`./run plan`: the service's cascade from files to a file, without broker or database, for what-if and outside checks.
+
+Every row of the item file becomes exactly one row of the result: an order, or why not.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import date
+from decimal import Decimal
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from services.policy.domain.cascade import plan
+from services.policy.domain.evidence import Evidence, Policy, canonical
+from services.policy.domain.outcome import Outcome, Recommendation, Withheld
+from services.policy.domain.parameters import Parameters
+from services.policy.domain.scarcity import Budget, Scarce, allot
+from services.policy.domain.screening import LEAD_TIME_REACH, Fault, screen
+from services.policy.offline_files import RESULT, ResultFile, forecasts_of, item_chunks
+from services.policy.offline_forecasts import ForecastBook
+from services.policy.offline_rows import BadRow, rows_of
+
+Say = Callable[[str], None]
+# Rows that one worker plans at a time; a file below twice that is planned in this process: a worker takes a second to start.
+CHUNK_ROWS = 4_096
+TENANT = "offline"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What to plan, by which rules, under which limits. `documents`: write each recommendation whole, for `derive`."""
+
+    items: Path
+    forecasts: Path
+    out: Path
+    parameters: Parameters = field(default_factory=Parameters)
+    budget: Budget = field(default_factory=Budget)
+    origin: date | None = None
+    documents: bool = False
+    workers: int = 0
+
+
+@dataclass(slots=True)
+class Summary:
+    """What came of it. `withheld`: rows without an order by reason; money as text in the file's currency."""
+
+    rows: int = 0
+    orders: int = 0
+    value: Decimal = Decimal(0)
+    withheld: dict[str, int] = field(default_factory=dict)
+    fields: dict[str, int] = field(default_factory=dict)
+    scarce: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One row of the file on its way: evidence to plan, or the fault that stops it."""
+
+    sku: str
+    location: str
+    evidence: Evidence | None
+    fault: Fault | None
+    volume_m3: float = 0.0
+
+
+def run(request: Request, say: Say = lambda line: None) -> Summary:
+    """Plan every row and write the result. Raises FileRefused for files that cannot be used at all."""
+    say(f"reading {request.forecasts.name}")
+    book = forecasts_of(request.forecasts, request.origin)
+    say(f"{len(book.forecasts):,} forecasts; reading {request.items.name}")
+    entries = list(_entries(request, book))
+    del book
+    summary = Summary(rows=len(entries))
+    if request.budget.resources:
+        say(f"choosing under {', '.join(request.budget.resources)}")
+        entries = _rationed(entries, request.budget, summary)
+    result = ResultFile(request.out)
+    try:
+        for done, rows in enumerate(_planned(entries, request), start=1):
+            result.write(rows)
+            _count(summary, rows)
+            if done % 5 == 0:
+                say(f"{min(done * CHUNK_ROWS, len(entries)):,} of {len(entries):,} planned")
+    except BaseException:
+        result.close(keep=False)
+        raise
+    result.close(keep=True)
+    return summary
+
+
+def _entries(request: Request, book: ForecastBook) -> Iterator[_Entry]:
+    policy = Policy("file", 1, request.parameters)
+    seen: set[tuple[str, str]] = set()
+    for columns in item_chunks(request.items):
+        for row in rows_of(columns, book.get, policy, TENANT):
+            if isinstance(row, BadRow):
+                yield _Entry(row.sku, row.location, None, Fault("field_invalid", row.says, row.field))
+                continue
+            evidence = row.evidence
+            key = (evidence.sku, evidence.location)
+            if key in seen:
+                says = "The file has this item twice; the first row counts."
+                yield _Entry(*key, None, Fault("duplicate_row", says, "sku"))
+                continue
+            seen.add(key)
+            yield _Entry(*key, evidence, _forecast_fault(evidence, book, key), row.volume_m3)
+
+
+def _forecast_fault(evidence: Evidence, book: ForecastBook, key: tuple[str, str]) -> Fault | None:
+    if key in book.faults:
+        return Fault("forecast_invalid", f"The forecast {book.faults[key]}."[:400], "forecast")
+    reach = book.reach_days.get(key)
+    found = screen(evidence) if reach is not None else None
+    if reach is None or found is None or isinstance(found, Fault) or evidence.terms is None:
+        return None
+    needed = found.protection_days + LEAD_TIME_REACH * float(evidence.terms.lead_time_sd_days)
+    if needed <= reach:
+        return None
+    says = f"The forecast reaches {reach} days; until the next receipt but one it takes {needed:.0f}."
+    return Fault("forecast_too_short", says, "forecast")
+
+
+def _rationed(entries: Sequence[_Entry], budget: Budget, summary: Summary) -> list[_Entry]:
+    places = [place for place, one in enumerate(entries) if one.evidence is not None and one.fault is None]
+    evidences = [one for place in places if (one := entries[place].evidence) is not None]
+    found = allot(evidences, budget, [entries[place].volume_m3 for place in places])
+    rationed = list(entries)
+    for index, allotment in found.allotments.items():
+        place = places[index]
+        evidence = entries[place].evidence
+        assert evidence is not None  # chosen above
+        rationed[place] = replace(entries[place], evidence=replace(evidence, allotment=allotment))
+    summary.scarce = _told(found)
+    return rationed
+
+
+def _told(found: Scarce) -> dict[str, Any]:
+    chosen = found.selection
+    told = zip(found.resources, found.capacities, chosen.used.tolist(), chosen.prices.tolist(), strict=True)
+    return {
+        "resources": {
+            name: {"capacity": limit, "used": round(used, 4), "shadow_price": round(price, 6)}
+            for name, limit, used, price in told
+        },
+        "expected_profit": round(chosen.profit, 2),
+        "bound": round(chosen.bound, 2),
+        "gap_at_most": round(chosen.gap, 6),
+    }
+
+
+def _planned(entries: Sequence[_Entry], request: Request) -> Iterator[dict[str, list[Any]]]:
+    chunks = [entries[start : start + CHUNK_ROWS] for start in range(0, len(entries), CHUNK_ROWS)]
+    workers = request.workers or min(os.cpu_count() or 1, 8)
+    if workers < 2 or len(chunks) < 3:
+        for chunk in chunks:
+            yield _rows(chunk, request.documents)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_rows, chunks, [request.documents] * len(chunks))
+
+
+def _rows(entries: Sequence[_Entry], documents: bool) -> dict[str, list[Any]]:
+    """The result rows of some entries, by column."""
+    ready = [one.evidence for one in entries if one.evidence is not None and one.fault is None]
+    outcomes = iter(plan(ready))
+    rows: dict[str, list[Any]] = {one.name: [] for one in RESULT}
+    for entry in entries:
+        if entry.fault is not None or entry.evidence is None:
+            assert entry.fault is not None  # an entry has evidence or a fault
+            told = _fault(entry, entry.fault)
+        else:
+            told = _outcome(entry.evidence, next(outcomes), documents)
+        for name, values in rows.items():
+            values.append(told.get(name))
+    return rows
+
+
+def _fault(entry: _Entry, fault: Fault) -> dict[str, Any]:
+    place = {"sku": entry.sku, "location": entry.location, "outcome": "none"}
+    return place | {"reason": fault.reason, "field": fault.field, "says": fault.says}
+
+
+def _outcome(evidence: Evidence, outcome: Outcome, documents: bool) -> dict[str, Any]:
+    place: dict[str, Any] = {"sku": evidence.sku, "location": evidence.location, "as_of": evidence.as_of}
+    if evidence.allotment is not None:
+        place["rank"] = evidence.allotment.rank
+    if isinstance(outcome, Withheld):
+        return place | {
+            "outcome": "none", "reason": outcome.reason, "field": outcome.field, "says": outcome.says,
+            "inventory_position": outcome.position, "reorder_point": outcome.reorder_point,
+            "order_up_to": outcome.order_up_to, "days_of_cover": outcome.days_of_cover,
+        }  # fmt: skip
+    return place | _order(outcome, documents)
+
+
+def _order(outcome: Recommendation, documents: bool) -> dict[str, Any]:
+    document = outcome.document
+    numbers = ("unit_cost", "value", "inventory_position", "money_at_risk", "excess_from_rounding", "excess_cost")
+    limits = [step for step in document["steps"] if step["code"] == "allotment"]
+    return {
+        "outcome": "order", "says": document["explanation"], "quantity": outcome.quantity, "unit": document["unit"],
+        "supplier": document["supplier"], "currency": document["currency"],
+        "order_on": date.fromisoformat(document["order_on"]), "arrive_on": date.fromisoformat(document["arrive_on"]),
+        "reorder_point": outcome.reorder_point, "order_up_to": outcome.order_up_to,
+        "days_of_cover": document["days_of_cover"], "stockout_probability": float(document["stockout_probability"]),
+        "gmroi": document.get("gmroi"), "confidence": float(document["confidence"]),
+        "approved_by_rule": document["approved_by_rule"], "route_reasons": ",".join(document["route_reasons"]),
+        "wanted_without_limits": Decimal(limits[0]["inputs"]["unlimited"]) if limits else outcome.quantity,
+        "recommendation_id": outcome.recommendation_id, "evidence_sha256": document["evidence_sha256"],
+        "document": canonical(document).decode() if documents else None,
+    } | {name: Decimal(document[name]) for name in numbers}  # fmt: skip
+
+
+def _count(summary: Summary, rows: dict[str, list[Any]]) -> None:
+    for outcome, reason, name, value in zip(rows["outcome"], rows["reason"], rows["field"], rows["value"], strict=True):
+        if outcome == "order":
+            summary.orders += 1
+            summary.value += value
+            continue
+        summary.withheld[reason] = summary.withheld.get(reason, 0) + 1
+        if name is not None:
+            summary.fields[name] = summary.fields.get(name, 0) + 1
