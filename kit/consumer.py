@@ -37,6 +37,8 @@ LAG_SECONDS = telemetry.gauge(
 
 # (transaction, tenant, fresh events in order) -> what to publish
 Handler = Callable[[Transaction, str, Sequence[Received[Any]]], Awaitable[Sequence[Outgoing]]]
+# Raises Rejected for an event that no handler could ever take, before anything of its batch is written.
+Check = Callable[[Received[Any]], None]
 # (transaction, records as they are, in order within each partition) -> what to publish; for readers of bytes, such as
 # the audit log
 RawHandler = Callable[[Transaction, Sequence[ConsumerRecord]], Awaitable[Sequence[Outgoing]]]
@@ -72,6 +74,7 @@ class BatchConsumer:
         self._routes: list[Route] = []
         self._topics: dict[str, Topic] = {}
         self._raw: dict[str, RawHandler] = {}
+        self._checks: dict[str, Check] = {}
         self._positions: dict[TopicPartition, int] = {}
         # Where the reader stands: transaction markers use up offsets without being records, so it may be further on.
         self._reached: dict[TopicPartition, int] = {}
@@ -82,10 +85,18 @@ class BatchConsumer:
         self.polled_at = time.monotonic()
         self.assigned = False
 
-    def on(self, topics: Sequence[Topic], handler: Handler, *, dedupe: bool = True, first: bool = False) -> None:
-        """Send these topics' events to `handler`. After a start, other topics wait for those that are `first`."""
+    def on(
+        self, topics: Sequence[Topic], handler: Handler, *, dedupe: bool = True, first: bool = False,
+        check: Check | None = None,
+    ) -> None:  # fmt: skip
+        """Send these topics' events to `handler`, but those that `check` refuses to the dead letters.
+
+        After a start, other topics wait for those that are `first`.
+        """
         for topic in topics:
             self._add(topic)
+            if check is not None:
+                self._checks[topic.name] = check
         self._routes.append(Route(tuple(topics), handler, dedupe, first))
 
     def on_raw(self, topics: Sequence[Topic], handler: RawHandler) -> None:
@@ -296,6 +307,7 @@ class BatchConsumer:
         letters: list[Outgoing] = []
         for place, part in batch.items():
             topic, raw_handler = self._topics[place.topic], self._raw.get(place.topic)
+            check = self._checks.get(topic.name)
             if raw_handler is not None and refused is None:
                 raw[raw_handler] += part
                 continue
@@ -304,17 +316,11 @@ class BatchConsumer:
                     if refused is not None:
                         unknown = Rejected("handler_failed", f"{type(refused).__name__}: {refused}")
                         raise refused if isinstance(refused, Rejected) else unknown
-                    decoded.append(
-                        decode(
-                            topic,
-                            place.partition,
-                            record.offset,
-                            record.key,
-                            record.value,
-                            record.headers,
-                            record.timestamp,
-                        )
-                    )
+                    key, value, headers = record.key, record.value, record.headers
+                    one = decode(topic, place.partition, record.offset, key, value, headers, record.timestamp)
+                    if check is not None:
+                        check(one)
+                    decoded.append(one)
                 except Rejected as error:
                     letters.append(deadletters.of(record, topic, self._database.service, error))
                     HANDLED.labels(topic.name, "dead").inc()
@@ -345,6 +351,9 @@ class BatchConsumer:
 
     async def handle_again(self, tx: Transaction, event: Received[Any]) -> list[Outgoing]:
         """Give one event to its handler as if it had just been read; for replaying dead letters."""
+        check = self._checks.get(event.topic.name)
+        if check is not None:
+            check(event)
         return await self._handle(tx, [event])
 
     def committed(self) -> None:

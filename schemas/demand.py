@@ -60,7 +60,8 @@ class ReturnRecorded(ItemMessage):
 class SaleVoided(ItemMessage):
     """A sale that never was: it takes `quantity` of the sale `sale_event_id` back, from demand and into stock.
 
-    It carries what it takes back, so that it can be applied before or after the sale it voids.
+    It carries what it takes back, so that it can be applied before or after the sale it voids. With `sold_at` (when the
+    sale was recorded) a count taken between sale and void is known to have seen the goods, whatever comes first.
     """
 
     TYPE: ClassVar[str] = "sale.voided.v1"
@@ -68,6 +69,7 @@ class SaleVoided(ItemMessage):
     quantity: PositiveQuantity
     business_date: date
     voided_at: Instant
+    sold_at: Instant | None = None
 
 
 class BusinessDayClosed(Message):

@@ -65,7 +65,7 @@ SIGNALS = Topic(
     compacted=False,
     retention_days=400,
     producers=("gateway", "forecaster"),
-    consumers=("policy", "audit", "gateway"),
+    consumers=("forecaster", "policy", "audit", "gateway"),
     messages=("signal.observed.v1",),
 )
 FORECASTS = Topic(

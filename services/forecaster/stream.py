@@ -4,7 +4,7 @@ Nothing is forecast here: a close leaves a row in `due_closings` in the same tra
 beside the consuming, so that events never wait for a model.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -16,11 +16,12 @@ from kit.database import Database, Transaction
 from kit.errors import Rejected
 from kit.events import Outgoing, Received
 from kit.identify import Named, identify, unnamed
-from schemas.catalogue import ItemDefined, LocationDefined, SupplierItemDefined
+from schemas.catalogue import ItemDefined, LocationDefined, SupersessionDefined, SupplierItemDefined
 from schemas.demand import BusinessDayClosed, ReturnRecorded, SaleRecorded, SaleVoided, StockCounted, StockMoved
-from schemas.topics import CATALOGUE, SALES, STOCK
-from services.forecaster.domain.booking import WHOLE_LOCATION, Close, Fact, Kind, book
-from services.forecaster.store import accuracy, catalogue, demand
+from schemas.signals import SignalObserved
+from schemas.topics import CATALOGUE, SALES, SIGNALS, STOCK
+from services.forecaster.domain.booking import WHOLE_LOCATION, Close, Fact, Item, Kind, book
+from services.forecaster.store import accuracy, catalogue, demand, signals, succession
 
 # A till whose clock is ahead, or a time zone east of UTC, closes "tomorrow"; the day after that is a mistake.
 CLOSE_AHEAD_MAX = timedelta(days=1)
@@ -40,8 +41,6 @@ class Intake:
 
     async def sales(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Book sales, voids and returns; close days."""
-        for one in events:
-            _check(one)  # before it may be parked: what is freed later must be fit to be booked
         named, _waiting = await identify(tx, tenant, events, self._names)
         # A transaction that has booked freed events before: what it inserted may still be rolled back, so this booking
         # must not take it for known.
@@ -52,7 +51,8 @@ class Intake:
 
     async def _book(self, tx: Transaction, tenant: str, named: Sequence[Named], known: demand.KnownItems) -> None:
         entries = [
-            _close(one, place) if isinstance(one.body, BusinessDayClosed) else _fact(one, sku, place)
+            # `isinstance` asks pydantic's metaclass, which costs as much as the rest of the line.
+            _close(one, place) if type(one.body) is BusinessDayClosed else _fact(one, sku, place)
             for one, sku, place in named
         ]
         closed = await demand.closed_days(tx, tenant, sorted({entry.location for entry in entries}))
@@ -91,6 +91,10 @@ class Intake:
             await demand.add_items(tx, tenant, [(*key, *items[key]) for key in sorted(items)])
         await demand.move_stock(tx, tenant, net)
         await demand.count_stock(tx, tenant, counts)
+        late = _late(named, await demand.last_closes(tx, tenant, sorted({place for _, _, place in named})))
+        if late:
+            await demand.due_items(tx, tenant, late)
+            self._wake()
 
     async def catalogue(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Learn codes; take up the events that waited for them."""
@@ -105,8 +109,20 @@ class Intake:
         if places:
             zones = [(body.location, _zone(body.time_zone), body.active, body.defined_at) for body in places]
             await catalogue.define_locations(tx, tenant, zones)
+        replaced = [one for one in events if isinstance(one.body, SupersessionDefined)]
+        if replaced:
+            await succession.define(tx, tenant, [(one.body, one.envelope.id, one.envelope.time) for one in replaced])
+            self._wake()
         if await names.tell(tx, tenant, events):
             await self.free(tx, tenant)
+        return []
+
+    async def heed(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Promotions, price changes and other signals: keep them; what they are about is forecast again."""
+        told = [one for one in events if isinstance(one.body, SignalObserved)]
+        await signals.keep(tx, tenant, [(one.body, one.envelope.id, one.envelope.time) for one in told])
+        if any(not one.body.advisory for one in told):
+            self._wake()
         return []
 
     async def free(self, tx: Transaction, tenant: str) -> list[Outgoing]:
@@ -127,9 +143,22 @@ class Intake:
                 await self.free(tx, tenant)
 
 
+def _late(named: Sequence[Named], closes: Mapping[str, tuple[date, datetime]]) -> dict[Item, tuple[str, datetime]]:
+    """Items with movements or counts that were told after their day was closed: sales may have hidden demand, or not.
+
+    By the events' own times: between the topics of sales and stock there is no order of arrival.
+    """
+    late: dict[Item, tuple[str, datetime]] = {}
+    for one, sku, location in named:
+        close = closes.get(location)
+        if close is not None and one.body.business_date <= close[0] and one.envelope.time > close[1]:
+            late[(sku, location)] = (one.envelope.id, one.envelope.time)
+    return late
+
+
 def _fact(one: Received[Any], sku: str, location: str) -> Fact:
     body = one.body
-    if isinstance(body, SaleRecorded):
+    if type(body) is SaleRecorded:
         kind, again = Kind.SALE, body.promotion
     elif isinstance(body, ReturnRecorded):
         kind, again = Kind.RETURN, body.restocked
@@ -141,9 +170,12 @@ def _fact(one: Received[Any], sku: str, location: str) -> Fact:
 
 
 def _check(one: Received[Any]) -> None:
-    """A close of a day that cannot have ended yet is refused: it would turn every later sale into a correction."""
+    """A close of a day that cannot have ended yet is refused: it would turn every later sale into a correction.
+
+    Asked before an event may be parked: what is freed later must be fit to be booked.
+    """
     body = one.body
-    if isinstance(body, BusinessDayClosed) and body.business_date > body.closed_at.date() + CLOSE_AHEAD_MAX:
+    if type(body) is BusinessDayClosed and body.business_date > body.closed_at.date() + CLOSE_AHEAD_MAX:
         raise Rejected(
             "close_before_day",
             f"business day {body.business_date} of {body.location} is closed at {body.closed_at.isoformat()}, before it"
@@ -176,5 +208,6 @@ def _zone(name: str) -> str:
 def attach(consumer: BatchConsumer, intake: Intake) -> None:
     """Read the catalogue up to its end first after a start, so that a fresh service parks as little as possible."""
     consumer.on((CATALOGUE,), intake.catalogue, first=True)
-    consumer.on((SALES,), intake.sales)
+    consumer.on((SIGNALS,), intake.heed)
+    consumer.on((SALES,), intake.sales, check=_check)
     consumer.on((STOCK,), intake.stock)

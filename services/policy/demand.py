@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 from kit import parking
 from kit.database import Transaction
 from kit.errors import Rejected
-from kit.events import Outgoing, Received
+from kit.events import Outgoing, Received, event_hash
 from kit.identify import Named, identify, unnamed
 from kit.names import Names
 from schemas.demand import (
@@ -36,8 +37,6 @@ class Booked:
 
 async def book(tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names) -> Booked:
     """Book a batch. What is in the ledger already changes nothing; what names nobody knows waits, in order."""
-    for one in events:
-        _check(one)  # before it may be parked: what is freed later must be fit to be booked
     named, waiting = await identify(tx, tenant, events, names)
     due = await _enter(tx, tenant, named)
     says = await unresolved.open_for(tx, tenant, waiting) if waiting else []
@@ -61,14 +60,16 @@ async def _enter(tx: Transaction, tenant: str, named: Sequence[Named]) -> list[t
     movements: list[Movement] = []
     counts: list[Count] = []
     days: list[tuple[str, date]] = []
+    sold_at = await _times_of_voided(tx, tenant, named)
     for one, sku, location in named:
         body = one.body
-        if isinstance(body, BusinessDayClosed):
+        kind = type(body)  # `isinstance` asks pydantic's metaclass, which costs as much as the booking
+        if kind is BusinessDayClosed:
             days.append((location, body.business_date))
-        elif isinstance(body, StockCounted):
+        elif kind is StockCounted:
             counts.append(Count(sku, location, one.hash, body.quantity, body.counted_at, body.business_date))
         else:
-            movements.append(_movement(one, sku, location))
+            movements.append(_movement(one, sku, location, sold_at.get(one.hash)))
     due = await ledger.book(tx, tenant, movements)
     due += await ledger.book_counts(tx, tenant, counts)
     order_ids = {one.order_id for one in movements if one.order_id is not None}
@@ -79,10 +80,30 @@ async def _enter(tx: Transaction, tenant: str, named: Sequence[Named]) -> list[t
     return due
 
 
-def _check(one: Received[Any]) -> None:
-    """Raises Rejected for a movement of no known kind, or of a negative quantity where that means nothing."""
+async def _times_of_voided(tx: Transaction, tenant: str, named: Sequence[Named]) -> dict[UUID, datetime]:
+    """When the sales were made that these voids take back, by the void's hash, as far as that is known.
+
+    A void means that the goods never left: a count after the sale has seen them, even one before the void.
+    """
+    voids = [
+        (one, (sku, location, event_hash(one.envelope.source, one.body.sale_event_id)))
+        for one, sku, location in named
+        if type(one.body) is SaleVoided
+    ]
+    if not voids:
+        return {}
+    found = await ledger.times_of(tx, tenant, [sale for _, sale in voids])
+    found |= {(sku, place, one.hash): one.body.sold_at for one, sku, place in named if type(one.body) is SaleRecorded}
+    return {one.hash: one.body.sold_at or found[sale] for one, sale in voids if one.body.sold_at or sale in found}
+
+
+def check(one: Received[Any]) -> None:
+    """Raises Rejected for a movement of no known kind, or of a negative quantity where that means nothing.
+
+    Asked before an event may be parked: what is freed later must be fit to be booked.
+    """
     body = one.body
-    if isinstance(body, BusinessDayClosed | StockCounted):
+    if type(body) in NO_MOVEMENT:
         return
     try:
         check_movement(KINDS[type(body)] or body.kind, body.quantity)
@@ -96,6 +117,7 @@ def _check(one: Received[Any]) -> None:
         ) from None
 
 
+NO_MOVEMENT = (BusinessDayClosed, StockCounted)
 # The kind of movement each event is; None: its own `kind` says.
 KINDS: Mapping[type, str | None] = {
     SaleRecorded: "sale",
@@ -105,15 +127,15 @@ KINDS: Mapping[type, str | None] = {
 }
 
 
-def _movement(one: Received[Any], sku: str, location: str) -> Movement:
+def _movement(one: Received[Any], sku: str, location: str, sold_at: datetime | None) -> Movement:
     body = one.body
     order_id = None
-    if isinstance(body, SaleRecorded):
+    if type(body) is SaleRecorded:
         kind, occurred_at = "sale", body.sold_at
     elif isinstance(body, ReturnRecorded):
         kind, occurred_at = ("return" if body.restocked else "scrapped_return"), body.returned_at
     elif isinstance(body, SaleVoided):
-        kind, occurred_at = "void", body.voided_at
+        kind, occurred_at = "void", min(sold_at or body.voided_at, body.voided_at)
     else:
         assert isinstance(body, StockMoved)
         kind, occurred_at, order_id = body.kind, body.moved_at, body.order_id

@@ -9,19 +9,23 @@ from kit.database import Database, Transaction
 from kit.events import Outgoing, Received
 from kit.outbox import enqueue
 from schemas.catalogue import (
+    ChannelDefined,
     ItemDefined,
     LocationDefined,
     OwnerScopeDefined,
+    SubstituteDefined,
+    SupersessionDefined,
     SupplierDefined,
     SupplierItemDefined,
 )
 from schemas.decisions import DecisionMade, OrderCancelled, OrderReleased, OrderUpdated
 from schemas.forecasts import ForecastIssued
 from schemas.recommendations import PolicyPublished
-from schemas.topics import CATALOGUE, DECISIONS, FORECASTS, ORDER_UPDATES, ORDERS, POLICIES, SALES, STOCK
+from schemas.signals import SignalObserved
+from schemas.topics import CATALOGUE, DECISIONS, FORECASTS, ORDER_UPDATES, ORDERS, POLICIES, SALES, SIGNALS, STOCK
 from services.policy import demand
 from services.policy.planner import current_policy, plan_items
-from services.policy.store import catalogue, forecasts, owners, plans, policies, supply
+from services.policy.store import catalogue, forecasts, owners, plans, policies, signals, succession, supply
 
 UNKNOWN_ORDER = "unknown_order"
 APPROVALS = ("approved", "approved_by_rule")
@@ -48,6 +52,14 @@ class Stream:
         await catalogue.define_suppliers(tx, tenant, [one for one in bodies if isinstance(one, SupplierDefined)])
         await catalogue.define_terms(tx, tenant, [one for one in bodies if isinstance(one, SupplierItemDefined)])
         await owners.define(tx, tenant, [one for one in bodies if isinstance(one, OwnerScopeDefined)])
+        await catalogue.define_channels(tx, tenant, [one for one in bodies if isinstance(one, ChannelDefined)])
+        substitutes = [one for one in bodies if isinstance(one, SubstituteDefined)]
+        if substitutes:
+            await succession.define_substitutes(tx, tenant, substitutes)
+        replaced = [one for one in bodies if isinstance(one, SupersessionDefined)]
+        if replaced:
+            planned = await plan_items(tx, tenant, await succession.define(tx, tenant, replaced))
+            says += planned.says
         if await names.tell(tx, tenant, events):
             says += await self.free(tx, tenant, cause=events[-1].envelope.id)
         return says
@@ -57,6 +69,12 @@ class Stream:
         booked = await demand.free(tx, tenant, self._names, cause=cause)
         planned = await plan_items(tx, tenant, booked.due)
         return [*booked.says, *planned.says]
+
+    async def heed(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Promotions, price changes and other signals: keep them; what they are about is planned again."""
+        told = [(one.body, one.envelope.time) for one in events if isinstance(one.body, SignalObserved)]
+        planned = await plan_items(tx, tenant, await signals.keep(tx, tenant, told))
+        return planned.says
 
     async def foresee(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Forecasts: keep the newest; an item whose plan of the day is older than its forecast is planned again."""
@@ -146,7 +164,8 @@ def attach(consumer: BatchConsumer, stream: Stream) -> None:
     """
     consumer.on((CATALOGUE,), stream.define, first=True)
     consumer.on((POLICIES,), stream.rule, first=True)
+    consumer.on((SIGNALS,), stream.heed)
     consumer.on((FORECASTS,), stream.foresee)
     consumer.on((ORDERS, DECISIONS), stream.decide)
     consumer.on((ORDER_UPDATES,), stream.update)
-    consumer.on((SALES, STOCK), stream.book)
+    consumer.on((SALES, STOCK), stream.book, check=demand.check)

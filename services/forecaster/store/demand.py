@@ -45,6 +45,17 @@ async def closed_days(tx: Transaction, tenant: str, locations: Sequence[str]) ->
     return {(row["location"], row["partition"]): row["business_date"] for row in rows}
 
 
+async def last_closes(tx: Transaction, tenant: str, locations: Sequence[str]) -> dict[str, tuple[date, datetime]]:
+    """Last closed day of these locations over all partitions, and the event time of its close."""
+    rows = await tx.fetch(
+        "select distinct on (location) location, business_date, closed_at from closed_days"
+        " where tenant = $1 and location = any($2::text[]) order by location, business_date desc, closed_at desc",
+        tenant,
+        list(locations),
+    )
+    return {row["location"]: (row["business_date"], row["closed_at"]) for row in rows}
+
+
 async def add(tx: Transaction, tenant: str, booking: Booking, known: KnownItems) -> None:
     """Add a batch to the tables; the caller's transaction makes it happen once."""
     new = known.missing(tenant, booking.items)
@@ -156,20 +167,24 @@ async def every_closing(tx: Transaction, tenant: str) -> list[tuple[str, int, da
 
 
 async def _correct(tx: Transaction, tenant: str, booking: Booking) -> None:
-    keys = sorted(booking.corrected)
-    if keys:
-        causes = [booking.corrected[key] for key in keys]
-        await tx.execute(
-            "insert into due_items (tenant, sku, location, cause, cause_at)"
-            " select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[])"
-            " on conflict (tenant, sku, location) do update set cause = excluded.cause,"
-            " cause_at = excluded.cause_at, seq = default",
-            tenant,
-            [key[0] for key in keys],
-            [key[1] for key in keys],
-            [cause[0] for cause in causes],
-            [cause[1] for cause in causes],
-        )
+    if booking.corrected:
+        await due_items(tx, tenant, booking.corrected)
+
+
+async def due_items(tx: Transaction, tenant: str, items: Mapping[tuple[str, str], tuple[str, datetime]]) -> None:
+    """Items (sku, location) to be forecast again, each with the event and event time that is why."""
+    keys = sorted(items)
+    await tx.execute(
+        "insert into due_items (tenant, sku, location, cause, cause_at)"
+        " select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[])"
+        " on conflict (tenant, sku, location) do update set cause = excluded.cause,"
+        " cause_at = excluded.cause_at, seq = default",
+        tenant,
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        [items[key][0] for key in keys],
+        [items[key][1] for key in keys],
+    )
 
 
 async def move_stock(tx: Transaction, tenant: str, net: Mapping[tuple[str, str, date], Decimal]) -> None:

@@ -10,7 +10,8 @@ from kit.database import Transaction
 from services.forecaster.domain.booking import WHOLE_LOCATION
 from services.forecaster.domain.frame import Cells, ItemRecord, Records
 from services.forecaster.domain.panel import FloatArray, IntArray
-from services.forecaster.store import arrays
+from services.forecaster.domain.succession import move
+from services.forecaster.store import arrays, succession
 
 # Rows fetched at once. One row holds one item's whole history, so a portion of 200 items x 2 years is 2 MB on its way.
 PORTION = 200
@@ -34,7 +35,8 @@ _COUNTS = (
 
 
 async def load(tx: Transaction, tenant: str) -> Records:
-    """Everything of a tenant whose location has closed a day, items in key order."""
+    """Everything of a tenant whose location has closed a day, items in key order; the demand of superseded products is
+    their successors'."""
     rows = await tx.fetch(
         "select i.sku, i.location, i.partition, i.first_on, c.category, max(d.business_date) as closed_on"
         " from items i join closed_days d on d.tenant = i.tenant and d.location = i.location"
@@ -62,7 +64,8 @@ async def load(tx: Transaction, tenant: str) -> Records:
         counted.add(item, arrays.integers(row["days"]), arrays.floats(row["value"]))
         opening.append(arrays.integers(row["opening"]))
     at_opening = np.concatenate(opening) > 0 if opening else np.zeros(0, dtype=np.bool_)
-    return Records(items, sold.cells(), left.cells(), moved.cells(), counted.cells(), at_opening, revision)
+    records = Records(items, sold.cells(), left.cells(), moved.cells(), counted.cells(), at_opening, revision)
+    return move(records, await succession.read(tx, tenant))
 
 
 async def _portions(

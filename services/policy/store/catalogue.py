@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from kit.database import Transaction
 from schemas.catalogue import (
+    ChannelDefined,
     ItemDefined,
     LocationDefined,
     SupplierDefined,
@@ -50,6 +51,16 @@ async def define_locations(tx: Transaction, tenant: str, locations: Sequence[Loc
         " on conflict (tenant, location) do update set name = excluded.name, active = excluded.active,"
         " defined_at = excluded.defined_at " + NEWER.format(table="locations"),
         [(tenant, one.location, one.name, one.active, one.defined_at) for one in locations],
+    )
+
+
+async def define_channels(tx: Transaction, tenant: str, channels: Sequence[ChannelDefined]) -> None:
+    """Insert or renew ways of selling."""
+    await tx.executemany(
+        "insert into channels (tenant, channel, name, active, defined_at) values ($1, $2, $3, $4, $5)"
+        " on conflict (tenant, channel) do update set name = excluded.name, active = excluded.active,"
+        " defined_at = excluded.defined_at " + NEWER.format(table="channels"),
+        [(tenant, one.channel, one.name, one.active, one.defined_at) for one in channels],
     )
 
 

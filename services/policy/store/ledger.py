@@ -133,6 +133,20 @@ async def book(tx: Transaction, tenant: str, movements: Sequence[Movement]) -> l
     return [(row["sku"], row["location"]) for row in rows if row["is_due"]]
 
 
+async def times_of(
+    tx: Transaction, tenant: str, entries: Sequence[tuple[str, str, UUID]]
+) -> dict[tuple[str, str, UUID], datetime]:
+    """When these entries (sku, location, event hash) happened, for those that are in the ledger."""
+    rows = await tx.fetch(
+        "select l.sku, l.location, l.event_hash, l.occurred_at from ledger l"
+        " join unnest($2::text[], $3::text[], $4::uuid[]) as t(sku, location, event_hash) using (sku, location, event_hash)"
+        " where l.tenant = $1",
+        tenant,
+        *(list(column) for column in zip(*entries, strict=True)),
+    )
+    return {(row["sku"], row["location"], row["event_hash"]): row["occurred_at"] for row in rows}
+
+
 async def book_counts(tx: Transaction, tenant: str, counts: Sequence[Count]) -> list[tuple[str, str]]:
     """Book counts; returns the items whose plan may have to change.
 

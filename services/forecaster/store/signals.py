@@ -1,0 +1,67 @@
+"""Promotions, price changes and other signals as told: the newest word of each, and the items they are about."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from kit.database import Transaction
+from schemas.signals import SignalObserved
+
+
+async def keep(tx: Transaction, tenant: str, told: Sequence[tuple[SignalObserved, str, datetime]]) -> None:
+    """Keep signals (message, event id, event time); a signal told again later replaces what was said of it before.
+
+    What sensing says of the running day is advisory and about the present: it makes no forecast due.
+    """
+    for one, cause, at in told:
+        new = await tx.fetchval(
+            "insert into signals as s (tenant, signal_id, kind, sku, location, category, supplier, strength, probability,"
+            " starts_at, ends_at, advisory, told_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
+            " on conflict (tenant, signal_id) do update set kind = excluded.kind, sku = excluded.sku,"
+            " location = excluded.location, category = excluded.category, supplier = excluded.supplier,"
+            " strength = excluded.strength, probability = excluded.probability, starts_at = excluded.starts_at,"
+            " ends_at = excluded.ends_at, advisory = excluded.advisory, told_at = excluded.told_at"
+            " where excluded.told_at >= s.told_at returning true",
+            tenant,
+            one.signal_id,
+            one.kind,
+            one.scope.sku,
+            one.scope.location,
+            one.scope.category,
+            one.scope.supplier,
+            one.strength,
+            one.probability,
+            one.starts_at,
+            one.ends_at,
+            one.advisory,
+            at,
+        )
+        if new and not one.advisory:
+            await tx.execute(
+                "insert into due_items (tenant, sku, location, cause, cause_at)"
+                " select i.tenant, i.sku, i.location, $5, $6::timestamptz from items i"
+                " left join catalogue_items c on c.tenant = i.tenant and c.sku = i.sku where i.tenant = $1"
+                " and ($2::text is null or i.sku = $2) and ($3::text is null or i.location = $3)"
+                " and ($4::text is null or c.category = $4) order by 2, 3"
+                " on conflict (tenant, sku, location) do update set cause = excluded.cause,"
+                " cause_at = excluded.cause_at, seq = default",
+                tenant,
+                one.scope.sku,
+                one.scope.location,
+                one.scope.category,
+                cause,
+                at,
+            )
+
+
+async def during(tx: Transaction, tenant: str, first: date, last: date) -> list[Any]:
+    """Signals that are under way on any of these days, in a fixed order."""
+    return list(
+        await tx.fetch(
+            "select signal_id, kind, sku, location, category, supplier, strength, probability, starts_at, ends_at, advisory"
+            " from signals where tenant = $1 and starts_at::date <= $3 and ends_at::date >= $2 order by starts_at, signal_id",
+            tenant,
+            first,
+            last,
+        )
+    )
