@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import pickle
 import random
 import shutil
 import time
@@ -106,6 +107,8 @@ def play(
         say("taking evidence")
         evidence = collect.evidence_of(stand, list(TENANTS), episode.injections)
         evidence.recovery_seconds_max = RECOVERY_SECONDS_MAX
+        # So that it can be looked at, and checked again, without the servers: `pickle.load`, then `checks.check`.
+        (folder / "evidence.pickle").write_bytes(pickle.dumps(evidence))
         episode.violations += checks.check(evidence)
         episode.facts = facts_of(evidence)
         if tamper is not None:

@@ -99,6 +99,10 @@ class Evidence:
                 seen.add(rec.id)
                 yield rec
 
+    def decisions(self) -> list[dict[str, Any]]:
+        """Every decision, once, in order of place. Who a line was given to is on the same topic and is none."""
+        return [rec.body() for rec in self.good("decisions.v1") if rec.header("ce_type") == "decision.made.v1"]
+
     def rows(self, table: str) -> Sequence[Row]:
         """Rows of a table; none when it was not collected."""
         return self.tables.get(table, ())

@@ -18,7 +18,7 @@ def check(evidence: Evidence) -> list[Violation]:
             parts = {(source, derived_id("close", source, identity, str(number))) for number in range(SALES.partitions)}
             if (source, identity) not in there and not parts <= there:
                 found.append(Violation("D", "lost", f"{op.process} was told that ({source}, {identity}) is taken"))
-    decided = {(rec.body()["recommendation_id"], rec.body()["version"]) for rec in evidence.good("decisions.v1")}
+    decided = {(body["recommendation_id"], body["version"]) for body in evidence.decisions()}
     for op in acknowledged(evidence.history, "decide"):
         # The version a person saw is the number of steps so far; theirs is the next.
         if (op.value["recommendation_id"], op.value["version"] + 1) not in decided:

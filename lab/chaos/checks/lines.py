@@ -27,8 +27,7 @@ STEPS: dict[str, tuple[frozenset[str], str | None]] = {
 def check(evidence: Evidence) -> list[Violation]:
     """Every line's decisions as published and as stored, and what the planners were told."""
     by_line: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
-    for rec in evidence.good("decisions.v1"):
-        body = rec.body()
+    for body in evidence.decisions():
         by_line[body["tenant"], body["line_id"]].append(body)
     found: list[Violation] = []
     for (_tenant, line), steps in by_line.items():

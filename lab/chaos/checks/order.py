@@ -15,7 +15,7 @@ def _decisions(evidence: Evidence) -> list[Violation]:
     seen: set[tuple[str, str]] = set()
     found = []
     for rec in sorted(evidence.records.get("decisions.v1", ()), key=lambda one: (one.partition, one.offset)):
-        if rec.id in seen:
+        if rec.id in seen or rec.header("ce_type") != "decision.made.v1":
             continue
         seen.add(rec.id)
         body = rec.body()
@@ -61,8 +61,7 @@ def _seat(evidence: Evidence) -> list[Violation]:
 def _final(evidence: Evidence) -> list[Violation]:
     """The approvals service and the gateway's read model stand at the newest version of each line."""
     newest: dict[tuple[str, str], int] = defaultdict(int)
-    for rec in evidence.good("decisions.v1"):
-        body = rec.body()
+    for body in evidence.decisions():
         line = (body["tenant"], body["line_id"])
         newest[line] = max(newest[line], body["version"])
     found = []

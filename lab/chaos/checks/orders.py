@@ -39,9 +39,7 @@ def check(evidence: Evidence) -> list[Violation]:
 def approved(evidence: Evidence) -> dict[str, str]:
     """Recommendation id -> the decision that approves it and was not taken back."""
     allowed: dict[str, str] = {}
-    for body in sorted(
-        (rec.body() for rec in evidence.good("decisions.v1")), key=lambda one: (one["line_id"], one["version"])
-    ):
+    for body in sorted(evidence.decisions(), key=lambda one: (one["line_id"], one["version"])):
         if body["verdict"] in ALLOWS:
             allowed[body["recommendation_id"]] = body["decision_id"]
         elif body["verdict"] in TAKES_BACK:
