@@ -79,8 +79,12 @@ PAGES = (
     Page("orders", "Orders", "Work", "orders_open"),
     Page("data-problems", "Data problems", "Work"),
     Page("items", "Items", "Understand"),
+    Page("suppliers", "Suppliers", "Understand"),
+    Page("forecasts", "Forecasts", "Understand"),
+    Page("backtests", "Back-tests", "Understand"),
     Page("policy", "Policy", "Govern"),
     Page("audit", "Audit", "Govern"),
+    Page("usage", "Usage", "Govern"),
     Page("settings", "Settings", "Govern"),
 )
 GROUPS = tuple(dict.fromkeys(page.group for page in PAGES))

@@ -98,9 +98,9 @@ def order_told(body: OrderReleased) -> dict[str, Any]:
 
 
 def order_update(one: Received[OrderUpdated]) -> Row:
-    return one.body.model_dump(mode="json", include={"order_id", "status", "updated_at", "lines", "note"}) | {
-        "event_id": one.envelope.id
-    }
+    return one.body.model_dump(
+        mode="json", include={"order_id", "status", "updated_at", "lines", "note", "business_date"}
+    ) | {"event_id": one.envelope.id}
 
 
 def cancellation(one: Received[OrderCancelled]) -> Row:

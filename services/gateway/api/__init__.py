@@ -4,26 +4,33 @@ from fastapi import Depends, FastAPI
 
 from services.gateway.access import authorise
 from services.gateway.api import (
+    accuracy,
     audit,
+    backtests,
     deadletters,
     deciding,
+    epcis,
     events,
     items,
     matrix,
     openapi,
     orders,
+    overrides,
     parked,
+    performance,
     planning,
     queue,
     sessions,
     settings,
     status,
     streams,
+    webhooks,
 )
 
 ROOMS = (
     sessions,
     events,
+    epcis,
     deadletters,
     parked,
     queue,
@@ -31,12 +38,17 @@ ROOMS = (
     matrix,
     items,
     orders,
+    performance,
     planning,
     status,
     streams,
     audit,
     settings,
+    webhooks,
     openapi,
+    accuracy,
+    backtests,
+    overrides,
 )
 
 

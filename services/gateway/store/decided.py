@@ -78,9 +78,10 @@ async def put_order_updates(tx: Transaction, tenant: str, rows: Sequence[Row]) -
     """Answers and cancellations, each once."""
     await tx.execute(
         """
-        insert into order_updates (tenant, order_id, event_id, status, updated_at, lines, note)
-        select $1, order_id, event_id, status, updated_at, lines, note
-        from jsonb_to_recordset($2::jsonb) as r(order_id text, event_id text, status text, updated_at timestamptz, lines jsonb, note text)
+        insert into order_updates (tenant, order_id, event_id, status, updated_at, lines, note, business_date)
+        select $1, order_id, event_id, status, updated_at, lines, note, business_date
+        from jsonb_to_recordset($2::jsonb) as r(order_id text, event_id text, status text, updated_at timestamptz, lines jsonb, note text,
+          business_date date)
         order by order_id, event_id
         on conflict do nothing
         """,

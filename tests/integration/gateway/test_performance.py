@@ -1,0 +1,79 @@
+"""Suppliers' marks and what people do, counted from what was published; checked against hand counts."""
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+import httpx2
+import pytest
+
+from schemas.decisions import OrderLineUpdate
+from tests.integration.gateway import messages
+from tests.integration.gateway.process import Gateway, eventually, said
+
+pytestmark = pytest.mark.integration
+
+MILK = messages.issued()
+EGGS = messages.issued(sku="EGGS", approved_by_rule=True, route_reasons=())
+SALT = messages.issued(sku="SALT")
+TODAY = {"decided_at": datetime.now(UTC)}
+BY_RULE = messages.decided(EGGS, "approved_by_rule", decided_by="rule", role="rule").model_copy(update=TODAY)
+APPROVED = messages.decided(MILK, "approved").model_copy(update=TODAY)
+REJECTED = messages.decided(SALT, "rejected", reason_code="not_needed").model_copy(update=TODAY)
+IN_TIME = messages.ordered(EGGS, BY_RULE)
+LATE = messages.ordered(MILK, APPROVED, order_id="PO-2")
+
+
+def received(order: object, quantity: Decimal, on: date) -> object:
+    line = order.lines[0]  # type: ignore[attr-defined]
+    answer = messages.answered(order, "received")  # type: ignore[arg-type]
+    lines = (OrderLineUpdate(sku=line.sku, quantity=quantity),)
+    return answer.model_copy(update={"lines": lines, "business_date": on})
+
+
+@pytest.fixture(scope="module")
+def planner(gateway: Gateway) -> Iterator[httpx2.Client]:
+    gateway.publish(*[said(one, "gateway") for one in messages.masters()], *[said(one) for one in (MILK, EGGS, SALT)])
+    gateway.publish(*[said(one, "approvals") for one in (BY_RULE, APPROVED, REJECTED, IN_TIME, LATE)])
+    quantity = LATE.lines[0].quantity
+    confirmed = messages.answered(LATE).model_copy(
+        update={"lines": (OrderLineUpdate(sku=LATE.lines[0].sku, quantity=quantity - 1, unit_cost=Decimal(99)),)}
+    )
+    gateway.publish(
+        said(received(IN_TIME, IN_TIME.lines[0].quantity, IN_TIME.arrive_on), "gateway"),  # type: ignore[arg-type]
+        said(confirmed, "gateway"),
+        said(received(LATE, quantity - 1, LATE.arrive_on + timedelta(days=2)), "gateway"),  # type: ignore[arg-type]
+    )
+    with gateway.client("planner") as client:
+        eventually(lambda: [one for one in client.get("/v1/suppliers").json()["items"] if one["received"] == 2])
+        yield client
+
+
+def test_supplier_is_marked_by_what_came_when_and_how_much(planner: httpx2.Client) -> None:
+    (one,) = planner.get("/v1/suppliers").json()["items"]
+    assert (one["orders"], one["lines"], one["received"]) == (2, 2, 2)
+    assert (one["in_time"], one["in_full"], one["otif"]) == (0.5, 0.5, 0.5)
+    assert one["days_late"] == 1.0
+    assert (one["confirmed_short"], one["dearer"], one["cancelled"]) == (1, 1, 0)
+    ordered = IN_TIME.lines[0].quantity + LATE.lines[0].quantity
+    assert one["fill_rate"] == pytest.approx(float((ordered - 1) / ordered))
+
+
+def test_usage_counts_what_passed_by_rule_and_what_people_changed(planner: httpx2.Client) -> None:
+    usage = eventually(lambda: (u := planner.get("/v1/usage").json())["by_day"] and u)
+    assert {(one["verdict"], one["lines"]) for one in usage["by_day"]} == {
+        ("approved_by_rule", 1),
+        ("approved", 1),
+        ("rejected", 1),
+    }
+    assert usage["by_rule"] == pytest.approx(1 / 3)
+    assert usage["touched"] == 0.5
+    assert [(one["reason_code"], one["lines"]) for one in usage["reasons"]] == [("not_needed", 1)]
+    assert (usage["metered"]["decisions"], usage["metered"]["orders"]) == (3, 2)
+
+
+def test_other_tenants_see_nothing_of_it(gateway: Gateway, planner: httpx2.Client) -> None:
+    assert planner.get("/v1/suppliers").json()["items"]
+    with gateway.client("planner", "globex") as other:
+        assert other.get("/v1/suppliers").json()["items"] == []
+        assert other.get("/v1/usage").json()["metered"]["decisions"] == 0
