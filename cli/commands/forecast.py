@@ -10,6 +10,7 @@ from cli import output
 from cli.errors import Exit, Trouble
 from cli.options import AsJson
 from services.forecaster import offline
+from services.forecaster.model.extras import ExtraMissing
 from services.forecaster.model.strategies import NAMES
 from services.forecaster.offline_frame import Wanted
 from services.forecaster.offline_reading import FileRefused
@@ -44,7 +45,7 @@ def forecast(
         typer.Option("--cumulative-out", help="Where; default: beside --out, as <name>.cumulative.parquet."),
     ] = None,
     freq: Annotated[str | None, typer.Option("--freq", help="D or W; default: told from the dates.")] = None,
-    strategy: Annotated[str, typer.Option("--strategy", help=f"One of {', '.join(NAMES)}.")] = "auto",
+    strategy: Annotated[str, typer.Option("--strategy", help=f"One of {', '.join(NAMES)}.")] = "lightgbm",
     location: Annotated[str | None, typer.Option("--location", help="Column that names the place.")] = None,
     category: Annotated[str | None, typer.Option("--category", help="Column that names the category.")] = None,
     product: Annotated[str | None, typer.Option("--product", help="Column that names the product.")] = None,
@@ -86,6 +87,11 @@ def forecast(
     )
     try:
         outcome = offline.run(request, output.say)
+    except ExtraMissing as missing:
+        raise Trouble(
+            "extra_missing", f"{missing}.", why="the strategy's package is not installed",
+            way_out="install the extra, or choose another --strategy", exit_code=Exit.MISSING,
+        ) from missing  # fmt: skip
     except FileRefused as refused:
         code, what, why, way_out = refused.args
         raise Trouble(code, what, why=why, way_out=way_out) from refused

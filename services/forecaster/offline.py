@@ -17,8 +17,10 @@ import pyarrow.parquet as pq
 from services.forecaster.domain.cleaning import Cleaned, clean
 from services.forecaster.domain.panel import DemandPanel
 from services.forecaster.domain.series import flags
+from services.forecaster.domain.strategy import Strategy
+from services.forecaster.model.choice import decide
 from services.forecaster.model.outlook import Outlook, look_ahead, periods_to_train_min
-from services.forecaster.model.strategies import SIMPLE, strategy_named
+from services.forecaster.model.strategies import PREFERRED, SIMPLE, contestants, strategy_named
 from services.forecaster.offline_frame import FileFrame, Wanted, load
 from services.forecaster.offline_reading import FileRefused, day_number
 
@@ -97,9 +99,15 @@ def _at_origin(
     if known.days < periods_to_train_min(known, horizon) and name not in SIMPLE:
         say(f"{origin}: {known.days} {_noun(known)} are too few to train on; the seasonal mean answers")
         name = "seasonal_mean"
-    strategy = strategy_named(name, seed=request.seed, threads=request.threads, horizon=horizon)
+    means = {"seed": request.seed, "threads": request.threads, "horizon": horizon}
+
+    def choose(panel: DemandPanel) -> Strategy:
+        if name != "auto":
+            return strategy_named(name, **means)
+        return decide(panel, contestants(**means), PREFERRED, progress=lambda stage: say(f"{origin}: {stage}"))[0]
+
     answer = look_ahead(
-        known, there, strategy, horizon, request.levels, request.totals, lambda stage: say(f"{origin}: {stage}")
+        known, there, choose, horizon, request.levels, request.totals, lambda stage: say(f"{origin}: {stage}")
     )
     marked = _flags(cleaned, frame, origin, outcome)
     for spoken in answer.strategies:

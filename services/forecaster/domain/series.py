@@ -12,7 +12,6 @@ NEW_ITEM_DAYS = 28  # fewer known days than this: the level comes mostly from li
 SHORT_HISTORY_DAYS = 91
 DEAD_AFTER_DAYS = 91  # 13 weeks without a sale
 YEAR_DAYS = 364
-SEASON_AHEAD_DAYS = 91
 CENSORED_LOOK_BACK_DAYS = 56
 FULL_CONFIDENCE_DAYS = 182.0
 
@@ -53,19 +52,25 @@ def confidence(panel: DemandPanel, origin: int, censored: FloatArray, *, has_mod
 
 
 def is_dead(panel: DemandPanel, origin: int) -> BoolArray:
-    """Items that will not sell: 13 known weeks without a sale, and none a year ago in the weeks that come now.
+    """Items that will not sell: 13 known weeks without a sale, where a year ago they were not silent too before selling.
 
-    A Christmas article is silent all summer and not dead; an article that is known for less than 13 weeks is not
+    A Christmas article is silent every summer and not dead; an article that is known for less than 13 weeks is not
     judged. Unknown (stock-out) days do not count as silence.
     """
+    window, year = panel.span(DEAD_AFTER_DAYS), panel.span(YEAR_DAYS)
     past = panel.demand[:, : origin + 1]
-    quiet = past[:, -panel.span(DEAD_AFTER_DAYS) :]
-    silent = (np.nan_to_num(quiet) <= 0).all(axis=1)
-    known = (~np.isnan(quiet)).sum(axis=1) >= panel.span(DEAD_AFTER_DAYS)
-    year = panel.span(YEAR_DAYS)
-    season = past[:, max(0, origin + 1 - year) : max(0, origin + 1 - year + panel.span(SEASON_AHEAD_DAYS))]
-    in_season = (np.nan_to_num(season) > 0).any(axis=1) if origin + 1 > year else np.zeros(len(past), dtype=np.bool_)
-    return np.asarray(silent & known & ~in_season)
+    quiet = past[:, -window:]
+    known = (~np.isnan(quiet)).sum(axis=1) >= window
+    silent = ~_sold(quiet) & known
+    then = origin + 1 - year
+    if then <= 0:
+        return silent
+    was_silent = ~_sold(past[:, max(0, then - window) : then])
+    return np.asarray(silent & ~(was_silent & _sold(past[:, then : then + window])))
+
+
+def _sold(part: FloatArray) -> BoolArray:
+    return np.asarray((np.nan_to_num(part) > 0).any(axis=1))
 
 
 def expected_of(

@@ -57,7 +57,7 @@ def periods_to_train_min(panel: DemandPanel, horizon: int) -> int:
 def look_ahead(
     asked: DemandPanel,
     there: BoolArray,
-    strategy: Strategy,
+    choose: Callable[[DemandPanel], Strategy],
     horizon: int,
     levels: tuple[float, ...],
     totals: tuple[int, ...] = (),
@@ -68,6 +68,7 @@ def look_ahead(
     Series that are not `there` yet do not touch the others' numbers; they are answered from their like items.
     """
     panel = asked if there.all() else asked.take(np.flatnonzero(there))
+    strategy = choose(panel)
     last = panel.days - 1
     reach = reach_of(panel, horizon)
     progress("fitting on the past")
