@@ -22,7 +22,8 @@ DESCRIPTION = (
 )
 HERE = Path(__file__).resolve().parent
 PAGES = "services.gateway.pages"
-EVENTS_PATH = "/v1/events"
+# These have a larger limit of their own.
+MASS_PATHS = frozenset({"/v1/events", "/v1/epcis/capture"})
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -57,7 +58,7 @@ class Shield:
                     headers["Cache-Control"] = "private, no-cache"
             await send(message)
 
-        if scope["path"] == EVENTS_PATH:  # has a larger limit of its own
+        if scope["path"] in MASS_PATHS:
             await self._app(scope, receive, shielded)
         else:
             await self._bounded(scope, receive, shielded)

@@ -132,3 +132,42 @@ def chosen(letter: dict[str, Any]) -> dict[str, Any]:
 def of(letters: list[dict[str, Any]], service: str) -> str:
     (found,) = [one["letter_id"] for one in letters if one["service"] == service]
     return str(found)
+
+
+def test_an_epcis_receipt_is_booked_once_its_gtin_and_gln_are_named(stage: Stage) -> None:
+    sku, place = stage.world.skus[0], stage.world.places[0]
+    before = stage.on_hand(sku, place)
+    day = stage.world.day(stage.world.shape.history_days).isoformat()
+    received = {
+        "type": "ObjectEvent",
+        "eventID": "urn:uuid:8f93dd62-f7d5-4033-887a-e81e7596a988",
+        "eventTime": f"{day}T17:00:00Z",
+        "eventTimeZoneOffset": "-06:00",
+        "action": "OBSERVE",
+        "bizStep": "receiving",
+        "bizLocation": {"id": "urn:epc:id:sgln:0614141.00888.0"},
+        "epcList": ["urn:epc:id:sgtin:0614141.107346.2017", "urn:epc:id:sgtin:0614141.107346.2018"],
+        "quantityList": [{"epcClass": "https://id.gs1.org/01/10614141073464", "quantity": 10}],
+    }
+    broken = {**received, "eventID": "urn:uuid:2", "bizStep": None}
+    with pytest.raises(ApiProblem) as refused:
+        stage.client.post(
+            "/v1/epcis/capture", {"type": "EPCISDocument", "epcisBody": {"eventList": [received, broken]}}
+        )
+    assert (refused.value.code, refused.value.errors[0]["field"]) == ("epcis_refused", "eventList.1.bizStep")
+    document = {"type": "EPCISDocument", "schemaVersion": "2.0", "epcisBody": {"eventList": [received, broken]}}
+    proceed = {"GS1-Capture-Error-Behaviour": "proceed"}
+    told = stage.client.post("/v1/epcis/capture", document, proceed)
+    assert [one["result"] for one in told["events"]] == ["accepted", "rejected"]
+    stage.settle()
+    assert stage.on_hand(sku, place) == before, "neither the GTIN nor the GLN has a meaning yet"
+    stage.planner.post("/v1/aliases", {"subject": "item", "scheme": "gtin", "code": "10614141073464", "target": sku})
+    alias = {"subject": "location", "scheme": "legacy_code", "code": "0614141008889", "target": place}
+    stage.planner.post("/v1/aliases", alias)
+    stage.settle()
+    assert stage.on_hand(sku, place) == before + 12
+    assert [one["result"] for one in stage.client.post("/v1/epcis/capture", document, proceed)["events"]][
+        0
+    ] == "duplicate"
+    stage.settle()
+    assert stage.on_hand(sku, place) == before + 12

@@ -49,6 +49,8 @@ from services.gateway.api.models.queue import (
 from services.gateway.api.models.system import (
     AccountView,
     BatchView,
+    CapturedEvent,
+    CaptureView,
     CheckpointStatus,
     EventResultView,
     KeyView,
@@ -70,6 +72,8 @@ __all__ = [
     "BatchView",
     "BulkOutcome",
     "BulkResult",
+    "CaptureView",
+    "CapturedEvent",
     "CategoryGroup",
     "CheckpointStatus",
     "Coded",

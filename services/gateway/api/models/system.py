@@ -154,3 +154,24 @@ class BatchView(View):
     duplicates: int
     rejected: int
     results: list[EventResultView] = Field(default_factory=list)
+
+
+class CapturedEvent(View):
+    """What became of one EPCIS event. `ignored`: understood, and it changes no stock."""
+
+    index: int
+    event_id: str | None
+    result: Literal["accepted", "duplicate", "ignored", "rejected"]
+    movements: int
+    field: str | None = None
+    reason: str | None = None
+
+
+class CaptureView(View):
+    """One result per EPCIS event, in the order of the document."""
+
+    accepted: int
+    duplicate: int
+    ignored: int
+    rejected: int
+    events: list[CapturedEvent]
