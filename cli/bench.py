@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from cli import output
+from cli import bench_forecast, output
 from cli.demo import bring_up, settings_for
 from cli.demo_access import Access, plain_refusals
 from cli.demo_history import absorb, plan
@@ -45,7 +45,7 @@ TARGETS = {
 }
 AT_LEAST = ("events_per_second", "backlog_events_per_second", "hot_key_ratio")
 EVENTS, BACKLOG_EVENTS = 300_000, 1_000_000
-Part = Annotated[str, typer.Argument(help="plan, latency, memory, poison, events, hotkey, backlog, or all")]
+Part = Annotated[str, typer.Argument(help="plan, latency, memory, poison, events, hotkey, backlog, all, or forecast")]
 
 
 @app.command()
@@ -63,6 +63,9 @@ def bench(
     rate: Annotated[int, typer.Option("--rate", min=1, help="Sales a second of the latency run.")] = 500,
     seconds: Annotated[float, typer.Option("--seconds", min=10, help="Length of the latency run.")] = 60.0,
     minutes: Annotated[float, typer.Option("--minutes", min=0.5, help="Length of the memory run.")] = 10.0,
+    data: Annotated[Path | None, typer.Option("--data", help="Folder of demand files for `forecast`.")] = None,
+    contests: Annotated[str, typer.Option("--contests", help="Which contests of `forecast`; default: all.")] = "",
+    peers: Annotated[bool, typer.Option("--peers/--no-peers", help="Run the peers of `forecast` too.")] = True,
 ) -> None:
     """Measure the running product on this machine, beside peers doing the same sums.
 
@@ -73,9 +76,13 @@ def bench(
       ./run bench --json
       ./run bench latency --rate 500 --seconds 120 --json
       ./run bench backlog --events 1000000 --json
+      ./run bench forecast --data demand --json
     """
+    if part == "forecast":  # needs files instead of a running product
+        bench_forecast.measure(data, contests, with_peers=peers, as_json=as_json)
+        return
     if part not in (*PARTS, "all"):
-        why, way_out = f"the parts are {', '.join(PARTS)} and all", "name one of them"
+        why, way_out = f"the parts are {', '.join(PARTS)}, all and forecast", "name one of them"
         raise Trouble(
             "bench_unknown",
             f"There is nothing called {part!r} to measure.",
