@@ -21,6 +21,8 @@ COMPOSE = Path(__file__).resolve().parents[1] / "docker-compose.yml"
 SOCKET = Path("/var/run/docker.sock")
 PASSWORD = "only-inside-this-test-run"
 START_SECONDS_MAX = 120.0
+# Inside its container, where clients on this machine come in.
+OUTSIDE_PORT = 19092
 
 
 def wanted() -> bool:
@@ -70,7 +72,7 @@ def running() -> Iterator[Ground]:
     from testcontainers.core.container import DockerContainer
 
     port, database_port = any_free(), any_free()
-    kafka = DockerContainer(images()["kafka"]).with_bind_ports(9092, port)
+    kafka = DockerContainer(images()["kafka"]).with_bind_ports(OUTSIDE_PORT, port)
     for key, value in _kafka_settings(port).items():
         kafka = kafka.with_env(key, value)
     postgres = DockerContainer(images()["postgres"]).with_bind_ports(5432, database_port)
@@ -83,15 +85,20 @@ def running() -> Iterator[Ground]:
 
 
 def _kafka_settings(port: int) -> dict[str, str]:
-    """One broker that tells clients the address they can reach from outside its container."""
+    """One broker that tells clients the address they can reach from outside its container, and itself another.
+
+    It calls itself to end transactions, and the outside address leads nowhere inside: without a listener of its own for
+    that, every transaction would stay open.
+    """
     return {
         "KAFKA_NODE_ID": "1",
         "KAFKA_PROCESS_ROLES": "broker,controller",
         "KAFKA_CONTROLLER_QUORUM_VOTERS": "1@127.0.0.1:9093",
         "KAFKA_CONTROLLER_LISTENER_NAMES": "CONTROLLER",
-        "KAFKA_LISTENERS": "PLAINTEXT://:9092,CONTROLLER://:9093",
-        "KAFKA_ADVERTISED_LISTENERS": f"PLAINTEXT://127.0.0.1:{port}",
-        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+        "KAFKA_INTER_BROKER_LISTENER_NAME": "INSIDE",
+        "KAFKA_LISTENERS": f"INSIDE://:9092,CONTROLLER://:9093,OUTSIDE://:{OUTSIDE_PORT}",
+        "KAFKA_ADVERTISED_LISTENERS": f"INSIDE://127.0.0.1:9092,OUTSIDE://127.0.0.1:{port}",
+        "KAFKA_LISTENER_SECURITY_PROTOCOL_MAP": "INSIDE:PLAINTEXT,CONTROLLER:PLAINTEXT,OUTSIDE:PLAINTEXT",
         "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
         "KAFKA_OFFSETS_TOPIC_REPLICATION_FACTOR": "1",
         "KAFKA_TRANSACTION_STATE_LOG_REPLICATION_FACTOR": "1",

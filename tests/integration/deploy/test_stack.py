@@ -29,7 +29,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture(scope="module")
 def passwords(stack: Stack) -> dict[str, str]:
     """The first accounts, as a person makes them."""
-    rows = stack.demand("run", "--rm", "-T", "accounts", seconds=120).splitlines()
+    rows = stack.demand("run", "--rm", "-T", "accounts", seconds=240).splitlines()
     return dict(row.split("\t") for row in rows if "\t" in row)
 
 
