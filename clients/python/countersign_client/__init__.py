@@ -8,7 +8,7 @@
 
 from countersign_client.client import Client
 from countersign_client.errors import ApiProblem, Unreachable
-from countersign_client.events import BatchReport, Event, EventResult
+from countersign_client.events import BatchReport, Event, EventResult, LinesReport
 from countersign_client.transport import Retry
 
-__all__ = ["ApiProblem", "BatchReport", "Client", "Event", "EventResult", "Retry", "Unreachable"]
+__all__ = ["ApiProblem", "BatchReport", "Client", "Event", "EventResult", "LinesReport", "Retry", "Unreachable"]

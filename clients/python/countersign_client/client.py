@@ -8,13 +8,50 @@ from typing import Any, Self, cast
 
 import httpx2
 
-from countersign_client.events import BatchReport, Event, EventResult
+from countersign_client.errors import ApiProblem
+from countersign_client.events import BatchReport, Event, EventResult, LinesReport
 from countersign_client.transport import Retry, Transport
 
 Json = dict[str, Any]
 # The gateway takes at most this many events and bytes in one request; both leave room below its limits.
 BATCH_EVENTS_MAX = 500
 BATCH_BYTES_MAX = 900_000
+# One request of a stream: long enough that its beginning and end cost nothing, short enough to be kept for sending again.
+LINES_EVENTS_MAX = 20_000
+# How often a stream may break off in a row without one event being settled.
+STREAM_ATTEMPTS = 12
+
+
+class _LinesAnswer:
+    """Follows the answer to a stream: how many of its events are settled, and why it ended if it ended early."""
+
+    def __init__(self, first: int, report: LinesReport) -> None:
+        self._first, self._report = first, report
+        self._rejected: list[EventResult] = []
+        self.settled = 0
+        self.problem: ApiProblem | None = None
+
+    def told(self, line: Json) -> bool:
+        """Take in one line; False when it was the last. Rejections count once the group they belong to is durable."""
+        if "through" in line:
+            self.settled = int(line["through"]) + 1
+            self._report.accepted += int(line["accepted"])
+            self._report.duplicate += int(line["duplicates"])
+            self._report.rejected += self._rejected
+            self._rejected = []
+        elif line.get("result") == "rejected":
+            self._rejected.append(
+                EventResult(
+                    index=self._first + int(line["index"]),
+                    id=str(line.get("id") or ""),
+                    result="rejected",
+                    field=str(line.get("field") or ""),
+                    reason=str(line.get("reason") or ""),
+                )
+            )
+        elif "problem" in line:
+            self.problem = ApiProblem(int(line["problem"].get("status") or 500), line["problem"])
+        return "problem" not in line and "done" not in line
 
 
 class Client:
@@ -114,6 +151,38 @@ class Client:
                     reason=str(told.get("reason") or ""),
                 )
             )
+
+    def stream(self, events: Iterable[Event]) -> LinesReport:
+        """Send any number of events in order as lines, which the gateway takes while they come; for feeds without end
+        and for backlogs. What broke off is sent again from the first event whose fate is not known.
+
+        Raises Unreachable, and ApiProblem when the gateway refuses the whole.
+        """
+        report = LinesReport()
+        lines: list[bytes] = []
+        first = 0
+        for event in events:
+            lines.append(json.dumps(event.structured(), separators=(",", ":")).encode() + b"\n")
+            if len(lines) == LINES_EVENTS_MAX:
+                self._stream(lines, first, report)
+                first += len(lines)
+                lines = []
+        self._stream(lines, first, report)
+        return report
+
+    def _stream(self, lines: Sequence[bytes], first: int, report: LinesReport) -> None:
+        """Send these lines, of which the first has index `first` in the whole stream, until all are settled."""
+        settled, fruitless = 0, 0
+        while settled < len(lines):
+            answer = _LinesAnswer(first + settled, report)
+            self._transport.lines("/v1/events", b"".join(lines[settled:]), answer.told)
+            fruitless = 0 if answer.settled else fruitless + 1
+            settled += answer.settled
+            if settled < len(lines):
+                problem = answer.problem
+                if problem is not None and (problem.status < 429 or fruitless == STREAM_ATTEMPTS):
+                    raise problem
+                self._transport.pause(fruitless)
 
     # Planning and deciding
 

@@ -6,8 +6,9 @@ from typing import Any
 class ApiProblem(Exception):
     """The gateway refused (RFC 9457). `code` is stable; `detail` is a sentence for a person; `errors` name fields."""
 
-    def __init__(self, status: int, document: dict[str, Any]) -> None:
+    def __init__(self, status: int, document: dict[str, Any], retry_after: str | None = None) -> None:
         self.status = status
+        self.retry_after = retry_after
         self.code = str(document.get("code") or f"http_{status}")
         self.title = str(document.get("title") or "")
         self.detail = str(document.get("detail") or "")

@@ -72,3 +72,12 @@ class BatchReport:
     @property
     def rejected(self) -> list[EventResult]:
         return [result for result in self.results if not result.is_safe]
+
+
+@dataclass(slots=True)
+class LinesReport:
+    """What became of a stream of events: counts, and the events that were rejected. Its memory grows only with those."""
+
+    accepted: int = 0
+    duplicate: int = 0
+    rejected: list[EventResult] = field(default_factory=list)

@@ -11,6 +11,7 @@ import pytest
 from cloudevents.core.bindings.http import to_binary_event
 from cloudevents.core.v1.event import CloudEvent
 
+from countersign_client import Client, Event
 from kit.events import decode
 from schemas.topics import SALES
 from tests.ground import wait_for
@@ -115,3 +116,15 @@ def test_line_without_end_is_refused_and_the_next_is_taken(till: httpx2.Client) 
     told = lines_of(till.post("/v1/events", content=body(), headers=LINES))
     assert "longer than" in told[0]["reason"]
     assert told[-1] == {"done": True, "events": 2, "accepted": 1, "duplicates": 0, "rejected": 1}
+
+
+def test_the_client_streams_a_backlog_and_names_what_was_wrong(gateway: Gateway, till: httpx2.Client) -> None:
+    events = [sale(data={"quantity": "0"} if number == 700 else {}) for number in range(1500)]
+    key = till.headers["authorization"].split()[1]
+    with Client(gateway.url, api_key=key) as client:
+        report = client.stream(Event(one["id"], one["source"], one["type"], one["time"], one["data"]) for one in events)
+        again = client.stream(
+            [Event(one["id"], one["source"], one["type"], one["time"], one["data"]) for one in events[:9]]
+        )
+    assert (report.accepted, report.duplicate, again.duplicate) == (1499, 0, 9)
+    assert [(one.index, one.id, one.field) for one in report.rejected] == [(700, events[700]["id"], "data.quantity")]

@@ -148,3 +148,59 @@ def test_lists_are_read_over_all_pages() -> None:
 
     with client(answer) as gateway:
         assert [row["n"] for row in gateway.recommendations(limit=1)] == [1, 2]
+
+
+def groups(request: httpx2.Request, size: int = 500) -> list[dict[str, object]]:
+    """What the gateway would say to these lines, the seventh of each request being bad."""
+    ids = [json.loads(line)["id"] for line in request.content.splitlines()]
+    told: list[dict[str, object]] = []
+    for start in range(0, len(ids), size):
+        group = ids[start : start + size]
+        bad = 1 if start == 0 else 0
+        if bad:
+            told.append({"index": 6, "id": ids[6], "result": "rejected", "field": "data.sku", "reason": "is empty"})
+        told.append({"through": start + len(group) - 1, "accepted": len(group) - bad, "duplicates": 0, "rejected": bad})
+    return [*told, {"done": True}]
+
+
+def in_lines(told: list[dict[str, object]], cut: int = 0) -> httpx2.Response:
+    body = b"".join(json.dumps(line).encode() + b"\n" for line in told)
+    return httpx2.Response(200, content=body[: len(body) - cut], headers={"content-type": "application/x-ndjson"})
+
+
+def test_a_stream_counts_and_names_what_was_rejected_by_its_place_in_the_whole() -> None:
+    with client(lambda request: in_lines(groups(request))) as gateway:
+        report = gateway.stream(sale(number) for number in range(20_600))
+    assert (report.accepted, report.duplicate) == (20_598, 0)
+    assert [(one.index, one.id) for one in report.rejected] == [(6, "line-6"), (20_006, "line-20006")]
+
+
+def test_a_stream_that_breaks_off_goes_on_behind_what_is_settled() -> None:
+    sent: list[list[str]] = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        sent.append([json.loads(line)["id"] for line in request.content.splitlines()])
+        told = groups(request)
+        if len(sent) == 1:
+            return in_lines(told[:3], cut=5)  # the second group's line is cut off: its fate is not known
+        if len(sent) == 2:
+            problem = {"status": 503, "code": "kafka_unavailable", "title": "Kafka does not answer"}
+            return in_lines([*told[:2], {"problem": problem}])
+        return in_lines(told)
+
+    with client(answer) as gateway:
+        report = gateway.stream(sale(number) for number in range(1600))
+    assert [len(ids) for ids in sent] == [1600, 1100, 600]
+    assert [ids[0] for ids in sent] == ["line-0", "line-500", "line-1000"]
+    assert report.accepted + len(report.rejected) == 1600
+
+
+def test_a_stream_that_is_refused_for_good_says_so_and_one_that_never_moves_ends() -> None:
+    with (
+        client(lambda _: httpx2.Response(403, json={"code": "role_missing"})) as gateway,
+        pytest.raises(ApiProblem, match="role_missing"),
+    ):
+        gateway.stream([sale(1)])
+    stuck = in_lines([{"problem": {"status": 503, "code": "kafka_unavailable"}}])
+    with client(lambda _: stuck) as gateway, pytest.raises(ApiProblem, match="kafka_unavailable"):
+        gateway.stream([sale(1)])
