@@ -4,6 +4,7 @@ Faults ask the stand to kill, stop, start and hold; nothing here decides when. N
 """
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -91,13 +92,16 @@ class Stand(LocalPlatform):
         self.start_services()
 
     def close(self) -> None:
-        """End everything that this stand started, however it is."""
-        for name in SERVICES:
-            self.wake(name)
-            self.service(name).kill()
-        self.stop_started(grace_seconds=10.0)
-        self.postgres.stop(grace_seconds=10.0)
-        self.kafka.stop(grace_seconds=15.0)
+        """End everything that this stand started, however it is: what fails to end does not keep the rest alive."""
+        with contextlib.ExitStack() as ends:
+            ends.callback(self._end_proxy)
+            ends.callback(self.kafka.stop, grace_seconds=15.0)
+            ends.callback(self.postgres.stop, grace_seconds=10.0)
+            for name in SERVICES:
+                ends.callback(self.service(name).stop, grace_seconds=2.0)
+                ends.callback(self.wake, name)
+
+    def _end_proxy(self) -> None:
         if self._proxy is not None and self._proxy.stdin is not None:
             self._proxy.stdin.close()
             self._proxy.wait(timeout=10)
