@@ -4,7 +4,7 @@ import { get, remove, whoAmI } from "./api.js";
 import { open } from "./dialog.js";
 import { byId, h } from "./dom.js";
 import { count, day, number, utc } from "./format.js";
-import { command, listed, singleKeysOn, switchSingleKeys } from "./keys.js";
+import { command, keyLabel, listed, nameOf, remap, singleKeysOn, switchSingleKeys } from "./keys.js";
 import * as live from "./live.js";
 import { places, showPalette } from "./palette.js";
 
@@ -24,15 +24,34 @@ export const theme = () => document.documentElement.dataset.theme ?? "";
 export async function showKeys() {
   const groups = Map.groupBy ? Map.groupBy(listed(), (entry) => entry.group) : listed().reduce((map, entry) => map.set(entry.group, [...(map.get(entry.group) ?? []), entry]), new Map());
   await open("Keyboard shortcuts", (finish, id) => [
-    h("div.body", {}, h("h2", { id }, "Keyboard shortcuts"), h("p.lead", {}, "Every key is also a button on the page."),
-      ...[...groups].map(([name, entries]) => [h("h3", {}, name), h("dl.keys", {}, ...entries.map((entry) => h("div", {}, h("dt", {}, entry.words), h("dd", {}, ...entry.key.split(" ").flatMap((part, index) => [index ? " " : null, h("kbd", {}, label(part))])))))]),
+    h("div.body", {}, h("h2", { id }, "Keyboard shortcuts"), h("p.lead", {}, "Every key is also a button on the page. Press a key's button here, then the key you want instead."),
+      ...[...groups].map(([name, entries]) => [h("h3", {}, name), h("dl.keys", {}, ...entries.map((entry) => h("div", {}, h("dt", {}, entry.words), keyCell(entry))))]),
       h("label.field", {}, h("span", {}, h("input", { type: "checkbox", checked: singleKeysOn(), onchange: (event) => switchSingleKeys(event.target.checked) }), " Single-key shortcuts are on"))),
     h("div.buttons", {}, h("button.btn", { type: "button", autofocus: true, onclick: () => finish(null) }, "Close")),
   ], { wide: true });
 }
 
-const NAMES = { ArrowDown: "↓", ArrowUp: "↑", Enter: "↵", " ": "Space", Escape: "Esc" };
-const label = (key) => (NAMES[key] ?? key).split("+").map((part) => (part.length === 1 ? part.toUpperCase() : part.replace(/^./, (letter) => letter.toUpperCase()))).join(" ");
+/** The key of a command as a button that takes another one. Sequences and chords stay as they are: nobody presses them by accident. */
+function keyCell(entry) {
+  const caps = () => entry.key.split(" ").flatMap((part, index) => [index ? " " : null, h("kbd", {}, keyLabel(part))]).filter(Boolean);
+  if (entry.first.includes(" ") || entry.first.startsWith("ctrl+") || entry.first === "Escape") return h("dd", {}, ...caps());
+  const said = h("small.err", { role: "alert" });
+  const button = h("button.plain", { type: "button", "aria-label": `Key for ${entry.words}: ${keyLabel(entry.key)}. Change it.`, onclick: () => { button.replaceChildren(h("kbd", {}, "press …")); isWaiting = true; } });
+  let isWaiting = false;
+  const show = () => { isWaiting = false; button.replaceChildren(...caps()); button.setAttribute("aria-label", `Key for ${entry.words}: ${keyLabel(entry.key)}. Change it.`); };
+  button.addEventListener("blur", show);
+  button.addEventListener("keydown", (event) => {
+    if (!isWaiting || ["Shift", "Control", "Meta", "Alt", "Tab"].includes(event.key)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    if (event.key === "Escape") { show(); return; }
+    said.textContent = (event.key === "Backspace" ? remap(entry, null) : remap(entry, nameOf(event))) ?? "";
+    if (!said.textContent) announce(`${entry.words}: ${keyLabel(entry.key)}`);
+    show();
+  });
+  show();
+  return h("dd", {}, said, button);
+}
 
 const LIVE = {
   connecting: ["", "Connecting …"],

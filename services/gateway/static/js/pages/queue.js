@@ -4,7 +4,7 @@ import { get, withQuery } from "../api.js";
 import { confirm } from "../dialog.js";
 import { byId, h } from "../dom.js";
 import { count, day, money, number, total, wholeMoney } from "../format.js";
-import { command } from "../keys.js";
+import { command, keyFor } from "../keys.js";
 import * as live from "../live.js";
 import { COLUMNS, DIRECTIONS, drawGroup, drawLine, drawWaiting } from "../queue/columns.js";
 import { Decider } from "../queue/decide.js";
@@ -13,6 +13,8 @@ import { Filters } from "../queue/filters.js";
 import { Grid } from "../queue/grid.js";
 import { isOpen, isSignedByMe, isWaiting, Lines } from "../queue/lines.js";
 import { Panel } from "../queue/panel.js";
+import { csvLink, editsFromCsv } from "../queue/sheet.js";
+import { viewControls } from "../queue/views.js";
 import { refreshStatus, start } from "../shell.js";
 import { empty, failed, noResults } from "../states.js";
 
@@ -252,12 +254,13 @@ function drawFoot() {
     const failedOnes = chosen.filter((line) => line.problem).length;
     const key = (letter) => h("kbd", { "aria-hidden": "true" }, letter);
     foot.replaceChildren(h("span", {}, h("b", {}, `${count(chosen.length, "line")} · ${money(total(chosen.map((line) => line.value)), chosen[0].currency)}`), ` · ${count(suppliers, "supplier")}${failedOnes ? ` · ${number(failedOnes, 0)} not recorded` : ""}`),
-      h("span.acts.end", {}, h("button.btn.p.small", { type: "button", disabled: !can(), onclick: approve }, failedOnes === chosen.length ? "Try again" : "Approve", key("A")), h("button.btn.small", { type: "button", disabled: !can(), onclick: reject }, "Reject", key("R")), h("button.btn.small", { type: "button", disabled: !can(), onclick: snooze }, "Snooze", key("S")), h("button.btn.small", { type: "button", onclick: clearSelection }, "Clear", key("Esc"))));
+      h("span.acts.end", {}, h("button.btn.p.small", { type: "button", disabled: !can(), onclick: approve }, failedOnes === chosen.length ? "Try again" : "Approve", key(keyFor("Approve line or selection"))), h("button.btn.small", { type: "button", disabled: !can(), onclick: reject }, "Reject", key(keyFor("Reject with a reason"))), h("button.btn.small", { type: "button", disabled: !can(), onclick: snooze }, "Snooze", key(keyFor("Snooze"))), h("button.btn.small", { type: "button", onclick: clearSelection }, "Clear", key("Esc"))));
     return;
   }
   const hint = (keys, words) => h("span.hint", {}, ...keys.flatMap((each) => [h("kbd", {}, each), " "]), words);
   const at = activeLine() ? lines.order.indexOf(activeLine().line_id) + 1 : 0;
-  foot.replaceChildren(hint(["J", "K"], "move"), hint(["X"], "select"), hint(["A"], "approve"), hint(["E"], "amend"), hint(["R"], "reject"), hint(["S"], "snooze"), hint(["U"], "undo"), h("span.end", {}, `${number(at, 0)} of ${number(lines.total, 0)}`));
+  const one = (words, short) => hint([keyFor(words)], short);
+  foot.replaceChildren(hint([keyFor("Next line"), keyFor("Line before")], "move"), one("Select line", "select"), one("Approve line or selection", "approve"), one("Amend quantity", "amend"), one("Reject with a reason", "reject"), one("Snooze", "snooze"), one("Undo", "undo"), h("span.end", {}, `${number(at, 0)} of ${number(lines.total, 0)}`));
 }
 
 function clearSelection() {
@@ -322,11 +325,14 @@ command("n", "Show new lines", () => { if (filters.news) load({ keep: activeLine
 command("shift+g", "Group by supplier", () => filters.set({ group: filters.values.group ? "" : "supplier" }), QUEUE);
 command("Escape", "Close, then clear the selection", () => { if (!panel.close() && !clearSelection()) grid.focus(); }, QUEUE);
 filters.onLeave = () => grid.focus();
+filters.more = () => [...viewControls(filters), csvLink(filters.query()), can() ? editsFromCsv({ lines, decider, done: () => { grid.refresh(); drawFoot(); } }) : null];
 panel.host.addEventListener("keydown", (event) => { if (event.key === "Escape" && !event.defaultPrevented && panel.close()) event.preventDefault(); });
 
 filters.draw();
 const loading = load();
 session = await start();
+filters.me = session.subject;
+filters.draw();
 status = (await import("../shell.js")).status;
 await loading;
 follow();

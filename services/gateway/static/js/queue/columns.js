@@ -52,6 +52,7 @@ function why(line) {
   if (line.status === "awaiting_second") return h(`span.tag.${isSignedByMe(line) ? "g" : "w"}`, { title: `Signed by ${line.decided_by}` }, isSignedByMe(line) ? "You signed" : "Second signature");
   if (line.status === "pending") {
     const [first, ...rest] = line.reasons ?? [];
+    if (line.escalated) return h("div.tags", {}, h("span.tag.b", { title: `Nobody decided in time; ${line.owner} answers for it now` }, "Escalated"), first ? reasonTag(first) : null);
     const more = rest.length ? h("span.rest", { title: rest.map((reason) => reason.label).join(", ") }, `+${rest.length}`) : null;
     return h("div.tags", {}, line.isFresh ? h("span.tag.a", {}, "Updated") : null, first ? reasonTag(first) : null, more);
   }

@@ -92,7 +92,7 @@ export class Decider {
   }
 
   /** Decide many. Each line stands for itself; what was refused stays selected. Resolves the results. */
-  async many(ids, verdict, fields = {}) {
+  async many(ids, verdict, fields = {}, quantities = null) {
     for (const id of ids) { this.lines.merge(id, { busy: verdict, problem: null }); this.changed(id); }
     const done = [];
     const failed = [];
@@ -100,7 +100,7 @@ export class Decider {
     for (let start = 0; start < ids.length; start += BULK_MAX) {
       const part = ids.slice(start, start + BULK_MAX);
       try {
-        const answer = await post("/v1/decisions:bulk", { verdict, ...fields, lines: part.map((id) => ({ recommendation_id: this.lines.byId.get(id).recommendation_id, version: this.lines.byId.get(id).version })) }, { headers: { "Idempotency-Key": intentKey() } });
+        const answer = await post("/v1/decisions:bulk", { verdict, ...fields, lines: part.map((id) => ({ recommendation_id: this.lines.byId.get(id).recommendation_id, version: this.lines.byId.get(id).version, ...(quantities && { quantity: quantities.get(id) }) })) }, { headers: { "Idempotency-Key": intentKey() } });
         for (const result of answer.results) {
           const id = part.find((each) => this.lines.byId.get(each).recommendation_id === result.recommendation_id);
           if (id === undefined) continue;

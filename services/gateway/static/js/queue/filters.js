@@ -2,11 +2,11 @@
 import { h } from "../dom.js";
 import { number } from "../format.js";
 
-const NAMES = ["status", "reason", "supplier", "location", "category", "abc_class", "q", "min_value", "sort", "group"];
-const NARROWING = ["reason", "supplier", "location", "category", "abc_class", "q", "min_value"];
+const NAMES = ["status", "reason", "supplier", "location", "category", "abc_class", "q", "min_value", "owner", "sort", "group"];
+const NARROWING = ["owner", "reason", "supplier", "location", "category", "abc_class", "q", "min_value"];
 const REASON_CHIPS_MAX = 4;
 const STATUSES = [["", "Waiting"], ["awaiting_second", "Second signature"], ["snoozed", "Snoozed"], ["approved", "Approved"], ["amended", "Amended"], ["rejected", "Rejected"], ["by_rule", "Approved by rule"], ["released", "Sent"], ["all", "All lines"]];
-const SORTS = [["", "Money at risk"], ["value", "Value"], ["stock_out", "Stock-out first"], ["cover", "Least cover"], ["item", "Item name"], ["issued", "Newest"]];
+const SORTS = [["", "Money at risk"], ["value", "Value"], ["stock_out", "Stock-out first"], ["cover", "Least cover"], ["item", "Item name"], ["issued", "Newest"], ["due", "Due first"]];
 
 export class Filters {
   constructor(host, onChange) {
@@ -80,6 +80,7 @@ export class Filters {
     const chips = [
       this.#chip("All", all, !this.values.reason, () => this.set({ reason: "" })),
       ...shown.map((reason) => this.#chip(reason.label, reason.count, this.values.reason === reason.code, () => this.set({ reason: this.values.reason === reason.code ? "" : reason.code }))),
+      this.me ? this.#chip("Mine", null, this.values.owner === this.me, () => this.set({ owner: this.values.owner === this.me ? "" : this.me })) : null,
       this.#chip("Group by supplier", null, this.values.group === "supplier", () => this.set({ group: this.values.group ? "" : "supplier" })),
       h("button.chip", { type: "button", "aria-expanded": String(this.isOpen), onclick: () => { this.isOpen = !this.isOpen; this.draw(); } }, "Filters"),
     ];
@@ -91,6 +92,7 @@ export class Filters {
       this.#select("category", "Category", (summary?.by_category ?? []).filter((entry) => entry.category).map((entry) => [entry.category, `${entry.category} (${entry.count})`]), "Any category"),
       this.#select("sort", "Sort by", SORTS),
       this.isNarrowed ? h("button.chip", { type: "button", onclick: () => this.clear() }, "Clear") : null,
+      ...(this.more?.() ?? []),
     ] : [];
     const pill = news ? h("div.end", {}, h("button.chip.pill", { type: "button", onclick: () => this.showNews() }, `${number(news, 0)} new`)) : null;
     this.host.replaceChildren(...[...chips, pill, fields.length ? h("div.fields", {}, ...fields) : null].filter(Boolean));

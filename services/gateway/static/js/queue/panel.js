@@ -4,6 +4,7 @@ import { h, icon } from "../dom.js";
 import { instant, words } from "../format.js";
 import { ask, evidence, facts, openExceptions, pastDecisions, pictures, steps, verdictWord } from "../item/sections.js";
 import { failed, notice } from "../states.js";
+import { keyFor } from "../keys.js";
 import { isOpen, isSignedByMe } from "./lines.js";
 import { Stepper } from "./stepper.js";
 
@@ -96,8 +97,10 @@ export class Panel {
   #notices(line) {
     const boxes = [];
     if (line.problem) boxes.push(notice("bad", line.problem.status === 412 ? "Someone was faster." : "Not recorded.", line.problem.detail));
+    if (isOpen(line) && line.due_at) boxes.push(line.escalated ? notice("warn", "Escalated.", `Nobody decided by ${instant(line.due_at)}; ${line.owner} answers for it now.`) : notice("", `${line.owner === "planner" ? "The planners answer" : `${line.owner} answers`} for this line`, `until ${instant(line.due_at)}.`));
+    if (line.signatures === "approver" && isOpen(line)) boxes.push(notice("info", "An approver has to agree.", `Asked for by the rule ${line.asked_by.map((code) => words(code).toLowerCase()).join(", ")}.`));
     if (line.isFresh && isOpen(line)) boxes.push(notice("info", "Updated.", "The plan was computed again while you were here; these are the new numbers."));
-    if (line.status === "awaiting_second") boxes.push(notice("info", isSignedByMe(line) ? "You signed." : `${line.decided_by} signed.`, `The value is above the limit of one signature: ${isSignedByMe(line) ? "somebody else" : "a second person"} has to sign before the order is sent.`));
+    if (line.status === "awaiting_second") boxes.push(notice("info", isSignedByMe(line) ? "You signed." : `${line.decided_by} signed.`, `${line.asked_by?.length ? `Two have to sign (${line.asked_by.map((code) => words(code).toLowerCase()).join(", ")})` : "The value is above the limit of one signature"}: ${isSignedByMe(line) ? "somebody else" : "a second person"} has to sign before the order is sent.`));
     if (!isOpen(line) && !line.busy) boxes.push(notice(line.status === "rejected" ? "" : "good", `${words(verdictWord(line.status))}${line.decided_by ? ` by ${line.decided_by}` : ""}${line.decided_at ? `, ${instant(line.decided_at)}` : ""}.`, line.decision_reason ? `Reason: ${words(line.decision_reason).toLowerCase()}.` : ""));
     return boxes.map((box) => { box.classList.add("spaced"); return box; });
   }
@@ -108,7 +111,7 @@ export class Panel {
     if (!isOpen(line) || isSignedByMe(line)) {
       this.stepper = null;
       const undo = line.undo_until && Date.parse(line.undo_until) > Date.now() - 2000;
-      this.decide.replaceChildren(h("div.acts", {}, undo ? h("button.btn", { type: "button", onclick: () => this.actions.undo() }, "Undo", key("U")) : h("span.muted", {}, isSignedByMe(line) ? "Waits for the second signature." : "This line is decided.")));
+      this.decide.replaceChildren(h("div.acts", {}, undo ? h("button.btn", { type: "button", onclick: () => this.actions.undo() }, "Undo", key(keyFor("Undo"))) : h("span.muted", {}, isSignedByMe(line) ? "Waits for the second signature." : "This line is decided.")));
       return;
     }
     // A half-typed amendment survives a redraw of the same version: the person's work is not ours to drop.
@@ -118,10 +121,10 @@ export class Panel {
       this.stepper.onLeave = this.actions.leave;
       if (before?.line.recommendation_id === line.recommendation_id && before.line.version === line.version && before.isChanged) this.stepper.input.value = before.input.value;
       const acts = h("div.acts", {},
-        h("button.btn.p", { type: "button", disabled: !can, onclick: () => this.actions.approve() }, "Countersign", key("A")),
-        h("button.btn", { type: "button", disabled: !can, onclick: () => (this.stepper.isChanged ? this.stepper.send() : this.stepper.focus()) }, "Amend", key("E")),
-        h("button.btn", { type: "button", disabled: !can, onclick: () => this.actions.reject() }, "Reject", key("R")),
-        h("button.btn", { type: "button", disabled: !can, onclick: () => this.actions.snooze() }, "Snooze", key("S")));
+        h("button.btn.p", { type: "button", disabled: !can, onclick: () => this.actions.approve() }, "Countersign", key(keyFor("Approve line or selection"))),
+        h("button.btn", { type: "button", disabled: !can, onclick: () => (this.stepper.isChanged ? this.stepper.send() : this.stepper.focus()) }, "Amend", key(keyFor("Amend quantity"))),
+        h("button.btn", { type: "button", disabled: !can, onclick: () => this.actions.reject() }, "Reject", key(keyFor("Reject with a reason"))),
+        h("button.btn", { type: "button", disabled: !can, onclick: () => this.actions.snooze() }, "Snooze", key(keyFor("Snooze"))));
       this.decide.replaceChildren(...(can ? [this.stepper.element, acts] : [h("p.muted", {}, "Your role reads this line and cannot decide it. A planner or an approver can."), acts]));
     }
   }

@@ -14,5 +14,7 @@ export function askSnooze(lead, reasons, today) {
   const quick = h("div.chips", {}, ...CHOICES.map(([words, days]) => h("button.chip", { type: "button", onclick: () => { field.value = plusDays(from, days); } }, words, " ", h("b", {}, day(plusDays(from, days), { weekday: false })))));
   quick.classList.add("flush");
   const extra = [h("div.field", {}, h("label", { for: "snooze-until" }, "Until"), quick, field)];
-  return askReason("Snooze", `${lead}. It comes back on that day.`, reasons, { yes: "Snooze", extra, collect: () => ({ snooze_until: field.value }), reasonRequired: reasons.length > 0 });
+  const wakes = h("select", { id: "snooze-wakes" }, h("option", { value: "" }, "Only on that day"), h("option", { value: "any_change" }, "Earlier, when its numbers change"), h("option", { value: "sooner_stockout" }, "Earlier, when it runs out sooner"));
+  extra.push(h("div.field", {}, h("label", { for: "snooze-wakes" }, "Comes back"), wakes));
+  return askReason("Snooze", `${lead}. It comes back on that day and says what changed.`, reasons, { yes: "Snooze", extra, collect: () => ({ snooze_until: field.value, ...(wakes.value && { wakes_on: wakes.value }) }), reasonRequired: reasons.length > 0 });
 }
