@@ -45,11 +45,19 @@ class Elsewhere:
 ELSEWHERE: dict[str, Elsewhere] = {
     "demo": Elsewhere("cli.demo", "app", "Feed real point-of-sale data through everything and open the planner's UI."),
     "import": Elsewhere("cli.import_csv", "app", "Turn your own sales, stock and catalogue CSV files into events."),
-    "forecast": Elsewhere("cli.commands.forecast", "app", "Forecast a file of demand: distributions, no server needed."),
+    "forecast": Elsewhere(
+        "cli.commands.forecast", "app", "Forecast a file of demand: distributions, no server needed."
+    ),
     "train": Elsewhere("cli.commands.train", "app", "Train the forecast models now and wait for the verdict."),
     "bench": Elsewhere("cli.bench", "app", "Measure events per second, latency, planning time and memory."),
-    "chaos": Elsewhere("cli.commands.chaos", "app", "Hurt the running product by a seed's chance, and check every promise."),
+    "chaos": Elsewhere(
+        "cli.commands.chaos", "app", "Hurt the running product by a seed's chance, and check every promise."
+    ),
     "plan": Elsewhere("cli.commands.plan", "app", "Order proposals from files to a file, with reasons and why-nots."),
+    "rebuild": Elsewhere("cli.commands.rebuild", "rebuild_app", "Derive a service's state again from the topics."),
+    "snapshot": Elsewhere(
+        "cli.commands.rebuild", "snapshot_app", "Write a copy of derived state a rebuild can start from."
+    ),
     "verify": Elsewhere("services.audit.verify", "main", "Check an exported audit log offline, trusting no server."),
     "derive": Elsewhere("services.policy.derive", "main", "Compute a recommendation again from its logged evidence."),
 }

@@ -66,11 +66,13 @@ class BatchConsumer:
     """`on(...)` for each handler, then `run(stop)`. `committed` is called after every commit."""
 
     def __init__(
-        self, settings: ServiceSettings, database: Database, committed: Callable[[], None] = lambda: None
-    ) -> None:
+        self, settings: ServiceSettings, database: Database, committed: Callable[[], None] = lambda: None, *,
+        silent: bool = False,
+    ) -> None:  # fmt: skip
         self._settings = settings
         self._database = database
-        self._committed = committed
+        self.committed = committed
+        self._silent = silent  # a rebuild: everything was said before
         self._routes: list[Route] = []
         self._topics: dict[str, Topic] = {}
         self._raw: dict[str, RawHandler] = {}
@@ -89,10 +91,7 @@ class BatchConsumer:
         self, topics: Sequence[Topic], handler: Handler, *, dedupe: bool = True, first: bool = False,
         check: Check | None = None,
     ) -> None:  # fmt: skip
-        """Send these topics' events to `handler`, but those that `check` refuses to the dead letters.
-
-        After a start, other topics wait for those that are `first`.
-        """
+        """Send topics' events to `handler`, what `check` refuses to the dead letters. Those `first` lead after a start."""
         for topic in topics:
             self._add(topic)
             if check is not None:
@@ -186,7 +185,7 @@ class BatchConsumer:
             offset = stored.get(place, beginnings.get(place, 0))
             self._consumer.seek(place, offset)
             self._positions[place] = offset
-        leaders = self._leaders()
+        leaders = self.leaders()
         others = [place for place in places if place.topic not in leaders]
         self._holding = bool(leaders) and bool(others)
         flowing = [place for place in places if not self._holding or place.topic in leaders]
@@ -195,7 +194,7 @@ class BatchConsumer:
         self.assigned = True
         log.info("partitions_assigned", partitions=len(places), holding=self._holding)
 
-    def _leaders(self) -> set[str]:
+    def leaders(self) -> set[str]:
         """Names on the broker of the topics that are read first after a start."""
         return {topic.on(self._settings.namespace) for route in self._routes if route.first for topic in route.topics}
 
@@ -203,7 +202,7 @@ class BatchConsumer:
         """Let the other topics flow once the leading ones are caught up."""
         if not self._holding or self._consumer is None:
             return
-        leaders = self._leaders()
+        leaders = self.leaders()
         mine = [place for place in self._positions if place.topic in leaders]
         ends = await self._consumer.end_offsets(mine) if mine else {}
         waiting = 0
@@ -285,7 +284,7 @@ class BatchConsumer:
                 for handler, untouched in raw.items():
                     says += await handler(tx, untouched)
             failpoints.reach("consumer.handled")
-            if says:
+            if says and not self._silent:
                 await deadletters.keep(tx, says)
                 await outbox.enqueue(tx, says)
                 failpoints.reach("consumer.outbox-filled")
@@ -296,7 +295,7 @@ class BatchConsumer:
             if place in self._positions:  # it may have gone to another member meanwhile
                 self._positions[place] = max(end, start[place])
         self._observe_age({place: part[-1].timestamp for place, part in parts.items()})
-        self._committed()
+        self.committed()
 
     def _read(
         self, batch: Mapping[TopicPartition, Sequence[ConsumerRecord]], refused: BaseException | None
@@ -349,6 +348,14 @@ class BatchConsumer:
         self._seen_tenants.update(tenants)
         return says
 
+    def reads(self, topic: str) -> bool:
+        """Whether a topic, by its name on the broker, has a handler."""
+        return topic in self._topics
+
+    async def replay(self, records: Sequence[ConsumerRecord]) -> None:
+        """Handle records that somebody else has read."""
+        await self._carry(records, asyncio.Event())
+
     async def handle_again(self, tx: Transaction, event: Received[Any]) -> list[Outgoing]:
         """Give one event to its handler as if it had just been read; for replaying dead letters."""
         check = self._checks.get(event.topic.name)
@@ -356,12 +363,9 @@ class BatchConsumer:
             check(event)
         return await self._handle(tx, [event])
 
-    def committed(self) -> None:
-        """Tell whoever waits for commits that something else has committed."""
-        self._committed()
-
     def _observe_age(self, newest: dict[TopicPartition, int]) -> None:
-        assert self._consumer is not None
+        if self._consumer is None:
+            return
         for place, stamp in newest.items():
             end = self._consumer.last_stable_offset(place)
             behind = end is not None and end > self._positions.get(place, end)

@@ -17,7 +17,7 @@ import uvloop
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 
-from kit import http, memory, telemetry
+from kit import http, memory, rebuild, telemetry
 from kit.consumer import BatchConsumer
 from kit.database import Database, SchemaMismatch
 from kit.errors import TRANSIENT
@@ -72,6 +72,7 @@ class Runtime:
         database = await _open(settings, service)
         try:
             await database.check_version()
+            await rebuild.demand_finished(database)
             runtime = Runtime(service, settings, database)
             yield runtime
             for close in reversed(runtime._closing):

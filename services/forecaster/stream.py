@@ -20,7 +20,7 @@ from schemas.catalogue import ItemDefined, LocationDefined, SupersessionDefined,
 from schemas.demand import BusinessDayClosed, ReturnRecorded, SaleRecorded, SaleVoided, StockCounted, StockMoved
 from schemas.signals import SignalObserved
 from schemas.topics import CATALOGUE, SALES, SIGNALS, STOCK
-from services.forecaster.domain.booking import WHOLE_LOCATION, Close, Fact, Item, Kind, book
+from services.forecaster.domain.booking import WHOLE_LOCATION, Close, Fact, Item, Kind, book, without_corrections
 from services.forecaster.store import accuracy, catalogue, demand, signals, succession
 
 # A till whose clock is ahead, or a time zone east of UTC, closes "tomorrow"; the day after that is a mistake.
@@ -31,10 +31,14 @@ DIRECTION = {"receipt": 1, "shipment": -1, "transfer_out": -1, "transfer_in": 1,
 
 
 class Intake:
-    """The handlers. `wake` is called when forecasts became due, so that the worker need not wait for its turn."""
+    """The handlers. `wake` is called when forecasts became due, so that the worker need not wait for its turn.
 
-    def __init__(self, wake: Callable[[], None]) -> None:
+    In a replay nothing becomes due and no correction is counted again: that happened when the events came first.
+    """
+
+    def __init__(self, wake: Callable[[], None], *, is_replay: bool = False) -> None:
         self._wake = wake
+        self._is_replay = is_replay
         self._names = names.Names()
         self._known = demand.KnownItems()
         self._has_freed = False
@@ -56,8 +60,10 @@ class Intake:
             for one, sku, place in named
         ]
         closed = await demand.closed_days(tx, tenant, sorted({entry.location for entry in entries}))
-        booking = book(entries, closed)
-        await demand.add(tx, tenant, booking, known)
+        booking = book(entries, {} if self._is_replay else closed)
+        if self._is_replay:
+            booking = without_corrections(booking)
+        await demand.add(tx, tenant, booking, known, due=not self._is_replay)
         if booking.closes or booking.corrected:
             self._wake()
 
@@ -92,7 +98,7 @@ class Intake:
         await demand.move_stock(tx, tenant, net)
         await demand.count_stock(tx, tenant, counts)
         late = _late(named, await demand.last_closes(tx, tenant, sorted({place for _, _, place in named})))
-        if late:
+        if late and not self._is_replay:
             await demand.due_items(tx, tenant, late)
             self._wake()
 
@@ -111,7 +117,8 @@ class Intake:
             await catalogue.define_locations(tx, tenant, zones)
         replaced = [one for one in events if isinstance(one.body, SupersessionDefined)]
         if replaced:
-            await succession.define(tx, tenant, [(one.body, one.envelope.id, one.envelope.time) for one in replaced])
+            told = [(one.body, one.envelope.id, one.envelope.time) for one in replaced]
+            await succession.define(tx, tenant, told, due=not self._is_replay)
             self._wake()
         if await names.tell(tx, tenant, events):
             await self.free(tx, tenant)
@@ -120,7 +127,8 @@ class Intake:
     async def heed(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Promotions, price changes and other signals: keep them; what they are about is forecast again."""
         told = [one for one in events if isinstance(one.body, SignalObserved)]
-        await signals.keep(tx, tenant, [(one.body, one.envelope.id, one.envelope.time) for one in told])
+        rows = [(one.body, one.envelope.id, one.envelope.time) for one in told]
+        await signals.keep(tx, tenant, rows, due=not self._is_replay)
         if any(not one.body.advisory for one in told):
             self._wake()
         return []

@@ -1,6 +1,7 @@
 """Topics in, positions and plans out. Every judgement is in `domain`; this file only carries."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from kit import names, parking
@@ -24,7 +25,7 @@ from schemas.recommendations import PolicyPublished
 from schemas.signals import SignalObserved
 from schemas.topics import CATALOGUE, DECISIONS, FORECASTS, ORDER_UPDATES, ORDERS, POLICIES, SALES, SIGNALS, STOCK
 from services.policy import demand
-from services.policy.planner import current_policy, plan_items
+from services.policy.planner import Planned, current_policy, plan_items
 from services.policy.store import catalogue, forecasts, owners, plans, policies, signals, succession, supply
 
 UNKNOWN_ORDER = "unknown_order"
@@ -32,15 +33,22 @@ APPROVALS = ("approved", "approved_by_rule")
 
 
 class Stream:
-    """The handlers of one process, and what it remembers of names between batches."""
+    """The handlers of one process, and what it remembers of names between batches.
 
-    def __init__(self) -> None:
+    In a replay nothing is planned: what was planned when the events came first has been said, and stays as it is.
+    """
+
+    def __init__(self, *, is_replay: bool = False) -> None:
         self._names = names.Names()
+        self._is_replay = is_replay
+
+    async def _plan(self, tx: Transaction, tenant: str, items: Sequence[tuple[str, str]]) -> Planned:
+        return Planned() if self._is_replay else await plan_items(tx, tenant, items)
 
     async def book(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Sales and stock: move positions; plan at once what crossed the stock level of its last plan."""
         booked = await demand.book(tx, tenant, events, self._names)
-        planned = await plan_items(tx, tenant, booked.due)
+        planned = await self._plan(tx, tenant, booked.due)
         return [*booked.says, *planned.says]
 
     async def define(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
@@ -58,7 +66,7 @@ class Stream:
             await succession.define_substitutes(tx, tenant, substitutes)
         replaced = [one for one in bodies if isinstance(one, SupersessionDefined)]
         if replaced:
-            planned = await plan_items(tx, tenant, await succession.define(tx, tenant, replaced))
+            planned = await self._plan(tx, tenant, await succession.define(tx, tenant, replaced))
             says += planned.says
         if await names.tell(tx, tenant, events):
             says += await self.free(tx, tenant, cause=events[-1].envelope.id)
@@ -67,13 +75,13 @@ class Stream:
     async def free(self, tx: Transaction, tenant: str, *, cause: str) -> list[Outgoing]:
         """Book the parked events whose names are clear by now, in the order they came."""
         booked = await demand.free(tx, tenant, self._names, cause=cause)
-        planned = await plan_items(tx, tenant, booked.due)
+        planned = await self._plan(tx, tenant, booked.due)
         return [*booked.says, *planned.says]
 
     async def heed(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Promotions, price changes and other signals: keep them; what they are about is planned again."""
         told = [(one.body, one.envelope.time) for one in events if isinstance(one.body, SignalObserved)]
-        planned = await plan_items(tx, tenant, await signals.keep(tx, tenant, told))
+        planned = await self._plan(tx, tenant, await signals.keep(tx, tenant, told))
         return planned.says
 
     async def foresee(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
@@ -82,7 +90,7 @@ class Stream:
         if not issued:
             return []
         renewed = await forecasts.keep(tx, tenant, issued)
-        planned = await plan_items(tx, tenant, await forecasts.planned_before(tx, tenant, renewed))
+        planned = await self._plan(tx, tenant, await forecasts.planned_before(tx, tenant, renewed))
         return planned.says
 
     async def rule(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
@@ -105,7 +113,7 @@ class Stream:
                     due += await supply.update(tx, tenant, waiting.body)
             elif isinstance(one.body, OrderCancelled):
                 due += await supply.cancel(tx, tenant, one.body.order_id)
-        planned = await plan_items(tx, tenant, due)
+        planned = await self._plan(tx, tenant, due)
         return [*says, *planned.says]
 
     async def _decision(self, tx: Transaction, tenant: str, decision: DecisionMade) -> list[tuple[str, str]]:
@@ -113,25 +121,14 @@ class Stream:
         if ours is None:
             return []  # a line of another origin (an urgent order of a person): its order will tell
         item = (ours["sku"], ours["location"])
+        if not self._is_replay:
+            await _change_plan(tx, tenant, item, decision, ours["quantity"])
         if decision.verdict in APPROVALS:
-            await plans.close_line(tx, tenant, *item, decision.line_id)
-            if decision.quantity < ours["quantity"]:
-                await plans.hold(tx, tenant, *item, "decided_today", None)
             return await supply.approve(tx, tenant, decision)
         if decision.verdict == "undone":
-            await plans.reopen(tx, tenant, decision.recommendation_id)
-            await plans.unhold(tx, tenant, *item)
             await supply.withdraw(tx, tenant, decision.recommendation_id)
             return [item]
-        if decision.verdict == "rejected":
-            await plans.close_line(tx, tenant, *item, decision.line_id)
-            await plans.hold(tx, tenant, *item, "rejected_today", None)
-        elif decision.verdict == "snoozed":
-            await plans.hold(tx, tenant, *item, "snoozed", decision.snoozed_until)
-        elif decision.verdict == "returned":
-            await plans.unhold(tx, tenant, *item)
-        elif decision.verdict in ("expired", "recalled"):
-            await plans.close_line(tx, tenant, *item, decision.line_id)
+        if decision.verdict in ("expired", "recalled"):
             return [item, *await supply.withdraw(tx, tenant, decision.recommendation_id)]
         return []
 
@@ -145,7 +142,7 @@ class Stream:
                 due += await supply.update(tx, tenant, one.body)
             else:
                 await parking.park(tx, tenant, [one], UNKNOWN_ORDER)
-        planned = await plan_items(tx, tenant, due)
+        planned = await self._plan(tx, tenant, due)
         return planned.says
 
     async def sweep(self, database: Database) -> None:
@@ -155,6 +152,28 @@ class Stream:
                 says = await self.free(tx, tenant, cause="sweep")
                 if says:
                     await enqueue(tx, says)
+
+
+async def _change_plan(
+    tx: Transaction, tenant: str, item: tuple[str, str], decision: DecisionMade, recommended: Decimal
+) -> None:
+    """What a decision does to the item's plan: its line ends or comes back, and it may be held for a while."""
+    if decision.verdict in APPROVALS:
+        await plans.close_line(tx, tenant, *item, decision.line_id)
+        if decision.quantity < recommended:
+            await plans.hold(tx, tenant, *item, "decided_today", None)
+    elif decision.verdict == "undone":
+        await plans.reopen(tx, tenant, decision.recommendation_id)
+        await plans.unhold(tx, tenant, *item)
+    elif decision.verdict == "rejected":
+        await plans.close_line(tx, tenant, *item, decision.line_id)
+        await plans.hold(tx, tenant, *item, "rejected_today", None)
+    elif decision.verdict == "snoozed":
+        await plans.hold(tx, tenant, *item, "snoozed", decision.snoozed_until)
+    elif decision.verdict == "returned":
+        await plans.unhold(tx, tenant, *item)
+    elif decision.verdict in ("expired", "recalled"):
+        await plans.close_line(tx, tenant, *item, decision.line_id)
 
 
 def attach(consumer: BatchConsumer, stream: Stream) -> None:

@@ -5,7 +5,7 @@ the day's revision by one, and makes the item due for a new forecast.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -104,6 +104,12 @@ def book(entries: Iterable[Fact | Close], closed: Mapping[Closing, date]) -> Boo
             booking.days[(entry.sku, entry.location, entry.business_date)].late += 1
             booking.corrected[(entry.sku, entry.location)] = (entry.cause, entry.cause_at)
     return booking
+
+
+def without_corrections(booking: Booking) -> Booking:
+    """The same sums, nothing of it late: for events whose corrections were counted when they came first."""
+    days = {key: replace(change, late=0) for key, change in booking.days.items()}
+    return Booking(days, booking.items, {}, booking.closes)
 
 
 def _add(booking: Booking, fact: Fact) -> None:

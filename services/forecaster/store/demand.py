@@ -56,8 +56,8 @@ async def last_closes(tx: Transaction, tenant: str, locations: Sequence[str]) ->
     return {row["location"]: (row["business_date"], row["closed_at"]) for row in rows}
 
 
-async def add(tx: Transaction, tenant: str, booking: Booking, known: KnownItems) -> None:
-    """Add a batch to the tables; the caller's transaction makes it happen once."""
+async def add(tx: Transaction, tenant: str, booking: Booking, known: KnownItems, *, due: bool = True) -> None:
+    """Add a batch to the tables; the caller's transaction makes it happen once. With `due`, closes ask for forecasts."""
     new = known.missing(tenant, booking.items)
     if new:
         await add_items(tx, tenant, [(*key, *booking.items[key]) for key in new], known)
@@ -75,7 +75,7 @@ async def add(tx: Transaction, tenant: str, booking: Booking, known: KnownItems)
             [str(booking.days[key].quantity) for key in keys],
         )
         await _add_rare(tx, tenant, booking, [key for key in keys if booking.days[key].is_more_than_sales])
-    await _close(tx, tenant, booking)
+    await _close(tx, tenant, booking, due=due)
     await _correct(tx, tenant, booking)
 
 
@@ -118,7 +118,7 @@ async def add_items(
         known.learn(tenant, rows, {(row["sku"], row["location"]) for row in written})
 
 
-async def _close(tx: Transaction, tenant: str, booking: Booking) -> None:
+async def _close(tx: Transaction, tenant: str, booking: Booking, *, due: bool) -> None:
     closes = [booking.closes[key] for key in sorted(booking.closes)]
     if not closes:
         return
@@ -133,7 +133,8 @@ async def _close(tx: Transaction, tenant: str, booking: Booking) -> None:
         [one.business_date for one in closes],
         [one.cause_at for one in closes],
     )
-    await due_closings(tx, tenant, *columns, [one.cause for one in closes], [one.cause_at for one in closes])
+    if due:
+        await due_closings(tx, tenant, *columns, [one.cause for one in closes], [one.cause_at for one in closes])
 
 
 async def due_closings(

@@ -8,7 +8,9 @@ from kit.database import Transaction
 from schemas.signals import SignalObserved
 
 
-async def keep(tx: Transaction, tenant: str, told: Sequence[tuple[SignalObserved, str, datetime]]) -> None:
+async def keep(
+    tx: Transaction, tenant: str, told: Sequence[tuple[SignalObserved, str, datetime]], *, due: bool = True
+) -> None:
     """Keep signals (message, event id, event time); a signal told again later replaces what was said of it before.
 
     What sensing says of the running day is advisory and about the present: it makes no forecast due.
@@ -36,7 +38,7 @@ async def keep(tx: Transaction, tenant: str, told: Sequence[tuple[SignalObserved
             one.advisory,
             at,
         )
-        if new and not one.advisory:
+        if new and due and not one.advisory:
             await tx.execute(
                 "insert into due_items (tenant, sku, location, cause, cause_at)"
                 " select i.tenant, i.sku, i.location, $5, $6::timestamptz from items i"

@@ -9,7 +9,9 @@ from schemas.catalogue import SupersessionDefined
 from services.forecaster.domain.succession import Succession
 
 
-async def define(tx: Transaction, tenant: str, told: Sequence[tuple[SupersessionDefined, str, datetime]]) -> None:
+async def define(
+    tx: Transaction, tenant: str, told: Sequence[tuple[SupersessionDefined, str, datetime]], *, due: bool = True
+) -> None:
     """Keep supersessions (message, event id, event time), the newest word for each predecessor; make both ends due."""
     await tx.executemany(
         "insert into successions as s (tenant, predecessor, successor, effective_on, ratio, active, defined_at)"
@@ -21,7 +23,7 @@ async def define(tx: Transaction, tenant: str, told: Sequence[tuple[Supersession
             for one, _cause, _at in told
         ],
     )
-    for one, cause, at in told:
+    for one, cause, at in told if due else ():
         # The successor may have no record of its own yet: it is due wherever one of the two has been.
         await tx.execute(
             "insert into due_items (tenant, sku, location, cause, cause_at)"
