@@ -11,16 +11,20 @@ from collections import defaultdict
 
 import orjson
 import uvloop
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 
 
 async def count(bootstrap: str, topic: str, seconds: float) -> dict[str, float]:
     """Sum units by item and day."""
-    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False, fetch_max_wait_ms=100)
+    consumer = AIOKafkaConsumer(
+        topic,
+        bootstrap_servers=bootstrap,
+        auto_offset_reset="earliest",
+        enable_auto_commit=False,
+        fetch_max_wait_ms=100,
+    )
     await consumer.start()
-    places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-    consumer.assign(places)
-    await consumer.seek_to_beginning()
+    places = sorted(consumer.assignment())
     ends = await consumer.end_offsets(places)
     sums: defaultdict[str, float] = defaultdict(float)
     events, started, spent = 0, 0.0, time.process_time()

@@ -137,7 +137,7 @@ async def _send(settings: ServiceSettings, load: Load, items: list[Item], place:
                 place.topic, good.value, key=good.key, headers=good.headers, partition=place.partition
             )
             pending.append((future, at, last, which, behind))
-        return [Sent((await future).offset, *facts) for future, *facts in pending]
+        return [Sent((await sale).offset, at, kind, which, behind) for sale, at, kind, which, behind in pending]
     finally:
         await producer.stop()
 

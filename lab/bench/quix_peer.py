@@ -2,7 +2,7 @@
 
 `python -m lab.bench.quix_peer BOOTSTRAP TOPIC SECONDS` counts for SECONDS from the first event on and prints one line.
 Quix Streams pins a librdkafka of its own, so it is no dependency of this project: the first run puts it into a folder
-of its own beside this environment, and says why when it cannot.
+of its own in this environment, and says why when it cannot.
 """
 
 import json
@@ -24,7 +24,7 @@ NOT_INSTALLED = 4
 
 def environment() -> Path:
     """The Python of the peer's own environment; made once. Raises CalledProcessError, TimeoutExpired, OSError."""
-    home = Path(sys.prefix).with_name(f"{Path(sys.prefix).name}-quix")
+    home = Path(sys.prefix) / "peers" / "quix"
     python = home / "bin" / "python"
     ready = home / "ready"
     if not ready.exists():

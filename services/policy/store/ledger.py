@@ -48,6 +48,10 @@ with incoming as (
     as t(sku, location, event_hash, kind, quantity, occurred_at, business_date, order_id)
 ), directions as (
   select * from unnest($10::text[], $11::int[], $12::int[], $13::int[]) as t(kind, on_hand, reserved, backorders)
+), counted as materialized (
+  select p.sku, p.location, p.counted_at from (select distinct sku, location from incoming) i
+  join positions p on p.tenant = $1 and p.sku = i.sku and p.location = i.location
+  where p.counted_at is not null
 ), booked as (
   insert into ledger (tenant, sku, location, event_hash, kind, quantity, on_hand, reserved, backorders, occurred_at,
                       business_date, order_id)
@@ -56,7 +60,7 @@ with incoming as (
          i.quantity * d.reserved, i.quantity * d.backorders, i.occurred_at, i.business_date, i.order_id
   from incoming i
   join directions d on d.kind = i.kind
-  left join positions p on p.tenant = $1 and p.sku = i.sku and p.location = i.location
+  left join counted p on p.sku = i.sku and p.location = i.location
   order by i.sku, i.location, i.event_hash
   on conflict (tenant, sku, location, event_hash) do nothing
   returning sku, location, on_hand, reserved, backorders, occurred_at

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pydantic import SecretStr
 
 from kit import kafka, telemetry
-from kit.consumer import BatchConsumer
+from kit.consumer import BatchConsumer, Check
 from kit.database import Database, Transaction
 from kit.errors import Rejected
 from kit.events import Envelope, Outgoing, Received, headers_of, outgoing
@@ -50,6 +50,7 @@ class Bench:
         self.settings = settings
         self.database = database
         self.producer = producer
+        self.handed_over = 0
 
     async def send(self, messages: Sequence[Outgoing]) -> None:
         for message in messages:
@@ -61,6 +62,7 @@ class Bench:
 
     async def count(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> list[Outgoing]:
         says = []
+        self.handed_over += len(events)
         for event in events:
             if event.body.sku == "poison":
                 raise Rejected("poison", "this sku can never be handled", field="sku")
@@ -85,11 +87,11 @@ class Bench:
             says.append(outgoing(body, service="policy", cause=event.envelope, time=event.envelope.time))
         return says
 
-    async def run_until(self, records: int, *, timeout: float = 30.0) -> None:
+    async def run_until(self, records: int, *, timeout: float = 30.0, check: Check | None = None) -> None:
         """Consume until `records` sales lie behind the stored positions."""
         stop = asyncio.Event()
         consumer = BatchConsumer(self.settings, self.database)
-        consumer.on((SALES,), self.count)
+        consumer.on((SALES,), self.count, check=check)
         task = asyncio.create_task(consumer.run(stop))
         try:
             async with asyncio.timeout(timeout):
@@ -298,3 +300,17 @@ async def test_no_transaction_sees_rows_of_a_tenant_it_did_not_name(bench: Bench
     with pytest.raises(asyncpg.InsufficientPrivilegeError):
         async with bench.database.transaction("acme") as tx:
             await tx.execute("truncate counted")
+
+
+async def test_an_event_its_check_refuses_costs_the_others_of_its_batch_nothing(bench: Bench) -> None:
+    def check(event: Received[Any]) -> None:
+        if event.body.sku == "poison":
+            raise Rejected("poison", "this sku can never be handled", field="sku")
+
+    good = [sale(f"s{number}") for number in range(60)]
+    await bench.send([*good[:20], sale("poison"), *good[20:40], sale("poison"), *good[40:]])
+    await bench.run_until(62, check=check)
+    assert len(await bench.counted()) == 60
+    assert bench.handed_over == 60, "the handler saw an event twice: its batch was done again"
+    await bench.relay_once()
+    assert [one["dead_code"] for one in await bench.read(f"{SALES.name}.dead")] == ["poison", "poison"]
