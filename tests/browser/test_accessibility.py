@@ -26,6 +26,8 @@ PATHS = (
     "/forecasts?tab=overrides",
     "/forecasts?tab=models",
     "/backtests",
+    "/suppliers",
+    "/usage",
     "/policy",
     "/audit",
     "/settings",

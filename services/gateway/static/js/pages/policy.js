@@ -1,12 +1,14 @@
-// Policy: the parameters the plan runs on, with version, author and date. Read-only, and it says so.
+// Policy: who has to say yes to what, and the parameters the plan runs on, with version, author and date.
 import { get } from "../api.js";
 import { byId, h } from "../dom.js";
 import { day, instant, number, utc, words } from "../format.js";
+import { approvalRules } from "../policy/matrix.js";
 import { start } from "../shell.js";
 import { empty, failed, notice } from "../states.js";
 
 const page = byId("page");
-const head = h("div.head", {}, h("div", {}, h("h1", {}, "Policy"), h("p.sub", {}, "The parameters every recommendation is computed with. Each carries the version it used.")));
+const head = h("div.head", {}, h("div", {}, h("h1", {}, "Policy"), h("p.sub", {}, "Who has to say yes to what, and the parameters every recommendation is computed with. Each carries the version it used.")));
+const matrix = h("div");
 
 function shown(value) {
   if (value === null || value === undefined) return h("span.faint", {}, "not set");
@@ -26,7 +28,7 @@ function card(policy) {
 async function draw() {
   try {
     const { items } = await get("/v1/policy");
-    page.replaceChildren(head, notice("info", "Read only for now.", "A policy is changed by publishing a new version; changing it here, with its effect shown first and a second signature, is not built yet."),
+    page.replaceChildren(head, matrix, notice("", "Parameters are read only here.", "They change by publishing a new version; editing them here, with the effect on the plan shown first, is not built yet."),
       items.length ? h("div.stack", {}, ...items.map(card)) : h("div.card", {}, empty("No policy has been published", "The plan runs on its built-in defaults until a policy version is published. Every recommendation still names what it was computed with.")));
   } catch (problem) {
     page.replaceChildren(head, failed("The policy could not be read", problem, draw));
@@ -36,4 +38,6 @@ async function draw() {
 
 page.setAttribute("aria-busy", "true");
 page.replaceChildren(head, h("p.muted", {}, "Reading the policy …"));
-await Promise.all([start(), draw()]);
+const started = start();
+await draw();
+matrix.replaceChildren(await approvalRules(await started));

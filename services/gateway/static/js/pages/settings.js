@@ -1,6 +1,7 @@
 // Settings: how the workbench looks and listens for this person, and for admins who and what may come in.
-import { announce } from "../announce.js";
-import { get, put } from "../api.js";
+import { announce, toast } from "../announce.js";
+import { get, post, put, remove } from "../api.js";
+import { open } from "../dialog.js";
 import { byId, h } from "../dom.js";
 import { instant, utc } from "../format.js";
 import { singleKeysOn, switchSingleKeys } from "../keys.js";
@@ -43,9 +44,84 @@ async function section(title, lead, path, head, draw, none) {
 
 const ACCOUNTS = ["Account", "Roles", "State", "Last sign-in"];
 const accounts = () => section("Accounts", "Who can sign in, and as what. Accounts are made with the command line.", "/v1/accounts", ACCOUNTS, (account) => [h("b", {}, account.username, account.name && account.name !== account.username ? h("small", {}, account.name) : null), (account.roles ?? []).join(", "), account.active ? "active" : "switched off", account.last_sign_in_at ? h("span", { title: utc(account.last_sign_in_at) }, instant(account.last_sign_in_at)) : "never"], "No account exists.");
-const KEYS = ["Key", "Scopes", "Expires", "Last used"];
-const apiKeys = () => section("API keys", "What machines sign in with. A secret is shown once, when its key is made.", "/v1/api-keys", KEYS, (key) => [h("b", {}, key.name, h("small.mono", {}, key.prefix)), (key.scopes ?? []).join(", "), key.revoked_at ? "revoked" : key.expires_at ? instant(key.expires_at) : "never", key.last_used_at ? h("span", { title: utc(key.last_used_at) }, instant(key.last_used_at)) : "never"], "No API key exists.");
+
+/* What machines may do, and what they are told: made and ended here, their secrets shown once ------------------------- */
+
+const SCOPES = { ingest: "Send events", read: "Read", decide: "Decide", plan: "Start plans", audit: "Read the log" };
+const NOTICES = { assigned: "A line is somebody's", due: "Its time is nearly over", escalated: "Nobody decided in time", released: "An order left" };
+
+const boxes = (name, choices) => h("fieldset.choices", {}, h("legend", {}, "What"), ...Object.entries(choices).map(([code, label]) => h("label", {}, h("input", { type: "checkbox", name, value: code }), label)));
+
+/** Ask for a name or address and some choices; at least one has to be made. */
+function askNew(title, lead, { label, type = "text", choices }) {
+  return open(title, (finish, id) => {
+    const first = h("input", { id: `${id}-first`, type, required: true, maxlength: type === "url" ? 2000 : 100, autofocus: true });
+    const error = h("p.err", { role: "alert" });
+    const form = h("form", { method: "dialog", onsubmit: (event) => {
+      event.preventDefault();
+      const chosen = new FormData(form).getAll("choice");
+      if (!chosen.length) { error.textContent = "Choose at least one."; return; }
+      finish({ first: first.value.trim(), chosen });
+    } },
+      h("div.body", {}, h("h2", { id }, title), h("p.lead", {}, lead), h("div.field", {}, h("label", { for: `${id}-first` }, label), first), boxes("choice", choices), error),
+      h("div.buttons", {}, h("button.btn", { type: "button", onclick: () => finish(null) }, "Cancel"), h("button.btn.p", { type: "submit" }, "Add")));
+    return [form];
+  });
+}
+
+const showSecret = (title, secret) => open(title, (finish, id) => [
+  h("div.body", {}, h("h2", { id }, title), h("p.lead", {}, "This is shown now and never again. Copy it to where it is used."), h("pre.json", { tabindex: 0 }, secret)),
+  h("div.buttons", {}, h("button.btn.p", { type: "button", autofocus: true, onclick: () => finish(null) }, "I have it")),
+]);
+
+async function doing(work, redraw) {
+  try { await work(); } catch (problem) {
+    const why = [problem.detail, ...(problem.errors ?? []).map((error) => error.reason)].join(" ");
+    toast(why, { seconds: 12 });
+    announce(why);
+  }
+  await redraw();
+}
+
+/** A section that can add and end what it lists, and draws itself again afterwards. */
+async function managed(title, lead, path, head, drawRow, none, add) {
+  const box = h("div");
+  const redraw = async () => {
+    const card = await section(title, lead, path, head, (item) => drawRow(item, redraw), none);
+    card.querySelector("header").append(h("span.acts", {}, h("button.btn.small", { type: "button", onclick: () => add(redraw) }, "Add")));
+    box.replaceChildren(card);
+  };
+  await redraw();
+  return box;
+}
+
+const KEYS = ["Key", "Scopes", "Expires", "Last used", "End"];
+const apiKeys = () => managed("API keys", "What machines sign in with. A secret is shown once, when its key is made.", "/v1/api-keys", KEYS,
+  (key, redraw) => [h("b", {}, key.name, h("small.mono", {}, key.prefix)), (key.scopes ?? []).join(", "), key.revoked_at ? "revoked" : key.expires_at ? instant(key.expires_at) : "never", key.last_used_at ? h("span", { title: utc(key.last_used_at) }, instant(key.last_used_at)) : "never", key.revoked_at ? "" : h("button.btn.small", { type: "button", "aria-label": `Revoke ${key.name}`, onclick: () => doing(() => remove(`/v1/api-keys/${encodeURIComponent(key.key_id)}`), redraw) }, "Revoke")],
+  "No API key exists.", async (redraw) => {
+    const asked = await askNew("Add an API key", "It holds for 90 days and can be revoked at any time.", { label: "What it is for", choices: SCOPES });
+    if (asked) await doing(async () => { const made = await post("/v1/api-keys", { name: asked.first, scopes: asked.chosen }); await showSecret(`Key “${asked.first}”`, made.secret); }, redraw);
+  });
+
+const HOOKS = ["Address", "Is told", "State", "Deliveries", "Change"];
+const webhooks = () => managed("Webhooks", "Other systems that are told what happened, signed by the Standard Webhooks specification. A delivery is tried ten times in three days.", "/v1/webhooks", HOOKS,
+  (hook, redraw) => [h("b", {}, hook.url), hook.kinds.map((kind) => NOTICES[kind] ?? kind).join(", "), hook.disabled_at ? `ended: ${hook.disabled_because}` : "active", `${hook.delivered} arrived, ${hook.waiting} waiting, ${hook.failed} failed`, h("span.acts", {}, h("button.btn.small", { type: "button", "aria-label": `New secret for ${hook.url}`, onclick: () => doing(async () => { const made = await post(`/v1/webhooks/${encodeURIComponent(hook.webhook_id)}/secret`, {}); await showSecret("New secret; the former one signs for another day", made.secret); }, redraw) }, "New secret"), h("button.btn.small", { type: "button", "aria-label": `Remove ${hook.url}`, onclick: () => doing(() => remove(`/v1/webhooks/${encodeURIComponent(hook.webhook_id)}`), redraw) }, "Remove"))],
+  "Nobody is told.", async (redraw) => {
+    const asked = await askNew("Add a webhook", "A public https address; a private one only where the operator allows its network.", { label: "Address", type: "url", choices: NOTICES });
+    if (asked) await doing(async () => { const made = await post("/v1/webhooks", { url: asked.first, kinds: asked.chosen }); await showSecret("Signing secret", made.secret); }, redraw);
+  });
+
+/** What this person is mailed, when the installation has a mail server. */
+async function mails() {
+  const kept = (await get("/v1/preferences")).notify ?? {};
+  const email = h("input", { id: "notify-email", type: "email", value: kept.email ?? "", placeholder: "nobody is mailed" });
+  const on = Object.entries(NOTICES).map(([code, label]) => h("label", {}, h("input", { type: "checkbox", name: "notify", value: code, checked: (kept.on ?? ["assigned", "escalated", "due"]).includes(code) }), label));
+  const keep = () => remember({ notify: email.value.trim() ? { email: email.value.trim(), on: [...form.querySelectorAll("[name=notify]:checked")].map((each) => each.value) } : {} });
+  const form = h("form.mails", { onsubmit: (event) => { event.preventDefault(); keep(); } }, h("div.field", {}, h("label", { for: "notify-email" }, "Address"), email), h("fieldset.choices", {}, h("legend", {}, "About"), ...on), h("button.btn", { type: "submit" }, "Save"));
+  return h("section.card", {}, h("header", {}, h("h2", {}, "Mails to you")), h("p.quiet", {}, "One mail for all that waits, every few minutes at most, if this installation has a mail server."), form);
+}
 
 page.replaceChildren(h("div.head", {}, h("div", {}, h("h1", {}, "Settings"), h("p.sub", {}, "How the workbench looks and listens."))), own());
 const session = await start();
-if (session.can?.includes("administer")) page.append(await accounts(), await apiKeys());
+page.append(await mails().catch((problem) => failed("Your mails could not be read", problem)));
+if (session.can?.includes("administer")) page.append(await accounts(), await apiKeys(), await webhooks());

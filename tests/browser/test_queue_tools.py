@@ -1,0 +1,116 @@
+"""What makes the queue a person's own: keys, views, sheets; and the rules of approval, changed by two."""
+
+import csv
+import io
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Seat
+from tests.browser.stage import issued, product
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def ready(page: Page) -> None:
+    expect(page.locator(".canvas .row.active .c-item b")).to_be_visible()
+
+
+def test_key_is_given_to_a_command_and_kept_and_a_taken_one_is_refused(planner: Seat) -> None:
+    page = planner.open("/queue")
+    ready(page)
+    page.keyboard.press("?")
+    button = page.get_by_role("button", name=re.compile("Key for Next line"))
+    button.click()
+    page.keyboard.press("a")
+    expect(page.get_by_role("dialog")).to_contain_text("is the key of “Approve line or selection”")
+    button.click()
+    page.keyboard.press("z")
+    page.keyboard.press("Escape")
+    page.reload()
+    ready(page)
+    first = page.locator(".canvas .row.active .c-item b").inner_text()
+    page.keyboard.press("z")
+    expect(page.locator(".canvas .row.active .c-item b")).not_to_have_text(first)
+    expect(page.locator("#foot")).to_contain_text("Z")
+
+
+def test_view_is_saved_under_a_name_and_comes_back(planner: Seat) -> None:
+    page = planner.open("/queue?sort=value")
+    ready(page)
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_role("button", name="Save view").click()
+    page.get_by_label("Name").fill("Dearest first")
+    page.keyboard.press("Enter")
+    views = page.get_by_label("Saved views")
+    expect(views).to_be_visible()
+    page.goto(planner.stage.url + "/queue")
+    ready(page)
+    page.get_by_role("button", name="Filters").click()
+    page.get_by_label("Saved views").select_option(label="Dearest first")
+    expect(page).to_have_url(re.compile("sort=value"))
+
+
+def test_sheet_goes_out_as_filtered_and_comes_back_as_a_difference(planner: Seat, tmp_path: Path) -> None:
+    stage = planner.stage
+    stage.publish(product("sku-81", "Sheet tea"), product("sku-82", "Sheet salt"))
+    stage.publish(issued(81), issued(82))
+    page = planner.open("/queue?q=Sheet")
+    expect(page.locator(".canvas .row .c-item b")).to_have_count(2)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="CSV", exact=True).click()
+    text = Path(download.value.path()).read_text("utf-8-sig")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert {row["item_name"] for row in rows} == {"Sheet tea", "Sheet salt"}
+    tea = next(row for row in rows if row["item_name"] == "Sheet tea")
+    salt = next(row for row in rows if row["item_name"] == "Sheet salt")
+    tea["quantity"], salt["quantity"] = "80", "55"
+    sheet = tmp_path / "edited.csv"
+    with sheet.open("w", newline="") as out:
+        writer = csv.DictWriter(out, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    page.get_by_label("Spreadsheet with changed quantities").set_input_files(sheet)
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("1 line differs")
+    expect(dialog).to_contain_text("Sheet salt, 55: The supplier delivers in packs of 10. Nearest: 50 or 60.")
+    dialog.get_by_role("button", name="Amend 1 line").click()
+    expect(page.locator("#toasts")).to_contain_text("Amended 1 line")
+
+
+def test_rule_of_approval_is_proposed_by_one_and_put_in_force_by_another(seat: Seat) -> None:
+    seat.sign_in("approver")
+    page = seat.open("/policy")
+    page.get_by_role("button", name="Add a rule").click()
+    page.get_by_label("Code").fill("from_afar")
+    page.get_by_label("In words").fill("From afar: an approver agrees.")
+    page.get_by_label("Asks for").select_option("approver")
+    page.get_by_label("Suppliers").fill("SUP-NOBODY")
+    page.get_by_label("Why this change").fill("customs")
+    page.get_by_role("button", name="Propose").click()
+    expect(page.locator("#toasts")).to_contain_text("Proposed.")
+    row = page.get_by_role("row", name=re.compile("From afar"))
+    expect(row.get_by_role("button", name="Withdraw")).to_be_visible()
+    seat.sign_in("admin")
+    other = seat.open("/policy")
+    other.get_by_role("button", name="Put in force").click()
+    expect(other.locator("#toasts")).to_contain_text("is in force")
+    expect(other.get_by_role("table", name="Approval rules")).to_contain_text("From afar")
+
+
+def test_secret_of_a_key_is_shown_once(seat: Seat) -> None:
+    seat.sign_in("admin")
+    page = seat.open("/settings")
+    card = page.locator("section.card", has_text="API keys")
+    card.get_by_role("button", name="Add").click()
+    page.get_by_label("What it is for").fill("till feed")
+    page.get_by_role("button", name="Add", exact=True).last.click()
+    expect(page.get_by_role("dialog")).to_contain_text("Choose at least one.")
+    page.get_by_label("Send events").check()
+    page.get_by_role("dialog").get_by_role("button", name="Add").click()
+    secret = page.get_by_role("dialog").locator("pre").inner_text()
+    page.get_by_role("button", name="I have it").click()
+    expect(card).to_contain_text("till feed")
+    assert secret not in page.content()
