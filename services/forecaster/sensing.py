@@ -9,6 +9,7 @@ state we are glad to lose. Nothing that touches stock, money or approvals depend
 import asyncio
 import json
 import os
+import ssl
 import sys
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +17,7 @@ from decimal import Decimal
 import faust
 import orjson
 from faust.types import StreamT
+from faust.types.auth import CredentialsT
 
 from kit.database import Database
 from kit.errors import TRANSIENT
@@ -33,6 +35,23 @@ LEARN_SECONDS = 120.0
 REPORT_SECONDS = 1.0
 
 
+def credentials(settings: Settings) -> CredentialsT | None:
+    """How to sign in at the brokers, as `kit.kafka.connection` does for every other client; None: no need to."""
+    protocol = settings.kafka_security_protocol
+    context = None
+    if protocol.endswith("SSL"):
+        context = ssl.create_default_context(cafile=str(settings.kafka_ca_file) if settings.kafka_ca_file else None)
+    if protocol.startswith("SASL"):
+        password = settings.kafka_password.get_secret_value() if settings.kafka_password else ""
+        return faust.SASLCredentials(
+            username=settings.kafka_username,
+            password=password,
+            ssl_context=context,
+            mechanism=settings.kafka_sasl_mechanism,
+        )
+    return faust.SSLCredentials(context=context) if context is not None else None
+
+
 def build(settings: Settings) -> faust.App:
     """The Faust app. Settings are those that worked in docs/forecasting.md, "Sensing"."""
     folder = settings.data_dir / "sensing"
@@ -40,6 +59,7 @@ def build(settings: Settings) -> faust.App:
     app = faust.App(
         f"{settings.namespace}-forecaster-sensing",
         broker=";".join(f"kafka://{one.strip()}" for one in settings.kafka_bootstrap.split(",")),
+        broker_credentials=credentials(settings),
         datadir=str(folder),
         store="memory://",
         web_enabled=False,
@@ -51,7 +71,9 @@ def build(settings: Settings) -> faust.App:
         producer_linger=0.02,
         producer_max_batch_size=262_144,
         producer_request_timeout=30.0,
-        consumer_auto_offset_reset="latest",
+        # Where no offset was committed yet (killed within its first seconds), nothing is skipped: what is of a closed
+        # day is dropped by the sensor, and a backlog that is too long to be live by `report`.
+        consumer_auto_offset_reset="earliest",
         stream_wait_empty=False,
         key_serializer="raw",
         value_serializer="raw",
@@ -129,7 +151,9 @@ class Sensing:
         consumer = self._app.consumer
         for place in self._app.assignor.assigned_actives() if consumer is not None else ():
             # Where the reader stands: a transaction's marker uses up an offset without ever being an event.
-            newest, reached = consumer.highwater(place) or 0, await consumer.position(place) or 0
+            newest, reached = consumer.highwater(place), await consumer.position(place)
+            if newest is None or reached is None:
+                continue  # not known yet is not far behind: right after a start that would skip what came meanwhile
             lag += max(0, newest - max(reached, self._skip_before.get(place.partition, 0)))
             if newest - reached > self._settings.sensing_lag_records_max:
                 self._skip_before[place.partition] = newest

@@ -25,12 +25,14 @@ SightingKind = Literal["demand_spike", "demand_silence", "run_rate"]
 
 @dataclass(frozen=True, slots=True)
 class Usual:
-    """Of one item: mean and variance of daily demand over `days` known days, units, and the last day with a sale."""
+    """Of one item: mean and variance of daily demand over `days` known days, units, the last day with a sale, and the
+    last closed day (None: not known): what is read again of closed days is no news."""
 
     mean: float
     variance: float
     days: int
     last_sale: date | None
+    closed_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class Sensor:
         window.seen.add(event_id)
         window.units += units
         usual = self._usual.get(item)
-        if usual is None or usual.days < USUAL_DAYS_MIN:
+        if usual is None or usual.days < USUAL_DAYS_MIN or (usual.closed_on is not None and day <= usual.closed_on):
             return None
         return self._spike(item, window, usual)
 
@@ -114,6 +116,8 @@ class Sensor:
         for item, usual in self._usual.items():
             if item[0] != tenant or item[2] != location:
                 continue
+            if usual.closed_on is not None and day < usual.closed_on:
+                return []  # an old close, read again after a restart
             window = self._windows.get(item)
             sold_today = window is not None and window.day == day and window.units > 0
             total += window.units if window is not None and window.day == day else 0.0

@@ -16,7 +16,7 @@ async def usual_demand(database: Database) -> dict[Item, Usual]:
                 "with closed as (select location, max(business_date) as day from closed_days where tenant = $1 group by 1)"
                 " select d.sku, d.location, sum(d.quantity)::float8 as total, sum(d.quantity ^ 2)::float8 as squares,"
                 " max(d.business_date) filter (where d.quantity > 0) as last_sale,"
-                " least($2::int, c.day - i.first_on + 1) - count(*) filter (where d.censored) as days"
+                " c.day as closed_on, least($2::int, c.day - i.first_on + 1) - count(*) filter (where d.censored) as days"
                 " from daily_demand d join closed c using (location)"
                 " join items i on i.tenant = d.tenant and i.sku = d.sku and i.location = d.location"
                 " where d.tenant = $1 and d.business_date > c.day - $2::int and d.business_date <= c.day"
@@ -28,5 +28,7 @@ async def usual_demand(database: Database) -> dict[Item, Usual]:
             days = max(int(row["days"]), 1)
             mean = row["total"] / days
             variance = max(row["squares"] / days - mean * mean, 0.0)
-            found[(tenant, row["sku"], row["location"])] = Usual(mean, variance, days, row["last_sale"])
+            found[(tenant, row["sku"], row["location"])] = Usual(
+                mean, variance, days, row["last_sale"], row["closed_on"]
+            )
     return found

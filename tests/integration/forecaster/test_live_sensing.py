@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from datetime import date
 from pathlib import Path
@@ -53,3 +54,45 @@ async def test_a_spike_becomes_an_advisory_signal_and_a_killed_sensor_returns(st
         while (await stage.ready())["checks"]["sensing"]["detail"]["handled"] < 1:
             await stage.send([sale("milk", "L1", date(2024, 2, 11))])
             await asyncio.sleep(0.2)
+
+
+async def test_a_spike_is_told_within_two_seconds_and_what_was_sold_while_sensing_was_away_is_not_skipped(
+    stage: Stage,
+) -> None:
+    """Killed, the forecaster comes back; the sale that made the spike came while nobody was listening."""
+    await stage.define(["milk", "bread"], ["L1"])
+    history = days(date(2024, 1, 1), 40)
+    await stage.send([sale(sku, "L1", day, 2) for sku in ("milk", "bread") for day in history])
+    await stage.close_day("L1", history[-1])
+    await stage.start()
+    await stage.until("select count(*) from forecasts", lambda known: known == 2)
+    today = date(2024, 2, 10)
+    await stage.nagging([sale("milk", "L1", today, 30)], "signals.v1", 1)  # it has learned what is usual
+    listening = asyncio.create_task(stage.read("signals.v1", 1, lambda record: b"bread" in record.value))
+    await asyncio.sleep(1.0)  # the reader of this test finds its place
+    sold_at = time.monotonic()
+    await stage.send([sale("bread", "L1", today, 30)])
+    await listening
+    # Two seconds is the promise; a machine with work queued for many times its cores is no measure of it.
+    is_calm = os.getloadavg()[0] < 2 * (os.cpu_count() or 1)
+    assert time.monotonic() - sold_at < (2.0 if is_calm else 30.0)
+    await stage.kill()
+    child = next(
+        (one for one in psutil.process_iter(["cmdline"]) if is_sensing_of(one, stage)), None
+    )  # the orphan of a killed forecaster, if it has not noticed yet
+    if child is not None:
+        child.kill()
+    tomorrow = date(2024, 2, 11)
+    await stage.send([sale("bread", "L1", tomorrow, 40)])
+    await stage.start()
+    told = await stage.read("signals.v1", 1, lambda record: b"2024-02-11" in record.value)
+    assert SignalObserved.model_validate_json(told[0].value).scope.sku == "bread"
+
+
+def is_sensing_of(process: psutil.Process, stage: Stage) -> bool:
+    """Whether this is the sensing child of this stage's forecaster, by the namespace in its environment."""
+    try:
+        mine = process.environ().get("COUNTERSIGN_NAMESPACE") == stage.namespace
+        return mine and "services.forecaster.sensing" in process.cmdline()
+    except (psutil.Error, OSError):
+        return False

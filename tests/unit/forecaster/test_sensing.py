@@ -1,5 +1,6 @@
 """Live sensing tells what is unusual, once, and the same again when an event is repeated."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from services.forecaster.domain.sensing import Sensor, Usual
@@ -51,3 +52,13 @@ def test_a_location_far_from_its_usual_day_is_told_at_its_close() -> None:
         sensor.sold(("acme", f"s{number}", "L1"), DAY, 4, f"e{number}")
     rate = [one for one in sensor.closed("acme", "L1", DAY) if one.kind == "run_rate"]
     assert len(rate) == 1 and rate[0].strength == 2.0
+
+
+def test_what_is_read_again_of_closed_days_is_no_news() -> None:
+    """After a restart the topic may be read from its beginning: old sales and old closes say nothing, today's do."""
+    known = replace(USUAL[ITEM], closed_on=DAY - timedelta(days=1))
+    sensor = Sensor({ITEM: known})
+    for back in range(5, 0, -1):
+        assert sensor.sold(ITEM, DAY - timedelta(days=back), 100, f"old-{back}") is None
+    assert sensor.closed("acme", "L1", DAY - timedelta(days=4)) == []
+    assert sensor.sold(ITEM, DAY, 100, "today") is not None
