@@ -51,6 +51,8 @@ class ForecastIssued(ItemMessage):
     origin: date
     strategy: Code
     model_id: Code
+    # Days of history the forecast was made from; where `window_to` is left out (a forecast event stays under 1 kB) it
+    # is the origin.
     window_from: date | None = None
     window_to: date | None = None
     demand: DemandDistribution

@@ -122,7 +122,6 @@ def issue(
             strategy=strategy,
             model_id=speaker.model_id,
             window_from=frame.panel.first_day,
-            window_to=frame.panel.day(task.origin),
             demand=DemandDistribution(
                 mean_e4=tuple(means[position]), quantiles_e2=tuple(map(tuple, quantiles[position]))
             ),

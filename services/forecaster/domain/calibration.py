@@ -134,7 +134,8 @@ def errors(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int], h
         expected = expected_of(forecaster, panel.until(origin), origin, ahead)
         came = panel.demand[:, origin + 1 : origin + 1 + ahead]
         totals, realised = np.cumsum(expected.by_day, axis=1), np.cumsum(came, axis=1)
-        alive = np.asarray(~np.isnan(panel.demand[:, : origin + 1]).all(axis=1))
+        # Of a dead item nothing is expected, so there is no ratio of what came to it.
+        alive = np.asarray(~np.isnan(panel.demand[:, : origin + 1]).all(axis=1) & (expected.by_day > 0).any(axis=1))
         for node, horizon in enumerate(horizons):
             if horizon <= ahead:
                 known = alive & ~np.isnan(realised[:, horizon - 1])

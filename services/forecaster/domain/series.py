@@ -11,6 +11,7 @@ from services.forecaster.domain.strategy import Expected, MeanForecaster
 NEW_ITEM_DAYS = 28  # fewer known days than this: the level comes mostly from like items
 SHORT_HISTORY_DAYS = 91
 DEAD_AFTER_DAYS = 91  # 13 weeks without a sale
+DEAD_PROMISED_SALES_MIN = 4.0  # silence had a chance of less than 2 %
 YEAR_DAYS = 364
 CENSORED_LOOK_BACK_DAYS = 56
 FULL_CONFIDENCE_DAYS = 182.0
@@ -52,25 +53,29 @@ def confidence(panel: DemandPanel, origin: int, censored: FloatArray, *, has_mod
 
 
 def is_dead(panel: DemandPanel, origin: int) -> BoolArray:
-    """Items that will not sell: 13 known weeks without a sale, where a year ago they were not silent too before selling.
+    """Items that will not sell: 13 known weeks without a sale, in which their earlier rate promised several.
 
-    A Christmas article is silent every summer and not dead; an article that is known for less than 13 weeks is not
-    judged. Unknown (stock-out) days do not count as silence.
+    A Christmas article is silent every summer and not dead, nor is an article that sells three times a year; one that
+    is known for less than 13 weeks is not judged. Unknown (stock-out) days do not count as silence.
     """
     window, year = panel.span(DEAD_AFTER_DAYS), panel.span(YEAR_DAYS)
     past = panel.demand[:, : origin + 1]
     quiet = past[:, -window:]
     known = (~np.isnan(quiet)).sum(axis=1) >= window
-    silent = ~_sold(quiet) & known
+    earlier = past[:, max(0, past.shape[1] - window - year) : past.shape[1] - window]
+    sold_days, known_days = (np.nan_to_num(earlier) > 0).sum(axis=1), (~np.isnan(earlier)).sum(axis=1)
+    # Chance of no sale in the window is about exp(-promised); an item that never sold has promised nothing and is dead.
+    promised = window * sold_days / np.maximum(known_days, 1)
+    silent = ~_sold(quiet) & known & ((promised >= DEAD_PROMISED_SALES_MIN) | ~_sold(past))
     then = origin + 1 - year
     if then <= 0:
-        return silent
+        return np.asarray(silent)
     was_silent = ~_sold(past[:, max(0, then - window) : then])
     return np.asarray(silent & ~(was_silent & _sold(past[:, then : then + window])))
 
 
 def _sold(part: FloatArray) -> BoolArray:
-    return np.asarray((np.nan_to_num(part) > 0).any(axis=1))
+    return np.asarray((np.nan_to_num(part) > 0).any(axis=1), dtype=np.bool_)
 
 
 def expected_of(

@@ -105,7 +105,7 @@ async def put_forecasts(tx: Transaction, tenant: str, rows: Sequence[Row]) -> No
         """
         insert into forecasts (tenant, sku, location, forecast_id, origin, strategy, model_id, window_from, window_to, confidence, flags,
           revision, recent_demand, mean_7, mean_28, low_28, high_28, demand)
-        select $1, sku, location, forecast_id, origin, strategy, model_id, window_from, window_to, confidence,
+        select $1, sku, location, forecast_id, origin, strategy, model_id, window_from, coalesce(window_to, origin), confidence,
           array(select jsonb_array_elements_text(flags)), revision, recent_demand, mean_7, mean_28, low_28, high_28, demand
         from jsonb_to_recordset($2::jsonb) as r(sku text, location text, forecast_id text, origin date, strategy text, model_id text,
           window_from date, window_to date, confidence double precision, flags jsonb, revision integer, recent_demand numeric,

@@ -60,6 +60,9 @@ def test_dead_items_go_to_zero_but_seasonal_ones_do_not() -> None:
     assert is_dead(world, 499)[:3].tolist() == [True, False, False]
     assert learned(demand, 499)[0].sum() == 0.0
     assert not is_dead(world, 360)[0]  # nine weeks of silence are not thirteen
+    rare = np.zeros((1, 500))
+    rare[0, ::120] = 1.0
+    assert not is_dead(panel(rare), 478)[0]  # three times a year is rare, not dead
     unknown = demand.copy()
     unknown[2, 400:] = np.nan  # out of stock for a hundred days
     assert not is_dead(panel(unknown), 499)[2]
