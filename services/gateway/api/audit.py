@@ -8,6 +8,9 @@ from services.gateway.api.shared import Parts, Who
 from services.gateway.owners import passed
 
 router = APIRouter(prefix="/v1/audit", tags=["audit"])
+EXPORT_EXAMPLE = (
+    '{"record":"log","format":"countersign-audit-export/1","tenant":"demo","origin":"local/audit/demo","size":1}\n'
+)
 Seq = Annotated[int, Path(ge=0, lt=2**63)]
 Size = Annotated[int | None, Query(ge=0, lt=2**63)]
 Text = Annotated[str | None, Query(max_length=200)]
@@ -89,7 +92,13 @@ async def last_verification(who: Who, parts: Parts) -> Response:
     return passed(await parts.owners.call("audit", "GET", "/audit/verification", who.principal))
 
 
-@router.get("/export", summary="The log as a file for offline verification", responses=OWNERS_ANSWER)
+@router.get(
+    "/export",
+    summary="The log as a file for offline verification",
+    response_class=Response,
+    responses=OWNERS_ANSWER
+    | {200: {"description": "One JSON object a line", "content": {"application/jsonl": {"example": EXPORT_EXAMPLE}}}},
+)
 async def export(who: Who, parts: Parts) -> Response:
     """What `./run verify` reads."""
     return await parts.owners.stream("audit", "/audit/export", who.principal)
