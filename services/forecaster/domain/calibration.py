@@ -24,6 +24,7 @@ SAMPLES_PER_CELL_MIN = 60  # below this a cell's middle quantiles are noise; the
 TAIL_SAMPLES = 8  # a cell speaks about a tail level only where at least this many of its samples lie beyond it
 SAMPLES_MIN = 400  # below this nothing is pooled and the parametric fallback answers
 EXPECTED_FLOOR_UNITS = 1e-3
+CORRECTION_MAX = 1.25
 DISPERSION_FALLBACK = 2.0  # variance over mean of daily retail demand where nothing has been measured yet
 
 
@@ -147,6 +148,19 @@ def errors(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int], h
     return Errors([_joined(part) for part in parts], _joined(single))
 
 
+def level_correction(samples: Samples) -> float:
+    """What the means are multiplied by: half of the bias that totals had on days the model had not seen, in log terms.
+
+    Half, because the bias of the last weeks is partly those weeks' own weather; bounded, because a broken month must
+    not double a forecast. Quantiles do not need it: their ratios to the expectation contain the bias already.
+    """
+    expected, realised = float(samples.expected.sum()), float(samples.realised.sum())
+    if len(samples.expected) < SAMPLES_MIN or expected <= 0 or realised <= 0:
+        return 1.0
+    ratio = min(max(realised / expected, 1 / CORRECTION_MAX), CORRECTION_MAX)
+    return float(np.sqrt(ratio))
+
+
 def _joined(parts: list[tuple[FloatArray, FloatArray, FloatArray]]) -> Samples:
     empty = np.zeros(0)
     return Samples(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else Samples(*[empty] * 3)
@@ -157,10 +171,12 @@ class Calibration:
     """One per node horizon; where a horizon has too few samples, the nearest shorter one that has speaks for it."""
 
     horizons: tuple[HorizonCalibration | None, ...]
+    correction: float = 1.0  # of the means; see `level_correction`
 
     @staticmethod
     def fit(samples: list[Samples]) -> "Calibration":
-        return Calibration(tuple(fit_horizon(one) for one in samples))
+        month = samples[HORIZONS_DAYS.index(28)]
+        return Calibration(tuple(fit_horizon(one) for one in samples), level_correction(month))
 
     @property
     def is_measured(self) -> bool:
@@ -178,7 +194,8 @@ class Calibration:
             else:
                 quantiles[:, node] = nearest.quantiles(nodes[:, node], expected.lumpiness)
         quantiles = np.maximum.accumulate(np.maximum(quantiles, 0.0), axis=2)
-        return DistributionForecast(expected.by_day, np.maximum.accumulate(quantiles, axis=1))
+        means = expected.by_day * self.correction
+        return DistributionForecast(means, np.maximum.accumulate(quantiles, axis=1))
 
 
 def negative_binomial_quantiles(

@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
+from services.forecaster.domain.cleaning import closed_by_accident, spike_days
 from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray, start_at_first_sale
 from services.forecaster.domain.series import CENSORED_LOOK_BACK_DAYS
 from services.forecaster.domain.stock import on_hand_at_close, stock_out_days
@@ -60,6 +61,12 @@ class Frame:
     censored: BoolArray
     negative_days: IntArray
     revision: IntArray
+    # Days kept out of training as impossible values (`cleaning.spike_days`), per item; None: nothing was looked at.
+    spike_days: IntArray | None = None
+
+    def has_spike(self, row: int) -> bool:
+        """Whether a day of the item was kept out of training as an impossible value."""
+        return self.spike_days is not None and bool(self.spike_days[row] > 0)
 
     def censored_share(self, origin: int) -> FloatArray:
         """Share of stock-out days among the last eight weeks up to `origin`."""
@@ -92,18 +99,24 @@ def build(records: Records, *, history_days: int) -> Frame | None:
     censored = _censored(records, len(items), start, days) & ~unknown
     negative = (demand < 0) & ~unknown
     open_demand = np.where(unknown | censored, np.nan, np.maximum(demand, 0.0))
-    known = start_at_first_sale(open_demand)
     cut = max(0, days - history_days)
+    place = codes([item.location for item in items])
+    open_demand[closed_by_accident(open_demand, place)] = np.nan
+    spikes = spike_days(open_demand)
+    known = start_at_first_sale(np.where(spikes, np.nan, open_demand))
     panel = DemandPanel(
         tuple(f"{item.sku}/{item.location}" for item in items),
         start + timedelta(days=cut),
         known[:, cut:],
-        codes([item.location for item in items]),
+        place,
         codes([item.category for item in items]),
         codes([item.sku for item in items]),
     )
     # Facts that flags are made of count inside the window only: an old mistake must not flag an item for ever.
-    return Frame(items, panel, closed - cut, censored[:, cut:], negative[:, cut:].sum(axis=1), records.revision)
+    return Frame(
+        items, panel, closed - cut, censored[:, cut:], negative[:, cut:].sum(axis=1), records.revision,
+        spikes[:, cut:].sum(axis=1),
+    )  # fmt: skip
 
 
 def codes(names: Sequence[str | None]) -> IntArray:

@@ -61,6 +61,7 @@ class ArtefactStore:
             "metrics": trained.metrics,
             "model_sha256": hashlib.sha256(text).hexdigest(),
             "calibration": [_horizon_out(one) for one in trained.calibration.horizons],
+            "mean_correction": trained.calibration.correction,
         }
         self._write(text, "txt")
         return self._write(json.dumps(manifest, sort_keys=True, indent=1).encode(), "json")
@@ -69,7 +70,9 @@ class ArtefactStore:
         """Read a model back. Raises ArtefactDamaged (or FileNotFoundError) rather than return anything else."""
         raw = json.loads(self._read(sha256, "json"))
         text = self._read(raw["model_sha256"], "txt").decode()
-        calibration = Calibration(tuple(_horizon_in(one) for one in raw["calibration"]))
+        horizons = tuple(_horizon_in(one) for one in raw["calibration"])
+        # Models stored before means were corrected speak as they did.
+        calibration = Calibration(horizons, raw.get("mean_correction", 1.0))
         manifest = Manifest(
             raw["strategy"], raw["window_from"], raw["window_to"], raw["items"], raw["seed"],
             tuple(raw["features"]), raw["metrics"], raw["model_sha256"],

@@ -25,7 +25,9 @@ from services.forecaster.domain.training import training_rows
 ROUNDS = 120
 PARAMETERS: dict[str, object] = {
     "objective": "tweedie",
-    "tweedie_variance_power": 1.2,  # between Poisson (1) and gamma (2); 1.1 to 1.3 tie in the back-test
+    # Between Poisson (1) and gamma (2). 1.5 forgives large errors of large items more than 1.2: on series and origins
+    # outside the published keys the error of 28-day totals is 1 % (groceries) to 4 % (wholesale spikes) lower.
+    "tweedie_variance_power": 1.5,
     "learning_rate": 0.05,
     "num_leaves": 31,
     "min_data_in_leaf": 200,

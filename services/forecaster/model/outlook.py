@@ -15,6 +15,7 @@ from services.forecaster.domain.calibration import (
     calibration_origins,
     errors,
     fit_horizon,
+    level_correction,
     negative_binomial_quantiles,
 )
 from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray
@@ -80,14 +81,15 @@ def look_ahead(
     measured = errors(panel, earlier, warm, wanted) if warm else None
     single = fit_horizon(measured.single, levels) if measured else None
     nodes = [fit_horizon(one, levels) for one in measured.cumulative] if measured else [None] * len(wanted)
-    progress("fitting on everything")
+    correction = level_correction(measured.cumulative[-1]) if measured else 1.0
+    progress(f"means are multiplied by {correction:.3f}; fitting on everything")
     fitted = strategy.fit(panel)
     progress("forecasting")
     expected = expected_of(fitted, panel, last, horizon)
     if not there.all():
         others = fitted.expected(asked, last, horizon, np.flatnonzero(~there))
         expected = _woven(there, expected, others)
-    return _answer(asked, fitted, expected, levels, single, dict(zip(wanted, nodes, strict=True)), totals)
+    return _answer(asked, fitted, expected, levels, single, dict(zip(wanted, nodes, strict=True)), totals, correction)
 
 
 def _woven(there: BoolArray, known: Expected, others: Expected) -> Expected:
@@ -106,6 +108,7 @@ def _answer(
     single: HorizonCalibration | None,
     nodes: Mapping[int, HorizonCalibration | None],
     totals: tuple[int, ...],
+    correction: float,
 ) -> Outlook:
     items, horizon = expected.by_day.shape
     flat, lumps = expected.by_day.ravel(), np.repeat(expected.lumpiness, horizon)
@@ -114,10 +117,10 @@ def _answer(
     told = {}
     for days in totals:
         mean = cumulated[:, days - 1]
-        told[days] = (mean, _quantiles(nodes[days], mean, expected.lumpiness, levels))
+        told[days] = (mean * correction, _quantiles(nodes[days], mean, expected.lumpiness, levels))
     spoken = getattr(fitted, "spoken_by", None)
     names = spoken(panel) if spoken is not None else (fitted.strategy,) * items
-    return Outlook(expected.by_day, daily, told, names)
+    return Outlook(expected.by_day * correction, daily, told, names)
 
 
 def _quantiles(
