@@ -22,7 +22,7 @@ from cli.platform.local import LocalPlatform
 from cli.signals import ending_politely
 from countersign_client import Client
 from kit.settings import ServiceSettings
-from lab.bench import backlog, events, hotkey, latency, poison
+from lab.bench import backlog, events, hotkey, latency, plan_offline, poison
 from lab.bench.machine import Memory, describe, processor_seconds
 from lab.world.build import World
 from lab.world.shape import FULL
@@ -45,7 +45,10 @@ TARGETS = {
 }
 AT_LEAST = ("events_per_second", "backlog_events_per_second", "hot_key_ratio")
 EVENTS, BACKLOG_EVENTS = 300_000, 1_000_000
-Part = Annotated[str, typer.Argument(help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, or forecast")]
+Part = Annotated[
+    str,
+    typer.Argument(help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, offline, or forecast"),
+]
 
 
 @app.command()
@@ -78,7 +81,11 @@ def bench(
       ./run bench backlog --events 1000000 --json
       ./run bench ingest --json
       ./run bench forecast --data demand --json
+      ./run bench offline
     """
+    if part == "offline":  # needs no server: planning from files, at scale
+        output.result({"machine": describe()} | plan_offline.measure(output.say))
+        return
     if part == "forecast":  # needs files instead of a running product
         bench_forecast.measure(data, contests, with_peers=peers, as_json=as_json)
         return
@@ -88,7 +95,7 @@ def bench(
         bench_ingest.measure(door, count, as_json=as_json)
         return
     if part not in (*PARTS, "all"):
-        why, way_out = f"the parts are {', '.join(PARTS)}, all, ingest and forecast", "name one of them"
+        why, way_out = f"the parts are {', '.join(PARTS)}, all, ingest, offline and forecast", "name one of them"
         raise Trouble(
             "bench_unknown",
             f"There is nothing called {part!r} to measure.",

@@ -1,14 +1,14 @@
 """Plans items inside a transaction: evidence from the store, the cascade, and what of its outcome is news to others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from kit.database import Transaction
 from kit.events import Outgoing, derived_id, outgoing
 from schemas.recommendations import PolicyPublished, RecommendationIssued, RecommendationWithheld
 from services.policy.domain.cascade import plan
-from services.policy.domain.evidence import Evidence, Policy, canonical
+from services.policy.domain.evidence import Evidence, Policy, canonical, document_of, sha256_of
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
 from services.policy.store import evidence as evidence_store
@@ -65,7 +65,7 @@ async def plan_items(
         return planned
     policy, planned.says = await current_policy(tx, tenant)
     loaded = await evidence_store.load(tx, tenant, chosen, policy)
-    outcomes = plan([evidence for evidence, _previous in loaded])
+    loaded, outcomes = await _named_anew(tx, tenant, loaded, plan([evidence for evidence, _previous in loaded]))
     rows: list[plans.Plan] = []
     published: list[plans.Published] = []
     for (evidence, previous), outcome in zip(loaded, outcomes, strict=True):
@@ -82,6 +82,37 @@ async def plan_items(
     return planned
 
 
+async def _named_anew(
+    tx: Transaction, tenant: str, loaded: list[tuple[Evidence, Previous]], outcomes: list[Outcome]
+) -> tuple[list[tuple[Evidence, Previous]], list[Outcome]]:
+    """A recommendation that was decided and taken back (recalled, expired) comes again from the same inputs: under the same
+    name nobody would hear of it. Its evidence counts the round, so that it has a new name and still derives again."""
+    waiting = list(range(len(outcomes)))
+    while True:
+        names = {
+            index: outcome.recommendation_id
+            for index in waiting
+            if isinstance(outcome := outcomes[index], Recommendation) and _is_news(loaded[index][1], outcome)
+        }
+        used = await plans.published_before(tx, tenant, list(names.values())) if names else set()
+        waiting = [index for index, name in names.items() if name in used]
+        if not waiting:
+            return loaded, outcomes
+        for index in waiting:
+            evidence, previous = loaded[index]
+            loaded[index] = (replace(evidence, round=evidence.round + 1), previous)
+        for index, outcome in zip(waiting, plan([loaded[index][0] for index in waiting]), strict=True):
+            outcomes[index] = outcome
+
+
+def _is_news(previous: Previous, outcome: Recommendation) -> bool:
+    """Whether this differs from what the item's open line says already. A line whose decision was undone is open with the
+    recommendation it had."""
+    if not previous.is_open:
+        return True
+    return outcome.signature != previous.signature and outcome.recommendation_id != previous.recommendation_id
+
+
 def _propose(
     planned: Planned,
     rows: list[plans.Plan],
@@ -92,7 +123,7 @@ def _propose(
     run_id: str | None,
 ) -> None:
     """Publish a recommendation, as a newer version of the item's open line if there is one, unless it says the same."""
-    if previous.is_open and previous.signature == outcome.signature:
+    if not _is_news(previous, outcome):
         identity, line_id = previous.recommendation_id, previous.line_id
     else:
         identity = outcome.recommendation_id
@@ -146,9 +177,10 @@ def _withhold(
     is_news = (previous.outcome, previous.reason, previous.as_of) != ("withheld", outcome.reason, outcome.as_of)
     if is_news or ends is not None:
         forecast_id = evidence.forecast.forecast_id if evidence.forecast is not None else None
+        digest = sha256_of(document_of(evidence))
         item = (evidence.tenant, evidence.sku, evidence.location)
-        watermark = (str(evidence.as_of), str(evidence.stock.movements), str(forecast_id), str(evidence.policy.version))
-        identity = derived_id("withheld", *item, outcome.reason, *watermark, str(ends))
+        # Everything the message says follows from these: the same name never carries another content.
+        identity = derived_id("withheld", *item, outcome.reason, digest, str(ends), str(run_id))
         message = RecommendationWithheld(
             tenant=evidence.tenant,
             sku=evidence.sku,
@@ -167,6 +199,7 @@ def _withhold(
             days_of_cover=outcome.days_of_cover,
             forecast_id=forecast_id,
             policy_version=evidence.policy.version,
+            evidence_sha256=digest,
         )
         planned.says.append(outgoing(message, service=SERVICE, cause=identity, time=_moment(outcome.as_of)))
         planned.published += 1

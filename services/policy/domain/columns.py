@@ -49,6 +49,7 @@ class Columns:
     expiry_risk_max: Floats
     expiry_risk_never: Floats
     discount_lot: Floats  # economic lot under price breaks; NaN where there are none
+    reorder_most: Floats  # the reorder point signals may raise it to; infinite where they may raise it at will
     allotted: Floats  # what the run lets the item have; NaN where nothing is scarce
 
 
@@ -76,6 +77,7 @@ def columns_of(evidences: Sequence[Evidence], opportunities: Sequence[Opportunit
         on_order=on_order,
         by_fill_rate=fill,
         discount_lot=lots,
+        reorder_most=np.full(count, NO_LIMIT),
         allotted=allotted,
         **plain,
     )

@@ -91,6 +91,19 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Signal:
+    """What may change demand or supply of this item: `strength` multiplies demand (or lead time) with `probability` on the
+    days from `starts_on` to `ends_on`, both included."""
+
+    signal_id: str
+    kind: str
+    strength: Decimal
+    probability: Decimal
+    starts_on: date
+    ends_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class Allotment:
     """How much a run lets this item have, in units, when a resource is scarce or an order must be filled up.
 
@@ -130,6 +143,9 @@ class Evidence:
     policy: Policy
     hold: Hold | None = None
     allotment: Allotment | None = None
+    # How often a recommendation from the same inputs was decided and taken back: a new one must have a name of its own.
+    round: int = 0
+    signals: tuple[Signal, ...] = ()
 
 
 def pack_integers(values: object) -> bytes:
@@ -205,7 +221,7 @@ def document_of(evidence: Evidence) -> dict[str, Any]:
         "policy": {
             "scope": evidence.policy.scope,
             "version": evidence.policy.version,
-            "parameters": evidence.policy.parameters.as_text(),
+            "parameters": evidence.policy.parameters.as_evidence(),
             "refusal": evidence.policy.refusal,
         },
         "hold": None if hold is None else {"reason": hold.reason, "until": hold.until.isoformat()},
@@ -213,13 +229,37 @@ def document_of(evidence: Evidence) -> dict[str, Any]:
 
 
 def _added(evidence: Evidence) -> dict[str, Any]:
+    added: dict[str, Any] = {}
     one = evidence.allotment
-    if one is None:
-        return {}
-    quantity, price = plain(one.quantity), plain(one.shadow_price)
-    return {
-        "allotment": {"quantity": quantity, "resource": one.resource, "shadow_price": price, "rank": one.rank},
-    }
+    if one is not None:
+        quantity, price = plain(one.quantity), plain(one.shadow_price)
+        added["allotment"] = {"quantity": quantity, "resource": one.resource, "shadow_price": price, "rank": one.rank}
+    if evidence.round:
+        added["round"] = evidence.round
+    if evidence.signals:
+        added["signals"] = [
+            {
+                "signal_id": each.signal_id,
+                "kind": each.kind,
+                "strength": plain(each.strength),
+                "probability": plain(each.probability),
+                "starts_on": each.starts_on.isoformat(),
+                "ends_on": each.ends_on.isoformat(),
+            }
+            for each in evidence.signals
+        ]
+    return added
+
+
+def _signal_of(document: Mapping[str, Any]) -> Signal:
+    return Signal(
+        document["signal_id"],
+        document["kind"],
+        Decimal(document["strength"]),
+        Decimal(document["probability"]),
+        date.fromisoformat(document["starts_on"]),
+        date.fromisoformat(document["ends_on"]),
+    )
 
 
 def _allotment_of(document: Mapping[str, Any] | None) -> Allotment | None:
@@ -294,6 +334,8 @@ def evidence_of(document: Mapping[str, Any]) -> Evidence:
         policy=Policy(policy["scope"], policy["version"], parse_parameters(policy["parameters"]), policy["refusal"]),
         hold=None if hold is None else Hold(hold["reason"], date.fromisoformat(hold["until"])),
         allotment=_allotment_of(document.get("allotment")),
+        round=int(document.get("round", 0)),
+        signals=tuple(_signal_of(one) for one in document.get("signals", ())),
     )
 
 

@@ -136,6 +136,7 @@ def reorder_points(columns: Columns, exposure: Exposure, cycle_demand: Floats) -
     if by_fill.any():
         allowed = (1.0 - columns.goal) * np.maximum(cycle_demand, 0.0)
         level = np.where(by_fill, exposure.level_for_shortage(allowed), level)
+    level = np.minimum(level, columns.reorder_most)
     return round_up(np.maximum(level, columns.presentation_minimum), columns.step)
 
 

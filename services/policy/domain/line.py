@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from services.policy.domain.columns import DAYS_PER_YEAR, Columns, unit_margin
-from services.policy.domain.evidence import Evidence, Item, Terms
+from services.policy.domain.evidence import Evidence, Item, Signal, Terms
 from services.policy.domain.levels import Levels
 from services.policy.domain.lots import Lots
 from services.policy.domain.numbers import CENT, decimal_of, money
@@ -135,6 +135,15 @@ def _incremental_value(terms: Terms, quantity: Decimal) -> Decimal:
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What one active signal does: the reorder point and the quantity as they would be without it, units."""
+
+    signal: Signal
+    reorder_point: Decimal
+    quantity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """Everything the words and the document of one recommendation are made of."""
 
@@ -147,6 +156,7 @@ class Line:
     amounts: Amounts
     confidence: Decimal
     reasons: tuple[str, ...]
+    effects: tuple[Effect, ...] = ()
 
     @property
     def stockout_on(self) -> str | None:
@@ -155,7 +165,7 @@ class Line:
         return (self.as_of + timedelta(days=days)).isoformat() if days else None
 
 
-def line_of(evidence: Evidence, opportunity: Opportunity, numbers: Numbers) -> Line:
+def line_of(evidence: Evidence, opportunity: Opportunity, numbers: Numbers, effects: tuple[Effect, ...] = ()) -> Line:
     """Money, confidence and route of one row of numbers."""
     item, terms, as_of = evidence.item, evidence.terms, evidence.as_of
     assert item is not None and terms is not None and as_of is not None  # screening refused the others
@@ -169,6 +179,7 @@ def line_of(evidence: Evidence, opportunity: Opportunity, numbers: Numbers) -> L
         confidence,
         numbers.available,
         numbers.is_expiry_exceeded,
+        bool(effects),
     )
     reasons = reasons_of(evidence, facts)
-    return Line(evidence, item, terms, as_of, opportunity, numbers, amounts, confidence, reasons)
+    return Line(evidence, item, terms, as_of, opportunity, numbers, amounts, confidence, reasons, effects)

@@ -26,6 +26,8 @@ class Parameters:
     confidence_minimum: of the forecast, after deductions for age. presentation_minimum_units: never plan to hold less.
     expiry_risk_max: probability that the last unit bought expires unsold, up to which it is bought without asking;
     expiry_risk_never: above it not even a minimum lot is proposed.
+    viral_demand_max … after_holidays_min: how far a signal of this kind may move demand, lead time (supply_disruption_max)
+    or the reorder point (viral_target_max), as factors.
     forecast_age_max_days, overdue_days_max: after how long a forecast, or an overdue receipt, no longer counts.
     """
 
@@ -48,6 +50,13 @@ class Parameters:
     expiry_risk_never: Decimal = Decimal("0.95")
     forecast_age_max_days: Decimal = Decimal(14)
     overdue_days_max: Decimal = Decimal(14)
+    viral_demand_max: Decimal = Decimal(4)
+    viral_target_max: Decimal = Decimal("2.5")
+    holiday_peak_max: Decimal = Decimal(3)
+    supply_disruption_max: Decimal = Decimal("1.8")
+    competitor_out_max: Decimal = Decimal("1.5")
+    economic_outlook_min: Decimal = Decimal("0.7")
+    after_holidays_min: Decimal = Decimal("0.5")
 
     def service_goal(self, abc_class: str | None) -> Decimal:
         """The goal of a class; without a class, that of B."""
@@ -58,7 +67,26 @@ class Parameters:
         pairs = ((one.name, getattr(self, one.name)) for one in fields(self))
         return {name: plain(value) if isinstance(value, Decimal) else value for name, value in pairs}
 
+    def as_evidence(self) -> dict[str, str]:
+        """As contract strings for evidence: what came after the first version only where it is not the default, so that
+        older evidence keeps its bytes."""
+        told = self.as_text()
+        return {name: text for name, text in told.items() if name not in ADDED or text != _DEFAULTS[name]}
 
+
+# Parameters that evidence of the first version did not know.
+ADDED = frozenset(
+    {
+        "viral_demand_max",
+        "viral_target_max",
+        "holiday_peak_max",
+        "supply_disruption_max",
+        "competitor_out_max",
+        "economic_outlook_min",
+        "after_holidays_min",
+    }
+)
+_DEFAULTS = Parameters().as_text()
 NAMES = tuple(one.name for one in fields(Parameters))
 _SHARES = ("service_goal_a", "service_goal_b", "service_goal_c", "service_minimum", "confidence_minimum")
 _RISKS = ("expiry_risk_max", "expiry_risk_never")
@@ -108,6 +136,18 @@ def _check(given: Parameters) -> None:
     for name in ("service_goal_a", "service_goal_b", "service_goal_c"):
         if getattr(given, name) < given.service_minimum:
             raise refuse(name, f"is below service_minimum {given.service_minimum}: every order would be an exception")
+    for name in (
+        "viral_demand_max",
+        "viral_target_max",
+        "holiday_peak_max",
+        "supply_disruption_max",
+        "competitor_out_max",
+    ):
+        if getattr(given, name) < 1:
+            raise refuse(name, "must be at least 1")
+    for name in ("economic_outlook_min", "after_holidays_min"):
+        if getattr(given, name) > 1:
+            raise refuse(name, "must be at most 1")
     if given.expiry_risk_max > given.expiry_risk_never:
         raise refuse("expiry_risk_max", f"is above expiry_risk_never {given.expiry_risk_never}")
     if given.auto_approve_value_limit > given.order_value_maximum:

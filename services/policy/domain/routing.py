@@ -27,6 +27,7 @@ class Facts:
     confidence: Decimal
     available: Decimal
     is_expiry_exceeded: bool
+    is_scenario_active: bool = False
 
 
 def confidence_of(evidence: Evidence) -> Decimal:
@@ -62,6 +63,7 @@ def reasons_of(evidence: Evidence, facts: Facts) -> tuple[str, ...]:
         ("service_below_minimum", facts.service_after < rules.service_minimum),
         ("customer_commitment_at_risk", promised > 0 and facts.available < 0),
         ("supplier_exception", any(_is_doubtful(evidence, index) for index in range(len(evidence.open_orders)))),
+        ("scenario_active", facts.is_scenario_active),
         ("new_item", bool(NEW_ITEM_FLAGS.intersection(flags))),
         ("policy_exception", is_exception),
     )

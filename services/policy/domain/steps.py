@@ -34,6 +34,8 @@ SENTENCES = {
     "calendar": "Ordered on {order_on} it arrives on {arrive_on}; the order after that arrives on {result}, {protection_days} days to cover.",
     "stock_out": "Without an order expected stock lasts {days_of_cover} days (first empty: {stockout_on}); the probability to run out"
     " before the later receipt is {result}.",
+    "scenario": "Signal {kind} ({signal_id}, strength {strength}, probability {probability}, {starts_on} to {ends_on}): reorder point"
+    " {point_with} instead of {point_without}, quantity {result} instead of {quantity_without}.",
     "target_cycle_service": "Class {abc_class} is to be without stock-out with probability {goal}: expected demand {protection_demand}"
     " plus safety stock {safety_stock} makes the reorder point {result}.",
     "target_fill_rate": "Class {abc_class} is to have {goal} of demand met from stock: expected demand {protection_demand}"

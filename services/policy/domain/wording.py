@@ -10,7 +10,7 @@ from services.policy.domain.steps import Step, step
 
 def steps_of(line: Line) -> tuple[Step, ...]:
     """All steps in the order they were taken."""
-    return (*_position(line), *_levels(line), *_constraints(line), *_guardrails(line), *_route(line))
+    return (*_position(line), *_scenarios(line), *_levels(line), *_constraints(line), *_guardrails(line), *_route(line))
 
 
 def _position(line: Line) -> list[Step]:
@@ -41,6 +41,30 @@ def _position(line: Line) -> list[Step]:
             {"days_of_cover": plain(numbers.days_of_cover), "stockout_on": line.stockout_on or "not in sight"},
             plain(numbers.stockout_probability),
         ),
+    ]
+
+
+def _scenarios(line: Line) -> list[Step]:
+    """One step per active signal, with the numbers as they would be without it."""
+    return [
+        step(
+            "scenario",
+            {
+                "kind": one.signal.kind,
+                "signal_id": one.signal.signal_id,
+                "strength": plain(one.signal.strength),
+                "probability": plain(one.signal.probability),
+                "starts_on": one.signal.starts_on.isoformat(),
+                "ends_on": one.signal.ends_on.isoformat(),
+                "point_without": plain(one.reorder_point),
+                "point_with": plain(line.numbers.reorder_point),
+                "quantity_without": plain(one.quantity),
+            },
+            plain(line.numbers.quantity),
+            unit=line.item.unit,
+            binding=one.quantity != line.numbers.quantity,
+        )
+        for one in line.effects
     ]
 
 

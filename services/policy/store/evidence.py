@@ -3,13 +3,15 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+from kernel.distribution import DAYS
 from kit.database import Transaction
-from services.policy.domain.evidence import Evidence, Forecast, Hold, Item, OpenOrder, Policy, Stock, Terms
+from services.policy.domain.evidence import Evidence, Forecast, Hold, Item, OpenOrder, Policy, Signal, Stock, Terms
 from services.policy.domain.outcome import Thresholds
+from services.policy.store import signals
 
 ZERO = Decimal(0)
 
@@ -36,7 +38,7 @@ select t.sku, t.location,
   s.on_hand, s.reserved, s.backorders, s.movements,
   case when d.closed_on is null then f.origin else greatest(d.closed_on, f.origin) end as as_of,
   f.forecast_id, f.origin, f.confidence, f.flags, f.strategy, f.model_id, f.mean_e4, f.quantiles_e2,
-  i.unit, i.price, i.currency as item_currency, i.shelf_life_days, i.abc_class,
+  i.unit, i.category, i.price, i.currency as item_currency, i.shelf_life_days, i.abc_class,
   i.active and not exists (select from successions q where q.tenant = $1 and q.predecessor = t.sku and q.active
     and q.effective_on <= greatest(d.closed_on, f.origin)) as item_active, i.sku is not null as has_item,
   c.supplier, c.lead_time_days, c.lead_time_sd_days, c.unit_cost, coalesce(c.currency, c.supplier_currency) as currency,
@@ -109,7 +111,37 @@ async def read(
     """As `load`, without locking and without leaving a trace."""
     skus, locations = [sku for sku, _location in items], [location for _sku, location in items]
     rows = await tx.fetch(LOAD, tenant, skus, locations)
-    return [(_evidence(tenant, row, policy), _previous(row)) for row in rows]
+    told = await _signals(tx, tenant, rows)
+    return [(_evidence(tenant, row, policy, told), _previous(row)) for row in rows]
+
+
+async def _signals(tx: Transaction, tenant: str, rows: Sequence[Any]) -> list[Any]:
+    """What is told about the days these items' forecasts reach; what sensing advises moves no plan."""
+    days = [row["as_of"] for row in rows if row["as_of"] is not None]
+    if not days:
+        return []
+    found = await signals.during(tx, tenant, min(days) + timedelta(days=1), max(days) + timedelta(days=DAYS))
+    return [one for one in found if not one["advisory"]]
+
+
+def _signals_of(row: Any, told: Sequence[Any]) -> tuple[Signal, ...]:
+    """Those whose scope the item is in, and that are not over for it: an absent part of a scope means all."""
+    as_of = row["as_of"]
+    return tuple(
+        Signal(
+            one["signal_id"],
+            one["kind"],
+            Decimal(str(one["strength"])),
+            one["probability"],
+            one["starts_at"].date(),
+            one["ends_at"].date(),
+        )
+        for one in told
+        if as_of is not None
+        and as_of < one["ends_at"].date()
+        and (one["starts_at"].date() - as_of).days <= DAYS
+        and all(one[name] is None or one[name] == row[name] for name in ("sku", "location", "category", "supplier"))
+    )
 
 
 def _previous(row: Any) -> Previous:
@@ -126,7 +158,7 @@ def _previous(row: Any) -> Previous:
     )
 
 
-def _evidence(tenant: str, row: Any, policy: Policy) -> Evidence:
+def _evidence(tenant: str, row: Any, policy: Policy, told: Sequence[Any]) -> Evidence:
     return Evidence(
         tenant=tenant,
         sku=row["sku"],
@@ -139,6 +171,7 @@ def _evidence(tenant: str, row: Any, policy: Policy) -> Evidence:
         terms=None if row["supplier"] is None else _terms(row),
         policy=policy,
         hold=None if row["hold_until"] is None else Hold(row["hold_reason"], row["hold_until"]),
+        signals=_signals_of(row, told),
     )
 
 

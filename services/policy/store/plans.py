@@ -87,6 +87,16 @@ async def publish(tx: Transaction, tenant: str, published: Sequence[Published]) 
     )
 
 
+async def published_before(tx: Transaction, tenant: str, identities: Sequence[str]) -> set[str]:
+    """Which of these recommendations were published before."""
+    rows = await tx.fetch(
+        "select recommendation_id from recommendations where tenant = $1 and recommendation_id = any($2::text[])",
+        tenant,
+        list(identities),
+    )
+    return {row["recommendation_id"] for row in rows}
+
+
 async def document_of(tx: Transaction, tenant: str, recommendation_id: str) -> bytes | None:
     """A recommendation as published; None when there is none of this id."""
     document: bytes | None = await tx.fetchval(

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from schemas.decisions import DecisionMade, OrderLine, OrderReleased
+from schemas.signals import Scope, SignalObserved
 from services.policy.derive import rederive
 from services.policy.domain.cascade import derive
 from services.policy.domain.evidence import evidence_of
@@ -220,6 +221,53 @@ async def test_a_rejected_line_is_not_proposed_again_on_the_same_business_date(s
         "recommendations.v1", lambda f: len(proposals(f)) >= 2, "the next day's own run proposes again"
     )
     assert proposals(said)[-1]["line_id"] != line["line_id"]
+
+
+async def test_what_was_approved_and_recalled_is_proposed_again_under_a_name_of_its_own(seat: Seat) -> None:
+    await begin(seat, "A")
+    run = (await seat.call("POST", "/runs", {})).json()
+    await finished(seat, run["run_id"])
+    line = proposals(await seat.read("recommendations.v1", lambda f: bool(proposals(f)), "a recommendation"))[0]
+    await seat.send(decision(line, "approved"))
+
+    async def on_order() -> bool:
+        return bool((await seat.call("GET", "/positions/A/L1")).json()["on_order"] == line["quantity"])
+
+    await until(on_order, "the approved quantity is on order")
+    await seat.send(decision(line, "recalled"))
+    said = await seat.read("recommendations.v1", lambda f: len(proposals(f)) >= 2, "the need is proposed again")
+    again = proposals(said)[-1]
+    assert again["quantity"] == line["quantity"]
+    assert again["recommendation_id"] != line["recommendation_id"]
+    assert again["line_id"] != line["line_id"]
+    assert rederive({name: value for name, value in again.items() if name != "type"})[0]
+
+
+async def test_a_signal_is_planned_for_at_once_and_shows_its_numbers(seat: Seat) -> None:
+    await begin(seat, "A")
+    run = (await seat.call("POST", "/runs", {})).json()
+    await finished(seat, run["run_id"])
+    line = proposals(await seat.read("recommendations.v1", lambda f: bool(proposals(f)), "a recommendation"))[0]
+    promotion = SignalObserved(
+        tenant=TENANT,
+        signal_id="promo-1",
+        kind="promotion",
+        scope=Scope(sku="A"),
+        strength=2.5,
+        probability=Decimal("0.8"),
+        starts_at=NOON + timedelta(days=1),
+        ends_at=NOON + timedelta(days=30),
+        advisory=False,
+    )
+    await seat.send(promotion)
+    said = await seat.read("recommendations.v1", lambda f: len(proposals(f)) >= 2, "the promotion is planned for")
+    again = proposals(said)[-1]
+    assert Decimal(again["quantity"]) > Decimal(line["quantity"])
+    assert again["supersedes"] == line["recommendation_id"]
+    assert "scenario_active" in again["route_reasons"]
+    (step,) = [one for one in again["steps"] if one["code"] == "scenario"]
+    assert step["inputs"]["quantity_without"] == line["quantity"]
+    assert rederive({name: value for name, value in again.items() if name != "type"})[0]
 
 
 async def test_a_run_goes_on_after_kill_minus_nine(seat: Seat) -> None:
