@@ -126,7 +126,12 @@ def issue(
                 mean_e4=tuple(means[position]), quantiles_e2=tuple(map(tuple, quantiles[position]))
             ),
             confidence=Decimal(f"{trust[position]:.4f}"),
-            flags=(*reasons[position], *extra, *(("overridden",) if changed.ids[position] else ())),
+            flags=(
+                *reasons[position],
+                *(("spike",) if frame.has_spike(row) else ()),
+                *extra,
+                *(("overridden",) if changed.ids[position] else ()),
+            ),
             override_ids=changed.ids[position],
             revision=int(frame.revision[row]),
             recent_demand=Decimal(f"{recent[position]:.4f}"),
