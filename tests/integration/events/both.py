@@ -55,6 +55,8 @@ class Both:
         self.intake = forecaster.Intake(lambda: None)
         self.handlers = policy.Stream()
         self._producer: AIOKafkaProducer | None = None
+        self._reader: AIOKafkaConsumer | None = None
+        self.consumers: dict[str, BatchConsumer] = {}
         self._running: dict[str, tuple[asyncio.Event, asyncio.Task[None]]] = {}
 
     async def open(self) -> None:
@@ -69,8 +71,9 @@ class Both:
         """Stop what runs, disconnect."""
         for service in list(self._running):
             await self.halt(service)
-        if self._producer is not None:
-            await self._producer.stop()
+        for client in (self._producer, self._reader):
+            if client is not None:
+                await client.stop()
         for database in self.databases.values():
             await database.close()
 
@@ -83,7 +86,7 @@ class Both:
         """Let these services consume, unless they do; both when none is named."""
         for service in [one for one in services or SERVICES if one not in self._running]:
             stop = asyncio.Event()
-            consumer = BatchConsumer(self.settings[service], self.databases[service])
+            consumer = self.consumers[service] = BatchConsumer(self.settings[service], self.databases[service])
             if service == "forecaster":
                 forecaster.attach(consumer, self.intake)
             else:
@@ -137,13 +140,11 @@ class Both:
         return any(topic.on(self.namespace) == place.topic and service in topic.consumers for topic in ALL)
 
     async def _ends(self) -> dict[TopicPartition, int]:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.settings["policy"].kafka_bootstrap)
-        await consumer.start()
-        try:
-            places = [TopicPartition(one.on(self.namespace), n) for one in ALL for n in range(one.partitions)]
-            return {place: end for place, end in (await consumer.end_offsets(places)).items() if end}
-        finally:
-            await consumer.stop()
+        if self._reader is None:
+            self._reader = AIOKafkaConsumer(bootstrap_servers=self.settings["policy"].kafka_bootstrap)
+            await self._reader.start()
+        places = [TopicPartition(one.on(self.namespace), n) for one in ALL for n in range(one.partitions)]
+        return {place: end for place, end in (await self._reader.end_offsets(places)).items() if end}
 
     async def _position(self, service: str, place: TopicPartition) -> int:
         return int(
