@@ -1,10 +1,12 @@
 """The description of this API, made from the routes themselves, and of the events it takes."""
 
+import copy
 from typing import Any
 
 from fastapi import APIRouter, Request
 
 from schemas.registry import strict
+from services.gateway.api import examples
 from services.gateway.ingest.check import OPEN_TOPICS
 
 router = APIRouter(prefix="/v1", tags=["openapi"])
@@ -63,7 +65,8 @@ def complete(document: dict[str, Any]) -> dict[str, Any]:
                 responses.setdefault(status, {"description": description})
             for status, response in responses.items():
                 if status.startswith(("4", "5")):
-                    response["content"] = problem
+                    response["content"] = copy.deepcopy(problem)
+    examples.add(document)
     document["x-events"] = {
         message: strict(message).model_json_schema() for topic in OPEN_TOPICS for message in topic.messages
     }
