@@ -21,10 +21,10 @@ def check(evidence: Evidence) -> list[Violation]:
 
 def _letters(evidence: Evidence) -> list[Violation]:
     """Each injected bad record has a letter from each reader of its topic; nothing else has one."""
-    written: Counter[tuple[str, bytes]] = Counter()
+    bad, written = evidence.bad(), Counter[tuple[str, bytes]]()
     for topic in READERS:
         for rec in evidence.records.get(topic, ()):
-            if (topic, rec.value or b"") in evidence.bad():
+            if (topic, rec.value or b"") in bad:
                 written[topic, rec.value or b""] += 1
     found = []
     complained: Counter[tuple[str, str, bytes]] = Counter()
