@@ -119,7 +119,7 @@ async def _send(settings: ServiceSettings, load: Load, items: list[Item], place:
     last: str | None = None
     behind = which = 0
     pending: list[tuple[Any, float, str | None, int, int]] = []
-    total = BETWEEN * (REPEATS * len(poisons(_good(load, items[0], 0))) + 1)
+    total = BETWEEN * (REPEATS * len(poisons(_good(load, items[0], 0))) + 1) - 1
     started = time.monotonic()
     try:
         for number in range(total):
