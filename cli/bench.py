@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from cli import bench_forecast, bench_ingest, output
+from cli import bench_forecast, bench_ingest, bench_live, output
 from cli.demo import bring_up, settings_for
 from cli.demo_access import Access, plain_refusals
 from cli.demo_history import absorb, plan
@@ -47,7 +47,7 @@ AT_LEAST = ("events_per_second", "backlog_events_per_second", "hot_key_ratio")
 EVENTS, BACKLOG_EVENTS = 300_000, 1_000_000
 Part = Annotated[
     str,
-    typer.Argument(help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, offline, or forecast"),
+    typer.Argument(help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, live, offline, or forecast"),
 ]
 
 
@@ -80,6 +80,7 @@ def bench(
       ./run bench latency --rate 500 --seconds 120 --json
       ./run bench backlog --events 1000000 --json
       ./run bench ingest --json
+      ./run bench live --json
       ./run bench forecast --data demand --json
       ./run bench offline
     """
@@ -89,13 +90,17 @@ def bench(
     if part == "forecast":  # needs files instead of a running product
         bench_forecast.measure(data, contests, with_peers=peers, as_json=as_json)
         return
+    if part == "live":  # needs a database and nothing of the demo
+        alone = LocalPlatform(settings_for(bench_live.folder_of(data_dir), port_base, any_port=True), output.say)
+        bench_live.measure(alone, as_json=as_json)
+        return
     if part == "ingest":  # needs the gateway and nothing of the demo
         folder = bench_ingest.folder_of(data_dir)
         door = LocalPlatform(settings_for(folder, port_base, any_port=True), output.say)
         bench_ingest.measure(door, count, as_json=as_json)
         return
     if part not in (*PARTS, "all"):
-        why, way_out = f"the parts are {', '.join(PARTS)}, all, ingest, offline and forecast", "name one of them"
+        why, way_out = f"the parts are {', '.join(PARTS)}, all, ingest, live, offline and forecast", "name one of them"
         raise Trouble(
             "bench_unknown",
             f"There is nothing called {part!r} to measure.",

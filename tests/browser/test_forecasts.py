@@ -174,7 +174,7 @@ def test_the_ledger_is_shown_by_group_and_horizon_and_the_address_remembers(plan
 def test_an_override_is_set_and_taken_back_by_keyboard(planner: Seat) -> None:
     page = planner.open("/forecasts?tab=overrides")
     ready(page)
-    page.keyboard.press("o")
+    page.keyboard.press("c")
     expect(page.get_by_role("dialog")).to_be_visible()
     expect(page.get_by_label("Product (SKU)")).to_be_focused()
     page.keyboard.type("tea-01")
@@ -249,7 +249,7 @@ def test_axe_finds_nothing_with_data(shops: Stage, chromium: Browser, scheme: st
         photograph(page, f"axe-{scheme}-{size[0]}-{path.strip('/').replace('/', '-').replace('?', '-')[:40]}")
     page.goto(f"{shops.url}/forecasts?tab=overrides")
     ready(page)
-    page.keyboard.press("o")
+    page.keyboard.press("c")
     expect(page.get_by_role("dialog")).to_be_visible()
     found["dialog"] = violations(page)
     seat.context.close()

@@ -60,7 +60,7 @@ async function draw() {
 
 page.replaceChildren(h("div.head", {}, h("div", {}, h("h1", {}, "Forecasts"), h("p.sub", {}, "Every forecast is scored when the last day it speaks of closes."))), tabs, place);
 place.setAttribute("aria-busy", "true");
-command("o", "Override a forecast", () => setOverride?.(), { group: "Forecasts" });
+command("c", "Override a forecast", () => setOverride?.(), { group: "Forecasts" });
 session = await start();
 today = (await get("/v1/training").catch(() => null))?.state?.newest_close ?? null; // the last closed day: an override speaks of days after it
 await draw();
