@@ -3,10 +3,10 @@
 import json
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kit.database import Database, Transaction
 from kit.http import Problem
@@ -27,11 +27,29 @@ PAGE_MAX = 200
 
 
 class RunRequest(BaseModel):
-    """Ask for a planning run. Without a location everything is planned; without a date, for the newest closed day."""
+    """Ask for a planning run of a location, of what a supplier delivers, or of an ABC class; without any of them everything
+    is planned. Without a date: for the newest closed day."""
 
     model_config = ConfigDict(extra="forbid")
     location: Code | None = None
+    supplier: Code | None = None
+    abc_class: Literal["A", "B", "C"] | None = None
     business_date: date | None = None
+
+    @model_validator(mode="after")
+    def _names_one_scope(self) -> "RunRequest":
+        if sum(one is not None for one in (self.location, self.supplier, self.abc_class)) > 1:
+            raise ValueError("a run has one scope: a location, a supplier or an ABC class")
+        return self
+
+    @property
+    def scope(self) -> str:
+        """The scope as the runs know it."""
+        if self.location is not None:
+            return f"{runs.LOCATION_PREFIX}{self.location}"
+        if self.supplier is not None:
+            return f"{runs.SUPPLIER_PREFIX}{self.supplier}"
+        return f"{runs.CLASS_PREFIX}{self.abc_class}" if self.abc_class is not None else runs.EVERYTHING
 
 
 class WhatIf(BaseModel):
@@ -59,7 +77,7 @@ def _runs(router: APIRouter, database: Database, runner: Runner) -> None:
     @router.post("/runs", status_code=202)
     async def start_run(body: RunRequest, caller: Planner) -> dict[str, Any]:
         """Start (or join, or make again) the one run of this day and scope."""
-        scope = f"{runs.LOCATION_PREFIX}{body.location}" if body.location else runs.EVERYTHING
+        scope = body.scope
         async with database.transaction(caller.tenant) as tx:
             day = body.business_date or await runs.business_date(tx, caller.tenant, scope)
         if day is None:

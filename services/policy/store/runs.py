@@ -10,23 +10,33 @@ EVERYTHING = "all"
 LOCATION_PREFIX = "location:"
 # Every item there is: what has a position or a forecast.
 UNIVERSE = "(select sku, location from positions where tenant = $1 union select sku, location from forecasts where tenant = $1)"
-IN_SCOPE = "($2 = 'all' or location = substr($2, 10))"
+# A scope is everything, a location, what a supplier delivers, or an ABC class (an item without one is planned as B).
+SUPPLIER_PREFIX, CLASS_PREFIX = "supplier:", "class:"
+IN_SCOPE = (
+    "($2 = 'all' or starts_with($2, 'location:') and place.location = substr($2, 10)"
+    " or starts_with($2, 'supplier:') and exists (select from supplier_items x where x.tenant = $1 and x.sku = place.sku"
+    " and x.supplier = substr($2, 10) and x.location in (place.location, '*') and x.active)"
+    " or starts_with($2, 'class:') and exists (select from products i where i.tenant = $1 and i.sku = place.sku"
+    " and coalesce(i.abc_class, 'B') = substr($2, 7)))"
+)
 
 
 async def business_date(tx: Transaction, tenant: str, scope: str) -> date | None:
     """The newest business date any location of the scope knows: closed, or forecast from."""
+    location = scope.removeprefix(LOCATION_PREFIX) if scope.startswith(LOCATION_PREFIX) else None
     day: date | None = await tx.fetchval(
         "select max(day) from (select closed_on as day, location from closed_days where tenant = $1"
-        f" union all select origin, location from forecasts where tenant = $1) known where {IN_SCOPE}",
+        " union all select origin, location from forecasts where tenant = $1) known"
+        " where $2::text is null or location = $2",
         tenant,
-        scope,
+        location,
     )
     return day
 
 
 async def start(tx: Transaction, tenant: str, run_id: str, scope: str, day: date, requested_by: str) -> None:
     """Begin the run of this day and scope, or begin it again when it is finished; one that runs is left alone."""
-    items = await tx.fetchval(f"select count(*) from {UNIVERSE} every where {IN_SCOPE}", tenant, scope)
+    items = await tx.fetchval(f"select count(*) from {UNIVERSE} place where {IN_SCOPE}", tenant, scope)
     await tx.execute(
         "insert into runs as r (tenant, run_id, scope, business_date, state, attempt, requested_by, items, done, proposed,"
         " withheld, published, cursor_sku, cursor_location) values ($1, $2, $3, $4, 'running', 1, $5, $6, 0, 0, 0, 0, '', '')"
@@ -54,7 +64,7 @@ async def lock_next(tx: Transaction, tenant: str) -> Any:
 async def next_items(tx: Transaction, tenant: str, run: Any, limit: int) -> list[tuple[str, str]]:
     """The items after the run's cursor, in order; each side is read by its key, so a chunk costs the same anywhere."""
     side = (
-        f"(select sku, location from {{}} where tenant = $1 and {IN_SCOPE} and (sku, location) > ($3, $4)"
+        f"(select sku, location from {{}} place where tenant = $1 and {IN_SCOPE} and (sku, location) > ($3, $4)"
         " order by sku, location limit $5)"
     )
     rows = await tx.fetch(

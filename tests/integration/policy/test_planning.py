@@ -270,6 +270,17 @@ async def test_a_signal_is_planned_for_at_once_and_shows_its_numbers(seat: Seat)
     assert rederive({name: value for name, value in again.items() if name != "type"})[0]
 
 
+async def test_runs_of_a_supplier_and_of_a_class_plan_their_items_alone(seat: Seat) -> None:
+    await begin(seat, "A", "B", "C")
+    for scope, items in (({"supplier": "SUP"}, 3), ({"supplier": "NOBODY"}, 0), ({"abc_class": "C"}, 0)):
+        run = (await seat.call("POST", "/runs", scope)).json()
+        done = await finished(seat, run["run_id"])
+        assert (done["items"], done["done"]) == (items, items)
+        assert done["proposed"] + done["withheld"] == items
+    refused = await seat.call("POST", "/runs", {"supplier": "SUP", "abc_class": "A"})
+    assert refused.status_code == 422
+
+
 async def test_a_run_goes_on_after_kill_minus_nine(seat: Seat) -> None:
     skus = [f"S{number:03}" for number in range(300)]
     await begin(seat, *skus)

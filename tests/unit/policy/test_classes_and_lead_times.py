@@ -1,0 +1,86 @@
+"""Classes by hand and in their promises; lead times between quote and experience."""
+
+from decimal import Decimal
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.policy.domain.classes import Demanded, achieved, classes_of
+from services.policy.domain.lead_times import RECEIPTS_MAX, learned
+from services.policy.domain.parameters import Parameters
+from services.policy.domain.refusal import PolicyRefusal
+
+
+def sold(item: str, value: str, mean: str = "2", spread: str = "0.5", asked: str = "0", served: str = "0") -> Demanded:
+    return Demanded(item, Decimal(value), Decimal(mean), Decimal(spread), Decimal(asked), Decimal(served))
+
+
+def test_abc_by_hand_on_its_borders() -> None:
+    """Of 100: 50 + 30 reach exactly 80, so the third is the first B; 50 + 30 + 10 + 5 reach 95, so the fifth is C."""
+    items = [sold("p", "50"), sold("q", "30"), sold("r", "10"), sold("s", "5"), sold("t", "5"), sold("u", "0")]
+    assert {name: letters[0] for name, letters in classes_of(items).items()} == dict(
+        zip("pqrstu", "AABBCC", strict=True)
+    )
+
+
+@pytest.mark.parametrize(
+    ("mean", "spread", "letter"),
+    [("2", "1", "X"), ("2", "1.001", "Y"), ("2", "2", "Y"), ("2", "2.001", "Z"), ("0", "0", "Z")],
+)
+def test_xyz_on_its_borders(mean: str, spread: str, letter: str) -> None:
+    assert classes_of([sold("p", "1", mean, spread)])["p"] == f"A{letter}"
+
+
+def test_achieved_fill_rate_beside_the_goal() -> None:
+    items = [sold("p", "90", asked="100", served="97"), sold("q", "5", asked="300", served="300"), sold("r", "5")]
+    rows = achieved(items, {"p": "AX", "q": "AX", "r": "CZ"}, Parameters())
+    assert [(one.name, one.items, one.goal, one.fill_rate) for one in rows] == [
+        ("AX", 2, Decimal("0.98"), Decimal("0.9925")),
+        ("CZ", 1, Decimal("0.90"), None),
+    ]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.integers(0, 1000), min_size=1, max_size=30))
+def test_a_better_seller_is_never_in_a_worse_class(values: list[int]) -> None:
+    found = classes_of([sold(str(index), str(value)) for index, value in enumerate(values)])
+    ranked = sorted(range(len(values)), key=lambda index: (-values[index], str(index)))
+    letters = [found[str(index)][0] for index in ranked]
+    assert letters == sorted(letters)
+    value_a = sum(values[index] for index in ranked if found[str(index)][0] == "A")
+    assert not sum(values) or value_a >= 0.8 * sum(values)
+
+
+def test_without_receipts_the_quote_counts_and_with_many_experience() -> None:
+    quote = learned(7, [])
+    assert quote is not None and (quote.mean_days, quote.sd_days, quote.receipts) == (7, 1.75, 0)
+    even = learned(7, [9, 9, 9, 9])
+    assert even is not None and even.mean_days == 8
+    chance = np.random.default_rng(4)
+    seen = chance.normal(12, 2, 400).tolist()
+    many = learned(7, seen)
+    assert many is not None
+    assert many.receipts == RECEIPTS_MAX
+    assert many.mean_days == pytest.approx((4 * 7 + sum(seen[-RECEIPTS_MAX:])) / (4 + RECEIPTS_MAX))
+    assert many.sd_days == pytest.approx(2.3, abs=0.7)
+    assert learned(None, []) is None
+    alone = learned(None, [4, 6])
+    assert alone is not None and alone.mean_days == 5 and alone.sd_days == pytest.approx(2**0.5)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.floats(0, 60), st.lists(st.floats(0, 60), max_size=20))
+def test_the_mean_lies_between_quote_and_experience(quoted: float, seen: list[float]) -> None:
+    found = learned(quoted, seen)
+    assert found is not None
+    mean = sum(seen) / len(seen) if seen else quoted
+    assert min(quoted, mean) - 1e-9 <= found.mean_days <= max(quoted, mean) + 1e-9
+    assert found.sd_days >= 0
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf")])
+def test_a_receipt_before_its_order_is_refused(bad: float) -> None:
+    with pytest.raises(PolicyRefusal, match="lead_time_negative"):
+        learned(7, [bad])
