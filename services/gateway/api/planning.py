@@ -2,7 +2,7 @@
 
 from datetime import date
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,10 +39,13 @@ class WhatIf(_In):
 
 
 class PlanningRun(_In):
-    """What to plan; nothing named: everything, at the last closed business day."""
+    """What to plan: one location, what one supplier delivers, or one ABC class; nothing named: everything. At the last
+    closed business day unless another is named."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{}, {"supplier": "S-102"}]})
     location: Id | None = None
+    supplier: Id | None = None
+    abc_class: Literal["A", "B", "C"] | None = None
     business_date: date | None = None
 
 
