@@ -18,6 +18,8 @@ PATHS = (
     "/queue?q=nothing-is-called-this",
     "/exceptions",
     "/orders",
+    "/data-problems",
+    "/data-problems?view=letters",
     "/items",
     "/items/sku-01/406",
     "/items/nobody/knows",

@@ -10,7 +10,7 @@ import { pagedTable, urlFilters } from "../table.js";
 
 const session = await whoAmI();
 const canMend = session.can?.includes("mend");
-const told = h("div", { role: "status" });
+const told = h("div");
 const say = (title, sentence, tone = "") => { told.replaceChildren(notice(tone, title, sentence)); announce(`${title} ${sentence}`); };
 const chosen = new Map();
 const since = (at) => h("span", { title: utc(at) }, instant(at));

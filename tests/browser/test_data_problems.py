@@ -1,0 +1,73 @@
+"""A planner clears up what could not be booked: names a code, corrects an event, drops another, without leaving the page."""
+
+import re
+
+import httpx2
+import pytest
+from playwright.sync_api import Page, expect
+
+from kit.events import derived_id
+from tests.browser.conftest import Seat
+from tests.browser.stage import Stage, eventually
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
+DAY = "2017-11-20"
+
+
+def sale(name: str, sku: str, quantity: str = "2") -> dict[str, object]:
+    data = {"sku": sku, "location": "367", "quantity": quantity, "business_date": DAY, "sold_at": f"{DAY}T17:00:00Z"}
+    event_id = derived_id("browser", name)
+    return {"id": event_id, "source": "pos/367", "type": "sale.recorded.v1", "time": f"{DAY}T17:00:00Z", "data": data}
+
+
+def send(stage: Stage, *events: dict[str, object]) -> None:
+    """As a till does."""
+    with stage.client("admin") as admin:
+        answer = admin.post("/v1/events", json=list(events))
+    assert answer.json()["accepted"] == len(events), answer.text
+
+
+def waiting(client: httpx2.Client, code: str) -> int:
+    keys = client.get("/v1/parked").json()["items"]
+    return sum(int(key["waiting"]) for key in keys if f"/{code}/" in key["record_key"])
+
+
+def shown(page: Page, text: str) -> None:
+    expect(page.locator("tbody", has_text=text)).to_be_visible()
+
+
+def test_planner_names_a_code_and_drops_another_by_the_page(planner: Seat, stage: Stage) -> None:
+    send(stage, sale("one", "4006381333931"), sale("two", "4006381333931"), sale("three", "left-over"))
+    with stage.client("planner") as client:
+        eventually(lambda: waiting(client, "4006381333931") == 2 and waiting(client, "left-over") == 1)
+        page = planner.open("/data-problems")
+        row = page.locator("tr", has_text="4006381333931")
+        row.get_by_role("button", name="Look").click()
+        expect(page.get_by_role("dialog")).to_contain_text("2 wait under")
+        page.get_by_role("button", name="Close").click()
+        row.get_by_role("button", name="Say what it means").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_label("Code", exact=True)).to_have_value("4006381333931")
+        dialog.get_by_label("It stands for").fill("sku-01")
+        dialog.get_by_role("button", name="Keep and let them flow").click()
+        expect(page.locator("#page").get_by_text("stands for sku-01")).to_be_visible()
+        eventually(lambda: waiting(client, "4006381333931") == 0)
+
+        page.locator("tr", has_text="left-over").get_by_role("button", name="Drop").click()
+        page.get_by_role("dialog").get_by_label("Reason").fill("a display dummy")
+        page.get_by_role("button", name="Drop for good").click()
+        expect(page.locator("#page").get_by_text("1 dropped.")).to_be_visible()
+        assert waiting(client, "left-over") == 0
+
+
+def test_auditor_sees_the_same_and_can_change_nothing(seat: Seat, stage: Stage) -> None:
+    send(stage, sale("four", "only-looked-at"))
+    with stage.client("planner") as client:
+        eventually(lambda: waiting(client, "only-looked-at") == 1)
+    seat.sign_in("auditor")
+    page = seat.open("/data-problems")
+    shown(page, "only-looked-at")
+    expect(page.get_by_role("button", name="Look")).not_to_have_count(0)
+    expect(page.get_by_role("button", name=re.compile("Drop|Say what"))).to_have_count(0)
+    page.get_by_role("button", name="Could not be handled").click()
+    expect(page.get_by_text("No event was unreadable")).to_be_visible()
