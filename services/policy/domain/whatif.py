@@ -14,6 +14,7 @@ from services.policy.domain.line import cost_at
 from services.policy.domain.numbers import decimal_of, money, plain
 from services.policy.domain.outcome import Recommendation
 from services.policy.domain.projection import project
+from services.policy.domain.scenarios import heeded
 from services.policy.domain.screening import Fault, screen
 
 
@@ -53,11 +54,12 @@ def answer(evidence: Evidence, changes: Changes) -> dict[str, Any]:
     `quantity` "0" with a `reason` says why nothing would be ordered.
     """
     assumed = changed(evidence, changes)
-    found = screen(assumed)
+    heard = heeded(assumed)  # as the cascade hears the signals
+    found = screen(heard)
     if isinstance(found, Fault):
         return {"quantity": "0", "reason": found.reason, "says": found.says, "field": found.field, "steps": []}
     (outcome,) = plan([assumed])
-    columns = columns_of([assumed], [found])
+    columns = columns_of([heard], [found])
     levels = levels_of(columns)
     steps = list(outcome.document["steps"]) if isinstance(outcome, Recommendation) else []
     recommended = outcome.quantity if isinstance(outcome, Recommendation) else Decimal(0)

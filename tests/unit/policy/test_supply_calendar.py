@@ -51,3 +51,44 @@ def test_the_later_receipt_is_always_later(
         assert found is not None
         assert as_of < found.order_on <= found.arrive_on < found.next_arrive_on
         assert 0 <= found.lead_days < found.protection_days
+
+
+WORKDAYS = (0, 1, 2, 3, 4)
+# Written by hand from a paper calendar. 5 November 2017 is a Sunday. Columns: planned after the close of, lead time, order
+# weekdays, receipt weekdays, closed; then order, receipt, the order after it, its receipt, days until each receipt opens.
+BY_HAND = [
+    ("2017-11-05", 0, (), (), "", "11-06", "11-06", "11-07", "11-07", 0, 1),
+    ("2017-11-05", 1, (), (), "", "11-06", "11-07", "11-07", "11-08", 1, 2),
+    ("2017-11-05", 7, (), (), "", "11-06", "11-13", "11-07", "11-14", 7, 8),
+    ("2017-11-05", 3, (0,), (), "", "11-06", "11-09", "11-13", "11-16", 3, 10),
+    ("2017-11-05", 3, (0, 3), (), "", "11-06", "11-09", "11-09", "11-12", 3, 6),
+    ("2017-11-05", 2, (1, 4), (), "", "11-07", "11-09", "11-10", "11-12", 3, 6),
+    ("2017-11-05", 1, (), (3,), "", "11-06", "11-09", "11-09", "11-16", 3, 10),
+    ("2017-11-05", 2, (0,), (2,), "", "11-06", "11-08", "11-13", "11-15", 2, 9),
+    ("2017-11-05", 3, (0,), (2,), "", "11-06", "11-15", "11-13", "11-22", 9, 16),
+    ("2017-11-05", 3, (0,), (), "2017-11-06", "11-13", "11-16", "11-20", "11-23", 10, 17),
+    ("2017-11-05", 1, (), (), "2017-11-06 2017-11-07", "11-08", "11-09", "11-09", "11-10", 3, 4),
+    ("2017-11-05", 2, (), (), "2017-11-08", "11-06", "11-09", "11-09", "11-11", 3, 5),
+    ("2017-11-05", 0, (6,), (), "", "11-12", "11-12", "11-19", "11-19", 6, 13),
+    ("2017-11-10", 1, WORKDAYS, WORKDAYS, "", "11-13", "11-14", "11-14", "11-15", 3, 4),
+    ("2017-11-09", 1, WORKDAYS, WORKDAYS, "", "11-10", "11-13", "11-13", "11-14", 3, 4),
+    ("2017-11-08", 2, WORKDAYS, WORKDAYS, "", "11-09", "11-13", "11-13", "11-15", 4, 6),
+    ("2017-11-06", 14, (0,), (), "", "11-13", "11-27", "11-20", "12-04", 20, 27),
+    ("2017-12-22", 2, (), (), "2017-12-24 2017-12-25 2017-12-26", "12-23", "12-27", "12-27", "12-29", 4, 6),
+    ("2024-02-28", 1, (), (), "", "02-29", "03-01", "03-01", "03-02", 1, 2),
+    ("2017-12-31", 5, (1,), (0,), "", "01-02", "01-08", "01-09", "01-15", 7, 14),
+]
+
+
+@pytest.mark.parametrize("row", BY_HAND, ids=range(1, len(BY_HAND) + 1))
+def test_twenty_calendars_by_hand(
+    row: tuple[str, int, tuple[int, ...], tuple[int, ...], str, str, str, str, str, int, int],
+) -> None:
+    as_of, lead, orders, receipts, closed = row[:5]
+    found = next_opportunity(
+        date.fromisoformat(as_of), lead, orders, receipts, tuple(date.fromisoformat(day) for day in closed.split())
+    )
+    assert found is not None
+    told = (found.order_on, found.arrive_on, found.next_order_on, found.next_arrive_on)
+    assert tuple(day.strftime("%m-%d") for day in told) == row[5:9]
+    assert (found.lead_days, found.protection_days) == row[9:]
