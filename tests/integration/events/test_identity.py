@@ -183,3 +183,20 @@ async def test_names_that_come_in_another_order_lead_to_the_same_place(side: Bot
     assert await side.demand("A") == 3
     assert await side.position("A") == (Decimal(-3), 0, 0)
     assert [kind for kind, _ in await exceptions(side)].count("resolved") == 2
+
+
+async def test_a_later_event_that_could_be_named_waits_behind_the_earlier_one_of_its_key(side: Both) -> None:
+    await side.define(item("A"), place("L1"), alias("x", "A", valid_from=DAY + timedelta(days=1)))
+    await side.send(sale("x", 2))
+    await side.settled()
+    await side.send(sale("x", 3, DAY + timedelta(days=1)))
+    await side.settled()
+    for service in SERVICES:
+        assert await parked(side, service) == [
+            ("x/L1", "unknown_identity"),
+            ("x/L1", "behind_an_earlier_event"),
+        ], service
+    assert await side.demand("A") == 0
+    await side.define(alias("x", "A", defined_at=NOON + timedelta(hours=1)))
+    assert await side.demand("A") == 5
+    assert await side.position("A") == (Decimal(-5), 0, 0)

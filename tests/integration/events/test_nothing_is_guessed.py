@@ -27,9 +27,9 @@ from tests.integration.events.both import DAY, NOON, SERVICES, item, place, sale
 
 pytestmark = pytest.mark.integration
 OWN = ("A", "B")
-CODES = ("A", "B", "x", "y", "036000291452")
+CODES = ("A", "x", "036000291452")
 Scheme = Literal["gtin", "supplier_code", "legacy_code", "own_code"]
-days = st.integers(0, 2).map(lambda number: DAY + timedelta(days=number))
+days = st.integers(0, 1).map(lambda number: DAY + timedelta(days=number))
 
 
 class NamesMachine(RuleBasedStateMachine):
@@ -80,7 +80,8 @@ class NamesMachine(RuleBasedStateMachine):
         stands_for=st.sampled_from(CODES),
         scheme=st.sampled_from(["gtin", "supplier_code", "legacy_code", "own_code"]),
         supplier=st.sampled_from([None, "S1", "S2"]),
-        valid_from=st.none() | days,
+        # Mostly from the second day on: a code whose first event waits while a later one could be named.
+        valid_from=st.sampled_from([None, DAY + timedelta(days=1), DAY + timedelta(days=1)]),
         active=st.sampled_from([True, True, False]),
     )
     def name(
