@@ -20,6 +20,7 @@ from services.forecaster.domain.series import flags
 from services.forecaster.domain.strategy import Strategy
 from services.forecaster.model.choice import decide
 from services.forecaster.model.outlook import Outlook, look_ahead, periods_to_train_min
+from services.forecaster.model.quantile_heads import QuantileHeads
 from services.forecaster.model.strategies import PREFERRED, SIMPLE, contestants, strategy_named
 from services.forecaster.offline_frame import FileFrame, Wanted, load
 from services.forecaster.offline_reading import FileRefused, day_number
@@ -106,8 +107,10 @@ def _at_origin(
             return strategy_named(name, **means)
         return decide(panel, contestants(**means), PREFERRED, progress=lambda stage: say(f"{origin}: {stage}"))[0]
 
+    is_learned = name in (PREFERRED, "auto")
+    heads = QuantileHeads(request.levels, horizon, request.seed, request.threads) if is_learned else None
     answer = look_ahead(
-        known, there, choose, horizon, request.levels, request.totals, lambda stage: say(f"{origin}: {stage}")
+        known, there, choose, horizon, request.levels, request.totals, lambda stage: say(f"{origin}: {stage}"), heads
     )
     marked = _flags(cleaned, frame, origin, outcome)
     for spoken in answer.strategies:

@@ -22,6 +22,7 @@ from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray
 from services.forecaster.domain.series import expected_of
 from services.forecaster.domain.strategy import Expected, MeanForecaster, Strategy
 from services.forecaster.domain.training import WARM_UP_DAYS
+from services.forecaster.model.quantile_heads import QuantileHeads, weight_of_heads
 
 REACH_DAYS_MIN = 56
 Progress = Callable[[str], None]
@@ -63,6 +64,7 @@ def look_ahead(
     levels: tuple[float, ...],
     totals: tuple[int, ...] = (),
     progress: Progress = lambda stage: None,
+    heads: QuantileHeads | None = None,
 ) -> Outlook:
     """Fit, calibrate on the past, and forecast the `horizon` periods after the last column of `asked`.
 
@@ -81,6 +83,7 @@ def look_ahead(
     measured = errors(panel, earlier, warm, wanted) if warm else None
     single = fit_horizon(measured.single, levels) if measured else None
     nodes = [fit_horizon(one, levels) for one in measured.cumulative] if measured else [None] * len(wanted)
+    share = _share_of_heads(panel, earlier, single, heads, warm[0], horizon) if heads and single else 0.0
     correction = level_correction(measured.cumulative[-1]) if measured else 1.0
     progress(f"means are multiplied by {correction:.3f}; fitting on everything")
     fitted = strategy.fit(panel)
@@ -89,7 +92,35 @@ def look_ahead(
     if not there.all():
         others = fitted.expected(asked, last, horizon, np.flatnonzero(~there))
         expected = _woven(there, expected, others)
-    return _answer(asked, fitted, expected, levels, single, dict(zip(wanted, nodes, strict=True)), totals, correction)
+    answer = _answer(asked, fitted, expected, levels, single, dict(zip(wanted, nodes, strict=True)), totals, correction)
+    if not share or heads is None:
+        return answer
+    progress(f"quantile heads speak for single periods with a share of {share}")
+    said = heads.fit(panel).quantiles(panel, last, horizon)
+    answer.quantiles[there] = answer.quantiles[there] * (1 - share) + said * share
+    return answer
+
+
+def _share_of_heads(
+    panel: DemandPanel,
+    earlier: MeanForecaster,
+    single: HorizonCalibration,
+    heads: QuantileHeads,
+    origin: int,
+    horizon: int,
+) -> float:
+    """Back-test on the days after `origin`, the first that neither the earlier model nor the heads fitted there saw."""
+    known = panel.until(origin)
+    came = panel.demand[:, origin + 1 : origin + 1 + horizon]
+    periods = came.shape[1]
+    expected = expected_of(earlier, known, origin, periods)
+    try:
+        said = heads.fit(known).quantiles(known, origin, periods)
+    except ValueError:
+        return 0.0  # too short a history for heads is no reason to fail
+    count = came.size
+    pooled = _quantiles(single, expected.by_day.ravel(), np.repeat(expected.lumpiness, periods), heads.levels)
+    return weight_of_heads(came.ravel(), pooled, said.reshape(count, -1), heads.levels)
 
 
 def _woven(there: BoolArray, known: Expected, others: Expected) -> Expected:

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from services.forecaster.domain.intermittent import RATES, Intermittent, adida, croston_sba, imapa, tsb
+from services.forecaster.domain.metrics import weighted_quantile_loss
 from services.forecaster.domain.segments import assigned, best_of, segments
 from services.forecaster.domain.smoothing import ExponentialSmoothing, MovingAverage, Theta, smooth
 from services.forecaster.model.choice import decide
 from services.forecaster.model.extras import ExtraMissing, ProphetPerItem, XGBoosting
 from services.forecaster.model.gradient_boosting import GradientBoosting
 from services.forecaster.model.outlook import look_ahead
+from services.forecaster.model.quantile_heads import QuantileHeads, weight_of_heads
 from services.forecaster.model.strategies import CONTESTANTS, NAMES, SIMPLE, strategy_named
 from tests.unit.forecaster.worlds import panel, retail
 
@@ -186,3 +188,40 @@ def test_the_global_model_and_simple_strategies_share_one_answer_shape() -> None
         answer = look_ahead(world, everyone, lambda _, one=strategy: one, 14, (0.5, 0.9), (7,))  # type: ignore[misc]
         assert answer.mean.shape == (40, 14) and answer.quantiles.shape == (40, 14, 2)
         assert answer.totals[7][1].shape == (40, 2)
+
+
+def test_quantile_heads_speak_only_where_they_are_clearly_better() -> None:
+    generator = np.random.default_rng(4)
+    realised = generator.poisson(20.0, 4000).astype(np.float64)
+    levels = (0.5, 0.9)
+    sharp = np.tile(np.quantile(realised, levels), (4000, 1))
+    wide = sharp + np.array([5.0, 15.0])
+    assert weight_of_heads(realised, wide, sharp, levels) == 1.0
+    assert weight_of_heads(realised, sharp, wide, levels) == 0.0
+    assert weight_of_heads(realised, sharp, sharp * 0.999, levels) == 0.0  # a near tie stays with the pooled ones
+    assert weight_of_heads(realised, sharp + 4.0, sharp - 4.0, levels) == 0.5
+    assert weight_of_heads(np.full(4000, np.nan), wide, sharp, levels) == 0.0
+
+
+def test_quantile_heads_know_that_a_promotion_makes_a_day_uncertain() -> None:
+    generator = np.random.default_rng(5)
+    promoted = generator.random((150, 330)) < 0.15
+    factor = np.where(promoted, generator.lognormal(-0.72, 1.2, (150, 330)), 1.0)  # mean 1: only the spread
+    demand = generator.poisson(10.0 * factor).astype(np.float64)
+    world = panel(demand, known_names=("promotion",), known=promoted.astype(np.float64)[:, :, None])
+    levels = (0.1, 0.5, 0.9)
+    answers = [
+        look_ahead(
+            world.until_with_known(301, 329), np.full(150, fill_value=True),
+            lambda _: GradientBoosting(rounds=40, rows_max=60_000, lead_max=28), 28, levels, heads=heads,
+        )
+        for heads in (None, QuantileHeads(levels, 28))
+    ]  # fmt: skip
+    came = demand[:, 302:330].ravel()
+    losses = [
+        sum(weighted_quantile_loss(came, one.quantiles.reshape(-1, 3)[:, at], level) for at, level in enumerate(levels))
+        for one in answers
+    ]
+    assert losses[1] < 0.985 * losses[0]
+    covered = float(np.mean(came <= answers[1].quantiles.reshape(-1, 3)[:, 2]))
+    assert covered == pytest.approx(0.9, abs=0.03)
