@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -25,7 +26,7 @@ from cli.platform.databases import SERVICES
 from cli.platform.kafka import Kafka, Listener
 from cli.platform.local import LocalPlatform, Say
 from cli.platform.ownership import Ledger, Owned
-from cli.platform.ports import any_free
+from cli.platform.ports import any_free, is_free
 from cli.platform.processes import ServiceProcess
 from schemas import topics as catalogue
 
@@ -40,6 +41,8 @@ ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
 }
 READY_SECONDS_MAX = 120.0
+# Below the default ports of the embedded stores, and below the range of `any_free`, which other stands draw from.
+PORTS = (10_000, 15_000)
 # A transaction ends with one marker; so many offsets hold a record unless many aborted ones follow each other.
 TAIL_OFFSETS = 10
 
@@ -246,10 +249,13 @@ class Stand(LocalPlatform):
 
 
 def _distinct(count: int) -> list[int]:
-    """So many different free ports."""
+    """So many different free ports, from a range that nobody else here draws from: they are bound a minute later."""
+    chance = random.SystemRandom()
     found: set[int] = set()
     while len(found) < count:
-        found.add(any_free())
+        port = chance.randrange(*PORTS)
+        if is_free(port):
+            found.add(port)
     return list(found)
 
 
