@@ -91,6 +91,7 @@ class Sensing:
         self._sensor = Sensor()
         self._handled = 0
         self._skip_before: dict[int, int] = {}
+        self._learned = asyncio.Event()
         self._signals = app.topic(SIGNALS.on(settings.namespace), key_type=bytes, value_type=bytes)
         sales = app.topic(SALES.on(settings.namespace), key_type=bytes, value_type=bytes)
         app.agent(sales, name="sales")(self.read)
@@ -99,6 +100,7 @@ class Sensing:
 
     async def read(self, stream: StreamT[bytes]) -> None:
         """Every event of the sales topic. No exception may leave this loop: Faust would drop the event and go on."""
+        await self._learned.wait()  # a sale read before anything is known to be usual could never be told
         async for event in stream.events():
             self._handled += 1
             message = event.message
@@ -138,6 +140,7 @@ class Sensing:
                 database = await Database.open(self._settings.database_url.get_secret_value(), SERVICE, pool_max=1)
                 try:
                     self._sensor.learn(await usual_demand(database))
+                    self._learned.set()
                 finally:
                     await database.close()
             except TRANSIENT:
