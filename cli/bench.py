@@ -47,7 +47,9 @@ AT_LEAST = ("events_per_second", "backlog_events_per_second", "hot_key_ratio")
 EVENTS, BACKLOG_EVENTS = 300_000, 1_000_000
 Part = Annotated[
     str,
-    typer.Argument(help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, live, offline, or forecast"),
+    typer.Argument(
+        help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, live, offline, or forecast"
+    ),
 ]
 
 
@@ -84,30 +86,11 @@ def bench(
       ./run bench forecast --data demand --json
       ./run bench offline
     """
-    if part == "offline":  # needs no server: planning from files, at scale
-        output.result({"machine": describe()} | plan_offline.measure(output.say))
-        return
     if part == "forecast":  # needs files instead of a running product
         bench_forecast.measure(data, contests, with_peers=peers, as_json=as_json)
         return
-    if part == "live":  # needs a database and nothing of the demo
-        alone = LocalPlatform(settings_for(bench_live.folder_of(data_dir), port_base, any_port=True), output.say)
-        bench_live.measure(alone, as_json=as_json)
+    if _without_the_demo(part, data_dir, port_base, count, as_json=as_json):
         return
-    if part == "ingest":  # needs the gateway and nothing of the demo
-        folder = bench_ingest.folder_of(data_dir)
-        door = LocalPlatform(settings_for(folder, port_base, any_port=True), output.say)
-        bench_ingest.measure(door, count, as_json=as_json)
-        return
-    if part not in (*PARTS, "all"):
-        why, way_out = f"the parts are {', '.join(PARTS)}, all, ingest, live, offline and forecast", "name one of them"
-        raise Trouble(
-            "bench_unknown",
-            f"There is nothing called {part!r} to measure.",
-            why=why,
-            way_out=way_out,
-            exit_code=Exit.USAGE,
-        )
     folder = data_dir or Path(".countersign-bench")
     local = LocalPlatform(settings_for(folder, port_base, any_port=True), output.say)
     chosen = PARTS if part == "all" else (part,)
@@ -130,12 +113,7 @@ def bench(
                     output.say(f"measuring {name}")
                     before, load = processor_seconds(pids_of(local)), psutil.getloadavg()[0]
                     result[name] = measured[name]()
-                    after = processor_seconds(pids_of(local))
-                    # A part that was started again meanwhile (events does that) counts from its start.
-                    spent = {
-                        part: round(used - before.get(part, 0.0) if used >= before.get(part, 0.0) else used, 1)
-                        for part, used in after.items()
-                    }
+                    spent = _spent(before, processor_seconds(pids_of(local)))
                     result[name] |= {"load_average": round(load, 2), "processor_seconds": spent}
             if "memory" not in chosen:
                 result["memory_meanwhile"] = memory.stop()
@@ -144,6 +122,42 @@ def bench(
                 local.stop_started()
     result["targets"] = verdicts(result)
     output.result(result) if as_json else show(result)
+
+
+def _without_the_demo(
+    part: str, data_dir: Path | None, port_base: int | None, count: int | None, *, as_json: bool
+) -> bool:
+    """Run a part that needs nothing of the demo; says whether it was one. Raises Trouble for a part nobody knows."""
+    if part == "offline":  # needs no server: planning from files, at scale
+        output.result({"machine": describe()} | plan_offline.measure(output.say))
+        return True
+    if part == "live":  # needs a database and nothing of the demo
+        alone = LocalPlatform(settings_for(bench_live.folder_of(data_dir), port_base, any_port=True), output.say)
+        bench_live.measure(alone, as_json=as_json)
+        return True
+    if part == "ingest":  # needs the gateway and nothing of the demo
+        folder = bench_ingest.folder_of(data_dir)
+        door = LocalPlatform(settings_for(folder, port_base, any_port=True), output.say)
+        bench_ingest.measure(door, count, as_json=as_json)
+        return True
+    if part not in (*PARTS, "all"):
+        why, way_out = f"the parts are {', '.join(PARTS)}, all, ingest, live, offline and forecast", "name one of them"
+        raise Trouble(
+            "bench_unknown",
+            f"There is nothing called {part!r} to measure.",
+            why=why,
+            way_out=way_out,
+            exit_code=Exit.USAGE,
+        )
+    return False
+
+
+def _spent(before: dict[str, float], after: dict[str, float]) -> dict[str, float]:
+    """Processor seconds by process; one that was started again meanwhile (events does that) counts from its start."""
+    return {
+        part: round(used - before.get(part, 0.0) if used >= before.get(part, 0.0) else used, 1)
+        for part, used in after.items()
+    }
 
 
 def watch(local: LocalPlatform) -> Memory:

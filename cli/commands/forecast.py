@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,40 +19,49 @@ app = typer.Typer(add_completion=False)
 STEPS = {"D": 1, "W": 7}
 HORIZON_MAX = 366
 
+Origins = Annotated[
+    str, typer.Option("--origins", help="Last known days, D1,D2,…; nothing after them is used. Default: the last row.")
+]
+
+Future = Annotated[
+    Path | None, typer.Option("--future", help="Regressors known ahead: unique_id, ds and their columns.")
+]
+
+Known = Annotated[
+    str | None,
+    typer.Option("--known", help="Columns known ahead; of the history these are read past the origin too."),
+]
+
+Cumulative = Annotated[
+    str, typer.Option("--cumulative", help="Also totals over so many periods, 7,14,28, calibrated as totals.")
+]
+
+CumulativeOut = Annotated[
+    Path | None, typer.Option("--cumulative-out", help="Where; default: beside --out, as <name>.cumulative.parquet.")
+]
+
+Gaps = Annotated[
+    str, typer.Option("--gaps", help="Days without a row: zero, unknown, or auto (zero if the file writes no zeros).")
+]
+
 
 @app.command()
 def forecast(
     history: Annotated[Path, typer.Option("--history", help="Parquet or CSV: unique_id, ds, y, regressors, statics.")],
     out: Annotated[Path, typer.Option("--out", help="Parquet to write: unique_id, ds, cutoff, mean, q0.1, …")],
     horizon: Annotated[int, typer.Option("--horizon", min=1, max=HORIZON_MAX, help="Periods to look ahead.")] = 28,
-    origins: Annotated[
-        str,
-        typer.Option("--origins", help="Last known days, D1,D2,…; nothing after them is used. Default: the last row."),
-    ] = "",
-    future: Annotated[
-        Path | None, typer.Option("--future", help="Regressors known ahead: unique_id, ds and their columns.")
-    ] = None,
-    known: Annotated[
-        str | None,
-        typer.Option("--known", help="Columns known ahead; of the history these are read past the origin too."),
-    ] = None,
+    origins: Origins = "",
+    future: Future = None,
+    known: Known = None,
     quantiles: Annotated[str, typer.Option("--quantiles", help="Levels between 0 and 1.")] = "0.1,0.5,0.9,0.95,0.99",
-    cumulative: Annotated[
-        str, typer.Option("--cumulative", help="Also totals over so many periods, 7,14,28, calibrated as totals.")
-    ] = "",
-    cumulative_out: Annotated[
-        Path | None,
-        typer.Option("--cumulative-out", help="Where; default: beside --out, as <name>.cumulative.parquet."),
-    ] = None,
+    cumulative: Cumulative = "",
+    cumulative_out: CumulativeOut = None,
     freq: Annotated[str | None, typer.Option("--freq", help="D or W; default: told from the dates.")] = None,
     strategy: Annotated[str, typer.Option("--strategy", help=f"One of {', '.join(NAMES)}.")] = "lightgbm",
     location: Annotated[str | None, typer.Option("--location", help="Column that names the place.")] = None,
     category: Annotated[str | None, typer.Option("--category", help="Column that names the category.")] = None,
     product: Annotated[str | None, typer.Option("--product", help="Column that names the product.")] = None,
-    gaps: Annotated[
-        str,
-        typer.Option("--gaps", help="Days without a row: zero, unknown, or auto (zero if the file writes no zeros)."),
-    ] = "auto",
+    gaps: Gaps = "auto",
     seed: Annotated[int, typer.Option("--seed", min=0, help="Same data and seed: same bytes.")] = 20171105,
     threads: Annotated[int, typer.Option("--threads", min=1, help="Cores; does not change results.")] = 1,
     as_json: AsJson = False,
@@ -85,8 +94,16 @@ def forecast(
         seed=seed,
         threads=threads,
     )
+    outcome = _run(request)
+    if as_json:
+        output.result(_told(request, outcome))
+    else:
+        _show(request, outcome)
+
+
+def _run(request: offline.Request) -> offline.Outcome:
     try:
-        outcome = offline.run(request, output.say)
+        return offline.run(request, output.say)
     except ExtraMissing as missing:
         raise Trouble(
             "extra_missing", f"{missing}.", why="the strategy's package is not installed",
@@ -95,17 +112,20 @@ def forecast(
     except FileRefused as refused:
         code, what, why, way_out = refused.args
         raise Trouble(code, what, why=why, way_out=way_out) from refused
-    told = {
-        "out": str(out), "cumulative_out": str(request.totals_out) if request.totals_out else None,
+
+
+def _told(request: offline.Request, outcome: offline.Outcome) -> dict[str, Any]:
+    return {
+        "out": str(request.out), "cumulative_out": str(request.totals_out) if request.totals_out else None,
         "series": outcome.series, "origins": outcome.origins, "rows": outcome.rows, "frequency": outcome.frequency,
         "strategies": outcome.strategies, "flags": outcome.flags, "rows_unreadable": outcome.rows_unreadable,
     }  # fmt: skip
-    if as_json:
-        output.result(told)
-        return
-    output.line(f"{out}: {outcome.rows:,} rows, {outcome.series:,} series at {outcome.origins} origins")
+
+
+def _show(request: offline.Request, outcome: offline.Outcome) -> None:
+    output.line(f"{request.out}: {outcome.rows:,} rows, {outcome.series:,} series at {outcome.origins} origins")
     if request.totals_out:
-        output.line(f"{request.totals_out}: totals over {', '.join(map(str, totals))} periods")
+        output.line(f"{request.totals_out}: totals over {', '.join(map(str, request.totals))} periods")
     for what, counts in (("strategy", outcome.strategies), ("flag", outcome.flags)):
         for name, count in sorted(counts.items()):
             output.line(f"  {what} {name}: {count:,}")
