@@ -93,7 +93,7 @@ function proposalRow(proposal, matrix, redraw) {
 /** The whole section; draws itself again after every change. */
 export async function approvalRules(who) {
   session = who;
-  const box = h("section.stack", { "aria-label": "Approval rules" });
+  const box = h("div.stack");
   const redraw = async () => {
     try {
       const { matrix, proposals } = await get("/v1/approval-matrix");
