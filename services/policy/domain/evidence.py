@@ -15,6 +15,8 @@ from services.policy.domain.parameters import Parameters, parse_parameters
 
 # Changes whenever the same evidence would give another answer; an old recommendation names the one it was made with.
 CODE_VERSION = "cascade-1"
+# One encoder for all: making one costs as much as a small document.
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +157,7 @@ def pack_integers(values: object) -> bytes:
 
 def canonical(document: Mapping[str, Any]) -> bytes:
     """One text per content: sorted names, no spaces, UTF-8 (RFC 8785 for documents without floats)."""
-    return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    return _ENCODER.encode(document).encode()
 
 
 def sha256_of(document: Mapping[str, Any]) -> str:
