@@ -49,7 +49,18 @@ def filters(
     else:
         chosen = tuple(dict.fromkeys(one for name in chosen for one in (WAITING if name == "waiting" else (name,))))
     return Filters(
-        chosen, location, supplier, category, abc_class, reason, action, owner, q, min_value, min_confidence, max_confidence
+        chosen,
+        location,
+        supplier,
+        category,
+        abc_class,
+        reason,
+        action,
+        owner,
+        q,
+        min_value,
+        min_confidence,
+        max_confidence,
     )
 
 
