@@ -25,6 +25,7 @@ TAIL_SAMPLES = 8  # a cell speaks about a tail level only where at least this ma
 SAMPLES_MIN = 400  # below this nothing is pooled and the parametric fallback answers
 EXPECTED_FLOOR_UNITS = 1e-3
 CORRECTION_MAX = 1.25
+CORRECTION_SHARE = 2 / 3
 DISPERSION_FALLBACK = 2.0  # variance over mean of daily retail demand where nothing has been measured yet
 
 
@@ -149,16 +150,16 @@ def errors(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int], h
 
 
 def level_correction(samples: Samples) -> float:
-    """What the means are multiplied by: half of the bias that totals had on days the model had not seen, in log terms.
+    """What means are multiplied by: two thirds of the bias of totals on days the model had not seen, in log terms.
 
-    Half, because the bias of the last weeks is partly those weeks' own weather; bounded, because a broken month must
+    Not all of it, because the bias of the last weeks is partly those weeks' own weather; bounded, because a broken month must
     not double a forecast. Quantiles do not need it: their ratios to the expectation contain the bias already.
     """
     expected, realised = float(samples.expected.sum()), float(samples.realised.sum())
     if len(samples.expected) < SAMPLES_MIN or expected <= 0 or realised <= 0:
         return 1.0
     ratio = min(max(realised / expected, 1 / CORRECTION_MAX), CORRECTION_MAX)
-    return float(np.sqrt(ratio))
+    return float(ratio**CORRECTION_SHARE)
 
 
 def _joined(parts: list[tuple[FloatArray, FloatArray, FloatArray]]) -> Samples:
