@@ -79,7 +79,7 @@ def test_a_day_on_which_a_shop_was_shut_is_no_zero_demand() -> None:
     assert hidden[:, 100].all() and hidden.sum() == 80
     week = learned(demand, 188, 11).mean(axis=0)
     ahead = (189 + np.arange(11)) % 7 == 6
-    assert week[ahead].max() < 0.1 and week[~ahead].mean() == pytest.approx(1.5, rel=0.06)
+    assert week[ahead].max() < 0.1 and week[~ahead].mean() == pytest.approx(1.5, rel=0.08)
 
 
 def test_a_level_shift_is_followed_within_four_weeks() -> None:
