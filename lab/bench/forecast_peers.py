@@ -75,7 +75,10 @@ def _classical(name: str) -> Model:
         from statsforecast import models as catalogue
 
         frequency = _frequency(origin, step_days)
-        arguments: dict[str, dict[str, Any]] = {"TSB": {"alpha_d": 0.1, "alpha_p": 0.05}, "WindowAverage": {"window_size": 28 // step_days}}
+        arguments: dict[str, dict[str, Any]] = {
+            "TSB": {"alpha_d": 0.1, "alpha_p": 0.05},
+            "WindowAverage": {"window_size": 28 // step_days},
+        }
         model = getattr(catalogue, name)(**arguments.get(name, {}))
         runner = StatsForecast(models=[model], freq=frequency, n_jobs=1)
         said: pd.DataFrame = runner.forecast(df=_past(history, origin, (), frequency), h=horizon)
