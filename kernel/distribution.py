@@ -143,7 +143,8 @@ def curve_probability(curve: Floats, units: ArrayLike) -> Floats:
     for right in range(1, len(GRID)):
         low, high = curve[:, right - 1], curve[:, right]
         width = high - low
-        share = np.where(width > 0, (level - low) / np.where(width > 0, width, 1.0), 1.0)
+        with np.errstate(over="ignore"):  # a stretch of the smallest width there is: its share is 1 all the same
+            share = np.where(width > 0, (level - low) / np.where(width > 0, width, 1.0), 1.0)
         inside = GRID[right - 1] + (GRID[right] - GRID[right - 1]) * np.minimum(share, 1.0)
         result = np.where(level >= low, inside, result)
     return np.maximum(result, 0.0)

@@ -30,7 +30,7 @@ Auditor = Annotated[Principal, Depends(require("auditor", "admin"))]
 Administrator = Annotated[Principal, Depends(require("admin"))]
 # Planners and approvers may look up what the log says about a line; the whole log is for auditors.
 Reader = Annotated[Principal, Depends(require())]
-Seq = Annotated[int, Path(ge=0, lt=2**63)]
+Seq = Annotated[int, Path(ge=0, lt=2**63 - 1)]
 IMMUTABLE = {"cache-control": "public, max-age=31536000, immutable"}
 NO_STORE = {"cache-control": "no-store"}
 
@@ -227,7 +227,7 @@ def _proofs(router: APIRouter, database: Database) -> None:
     @router.get("/proof/inclusion")
     async def inclusion(
         principal: Reader,
-        seq: Annotated[int, Query(ge=0, lt=2**63)],
+        seq: Annotated[int, Query(ge=0, lt=2**63 - 1)],
         size: Annotated[int | None, Query(ge=1, lt=2**63)] = None,
     ) -> dict[str, Any]:
         """Proof that entry `seq` is in the log at a signed `size` (default: the newest), and its receipt for offline use."""

@@ -11,7 +11,7 @@ from services.approvals.domain.lifecycle import Action
 from services.approvals.domain.line import Line
 from services.approvals.domain.quantities import plain
 
-Id = Annotated[str, Field(min_length=1, max_length=64)]
+Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Note = Annotated[str, Field(min_length=1, max_length=200)]
 BULK_LINES_MAX = 200
 

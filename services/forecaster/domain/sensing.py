@@ -129,7 +129,10 @@ class Sensor:
         return [*found, rate] if rate is not None else found
 
     def _silence(self, item: Item, usual: Usual, window: Window | None, day: date) -> Sighting | None:
-        last = window.day if window is not None and window.units > 0 else usual.last_sale
+        # What is usual may know of a later sale than the window: a close can be read before the sales of its day are, which
+        # lie in other partitions.
+        known = [usual.last_sale, window.day if window is not None and window.units > 0 else None]
+        last = max((sale for sale in known if sale is not None), default=None)
         if last is None or last >= day or usual.days < USUAL_DAYS_MIN or self._silent_since.get(item) == last:
             return None
         chance = math.exp(-usual.mean * (day - last).days)

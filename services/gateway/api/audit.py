@@ -11,7 +11,7 @@ router = APIRouter(prefix="/v1/audit", tags=["audit"])
 EXPORT_EXAMPLE = (
     '{"record":"log","format":"countersign-audit-export/1","tenant":"demo","origin":"local/audit/demo","size":1}\n'
 )
-Seq = Annotated[int, Path(ge=0, lt=2**63)]
+Seq = Annotated[int, Path(ge=0, lt=2**63 - 1)]
 Size = Annotated[int | None, Query(ge=0, lt=2**63)]
 Text = Annotated[str | None, Query(max_length=200)]
 OWNERS_ANSWER: dict[int | str, dict[str, Any]] = {503: {"description": "The audit service cannot be reached."}}
@@ -27,7 +27,7 @@ async def checkpoint(who: Who, parts: Parts) -> Response:
 async def entries(
     who: Who,
     parts: Parts,
-    after_seq: Annotated[int | None, Query(ge=-1, lt=2**63)] = None,
+    after_seq: Annotated[int | None, Query(ge=-1, lt=2**63 - 1)] = None,
     limit: Annotated[int, Query(ge=1, le=200)] = 50,
     entry_type: Annotated[str | None, Query(alias="type", max_length=200)] = None,
     subject: Text = None,
@@ -59,7 +59,9 @@ async def entry(seq: Seq, who: Who, parts: Parts) -> Response:
 
 
 @router.get("/proof/inclusion", summary="Proof that an entry is in the log", responses=OWNERS_ANSWER)
-async def inclusion(who: Who, parts: Parts, seq: Annotated[int, Query(ge=0, lt=2**63)], size: Size = None) -> Response:
+async def inclusion(
+    who: Who, parts: Parts, seq: Annotated[int, Query(ge=0, lt=2**63 - 1)], size: Size = None
+) -> Response:
     """Against the tree of `size`; default the newest checkpoint."""
     return passed(
         await parts.owners.call(

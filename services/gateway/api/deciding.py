@@ -17,7 +17,7 @@ from services.gateway.store import queue
 router = APIRouter(prefix="/v1", tags=["decisions"])
 BULK_LINES_MAX = 200
 
-Id = Annotated[str, Field(min_length=1, max_length=64)]
+Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00-\x1f\x7f]+$")]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", max_length=64, description='the version you saw, as in ETag: "3"')
 ]

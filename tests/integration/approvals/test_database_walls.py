@@ -180,5 +180,6 @@ async def test_every_table_with_a_tenant_is_behind_the_wall_with_the_tenant_in_e
         "migrations",
         "consumed_positions",
         "relay_positions",
+        "rebuilds",
     }  # plumbing numbered per service, not per tenant
     assert [row["index"] for row in keys if not row["has_tenant"] and row["relname"] not in own_key] == []
