@@ -36,26 +36,30 @@ def prometheus(bare_stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> I
     with scraping(bare_stage, tmp_path_factory.mktemp("prometheus")) as server:
         bare_stage.tell(chain(master_data(bare_stage.world), history(bare_stage.world)))
         bare_stage.settle()
-        provoke(bare_stage)
         yield server
 
 
-def provoke(stage: Stage) -> None:
+def provoke(stage: Stage, number: int) -> None:
     """What a day brings beside good news: a record nobody can read, one that comes twice, an id used twice."""
-    good = record_of(sale(stage, 0, 1, "twice"))
-    unreadable = changed(record_of(sale(stage, 0, 1, "unreadable")), value=b"no json")
-    for record in (good, good, record_of(sale(stage, 0, 5, "twice")), unreadable):
+    good = record_of(sale(stage, 0, 1, f"twice {number}"))
+    unreadable = changed(record_of(sale(stage, 0, 1, f"unreadable {number}")), value=b"no json %d" % number)
+    for record in (good, good, record_of(sale(stage, 0, 5, f"twice {number}")), unreadable):
         stage.produce(record)
-    wait_until(lambda: bool(stage.dead_letters(SALES, b"no json")), seconds=60)
+    wait_until(lambda: bool(stage.dead_letters(SALES, b"no json %d" % number)), seconds=60)
 
 
 def work(stage: Stage, number: int) -> None:
-    """A minute of everybody's day: sales come in, a plan is made, a planner reads, decides, and decides too late."""
+    """A minute of everybody's day: sales come in, one of them late, a plan is made, somebody reads, decides, and decides
+    too late. All of it in every round: what moved before the first sample shows no movement."""
+    provoke(stage, number)
+    late = stage.world.day(stage.world.shape.history_days - 10).isoformat()
+    stage.send(sale(stage, 0, 1, f"late {number}", day=late))
     stage.send(sale(stage, 1, 1, f"round {number}"), sale(stage, 1, 1, f"round {number}"))
     stage.client.plan()
     for path in ("/v1/status", "/v1/items", "/v1/planning-runs", "/v1/training", "/v1/orders"):
         stage.client.get(path)
-    with stage.access.person(stage.local.gateway_url, "planner") as planner:
+    # An approver: what the policy calls an exception takes one.
+    with stage.access.person(stage.local.gateway_url, "approver") as planner:
         lines = list(planner.recommendations(limit=50))
         if lines:
             chosen = lines[number % len(lines)]
