@@ -18,7 +18,8 @@ TABLES = (
     # The catalogue keeps only the newest word of each code and the signals topic a year: their history stays here.
     Table("name_facts", ("subject", "code", "scheme", "supplier", "target", "active", "valid_from"), reset=None),
     Table("signals", ("signal_id", "kind", "strength", "starts_at", "ends_at"), reset=None),
-    Table("items", ("sku", "location", "partition", "first_on")),
+    # Not the partition: where two codes of one item lie in different ones, it is that of whichever was read last.
+    Table("items", ("sku", "location", "first_on")),
     Table(
         "daily_demand",
         ("sku", "location", "business_date", "trim_scale(quantity)", "trim_scale(returned)", "trim_scale(restocked)",
