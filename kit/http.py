@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
+import asyncpg
 import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -73,6 +74,8 @@ def create_app(service: str, *, title: str, description: str = "") -> FastAPI:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)
     app.add_exception_handler(HTTPException, _on_http)
+    for unwritable in (asyncpg.DataError, UnicodeError):
+        app.add_exception_handler(unwritable, _on_unwritable)
     app.add_exception_handler(Exception, _on_unexpected)
     app.add_middleware(_Around)
     return app
@@ -167,6 +170,13 @@ async def _on_http(request: Request, error: Exception) -> Response:
         Problem(error.status_code, title.lower().replace(" ", "_"), title, str(error.detail), headers=error.headers),
         request,
     )
+
+
+async def _on_unwritable(request: Request, error: Exception) -> Response:
+    """A text Postgres or UTF-8 cannot hold (a NUL, half a surrogate pair), which no field of ours means."""
+    log.warning("unwritable_text", error=f"{type(error).__name__}: {error}")
+    detail = "A text holds a character that cannot be stored, such as NUL or half a surrogate pair."
+    return respond(Problem(422, "invalid_request", "The request does not fit", detail), request)
 
 
 async def _on_unexpected(request: Request, error: Exception) -> Response:

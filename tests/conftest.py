@@ -70,7 +70,7 @@ def service_process(platform: Ground, namespace: str, database: FreshDatabase, t
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
-    """Skip, with a sentence, what this machine cannot run; keep tests that start the whole system in one worker."""
+    """Skip, with a sentence, what this machine cannot run."""
     for item in items:
         room = item.path.relative_to(ROOT).parts[1] if item.path.is_relative_to(ROOT) else ""
         if room in ("integration", "scenario", "browser"):
@@ -82,8 +82,6 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="no Chromium here: apt-get install -y chromium fonts-dejavu-core"))
         if item.get_closest_marker("containers") and not contained:
             item.add_marker(pytest.mark.skip(reason="COUNTERSIGN_TEST_CONTAINERS=1 and a container engine are needed"))
-        if item.get_closest_marker("browser") or item.get_closest_marker("scenario"):
-            item.add_marker(pytest.mark.xdist_group("whole-system"))
 
 
 class Heartbeat:

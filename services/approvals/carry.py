@@ -6,7 +6,7 @@ from kit import telemetry
 from kit.database import Transaction
 from kit.events import Outgoing
 from services.approvals import messages
-from services.approvals.domain import arrivals
+from services.approvals.domain import arrivals, lifecycle
 from services.approvals.domain.arrivals import Place
 from services.approvals.domain.lifecycle import Moment, Step
 from services.approvals.domain.line import ASKED, Line
@@ -30,6 +30,12 @@ async def keep(
         DECISIONS.labels(step.decision.verdict).inc()
     assigned = [messages.line_assigned(line, moment) for line in saved if line.state in ASKED]
     return [*(messages.decision_made(step.line, step.decision) for step in steps), *assigned]
+
+
+async def assign_anew(tx: Transaction, tenant: str, moment: Moment) -> list[Outgoing]:
+    """Give every waiting line the owner and deadline it has now: after owners or the matrix changed."""
+    waiting = await lines.lock_asked(tx, tenant)
+    return await keep(tx, tenant, [lifecycle.attended(line, moment) for line in waiting], [], moment)
 
 
 async def take_those_behind(tx: Transaction, tenant: str, line: Line, moment: Moment) -> tuple[Line, list[Step]]:

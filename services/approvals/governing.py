@@ -12,8 +12,6 @@ from kit.http import Problem
 from kit.identity import Principal
 from schemas.matrix import ApprovalMatrixPublished, Delegation
 from services.approvals import carry, matrix_messages
-from services.approvals.domain import lifecycle
-from services.approvals.domain.lifecycle import Moment
 from services.approvals.domain.matrix import demand
 from services.approvals.moment import now_for
 from services.approvals.settings import Settings
@@ -69,7 +67,7 @@ class Council:
         version = (base.version if base else 0) + 1
         by = principal.subject
         wanted = parsed(principal.tenant, document, version=version, by=by, approved_by=by, reason=reason)
-        proposal_id = str(derived_id("matrix-proposal", principal.tenant, by, key))
+        proposal_id = derived_id("matrix-proposal", principal.tenant, by, key)
         kept = wanted.model_dump(mode="json", include=set(PARTS))
         await matrices.propose(
             tx,
@@ -87,7 +85,7 @@ class Council:
         """What another matrix would ask of the lines that wait now: how many need more consent, how many less."""
         now = await now_for(tx, wanted.tenant, self._settings, self._clock)
         then = matrix_messages.matrix_of(wanted)
-        waiting = await lines.lock_asked(tx, wanted.tenant)
+        waiting = await lines.asked(tx, wanted.tenant)
         more, less, changed = 0, 0, []
         for line in waiting:
             before = demand(now.matrix, now.limits, line, line.value, now.signed_before)
@@ -163,7 +161,6 @@ class Council:
 
     async def _publish(self, tx: Transaction, published: ApprovalMatrixPublished) -> None:
         await matrices.add(tx, published, self._clock.now())
-        moment: Moment = await now_for(tx, published.tenant, self._settings, self._clock)
-        waiting = [lifecycle.attended(line, moment) for line in await lines.lock_asked(tx, published.tenant)]
-        says = await carry.keep(tx, published.tenant, waiting, [], moment)
+        moment = await now_for(tx, published.tenant, self._settings, self._clock)
+        says = await carry.assign_anew(tx, published.tenant, moment)
         await outbox.enqueue(tx, [matrix_messages.matrix_published(published, moment.now), *says])

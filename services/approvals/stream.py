@@ -73,12 +73,7 @@ class Intake:
         if not owners:
             return []
         await matrices.define_owners(tx, tenant, owners)
-        return await self._assign_anew(tx, tenant)
-
-    async def _assign_anew(self, tx: Transaction, tenant: str) -> Sequence[Outgoing]:
-        moment = await now_for(tx, tenant, self._settings, self._clock)
-        waiting = await lines.lock_asked(tx, tenant)
-        return await carry.keep(tx, tenant, [lifecycle.attended(line, moment) for line in waiting], [], moment)
+        return await carry.assign_anew(tx, tenant, await now_for(tx, tenant, self._settings, self._clock))
 
     async def publish_limits(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Put the limits of newly published policies in force, and newly published matrices that are not yet."""
@@ -86,7 +81,7 @@ class Intake:
         for event in events:
             body = event.body
             if isinstance(body, ApprovalMatrixPublished) and await matrices.add(tx, body, self._clock.now()):
-                says += await self._assign_anew(tx, tenant)
+                says += await carry.assign_anew(tx, tenant, await now_for(tx, tenant, self._settings, self._clock))
             if isinstance(body, PolicyPublished):
                 rule, second = (limit_of(body.parameters, name) for name in (RULE_LIMIT, SECOND_LIMIT))
                 await terms.publish_limits(tx, tenant, body.scope, body.version, rule, second)

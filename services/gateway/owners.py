@@ -90,8 +90,6 @@ class Owners:
         if traceparent is not None:
             sent["traceparent"] = traceparent
         present = {name: value for name, value in (params or {}).items() if value is not None}
-        if any("\x00" in str(value) for value in present.values()):
-            raise UnicodeError("a NUL character, which no database keeps as text")
         client = self._clients[service]
         return client.build_request(
             method, path, json=json, params=present, headers=sent, timeout=timeout or client.timeout

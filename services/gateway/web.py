@@ -6,13 +6,12 @@ import importlib.util
 from pathlib import Path
 from typing import Any
 
-import asyncpg
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kit.http import PROBLEM_TYPE, Problem, respond
+from kit.http import PROBLEM_TYPE
 from services.gateway.api.openapi import complete
 from services.gateway.live import Broadcaster
 from services.gateway.settings import GatewaySettings
@@ -97,8 +96,6 @@ def attach(app: FastAPI, settings: GatewaySettings) -> None:
     if importlib.util.find_spec(PAGES) is not None:
         app.include_router(importlib.import_module(PAGES).router, include_in_schema=False)
     app.add_middleware(Shield, body_bytes_max=settings.request_body_bytes_max)
-    for unwritable in (asyncpg.DataError, UnicodeError):
-        app.add_exception_handler(unwritable, _on_unwritable)
     plain_description = app.openapi
 
     def description() -> dict[str, Any]:
@@ -107,12 +104,6 @@ def attach(app: FastAPI, settings: GatewaySettings) -> None:
         return app.openapi_schema
 
     app.openapi = description  # type: ignore[method-assign]
-
-
-async def _on_unwritable(request: Request, _error: Exception) -> Response:
-    """A text Postgres or UTF-8 cannot hold (a NUL, half a surrogate pair), which no field of ours means."""
-    detail = "A text holds a character that cannot be stored, such as NUL or half a surrogate pair."
-    return respond(Problem(422, "invalid_request", "The request does not fit", detail), request)
 
 
 async def close_streams(stop: asyncio.Event, broadcaster: Broadcaster) -> None:

@@ -70,6 +70,11 @@ def test_auditor_sees_the_same_and_can_change_nothing(seat: Seat, stage: Stage) 
     expect(page.get_by_role("button", name="Look")).not_to_have_count(0)
     expect(page.get_by_role("button", name=re.compile("Drop|Say what"))).to_have_count(0)
     page.get_by_role("button", name="Could not be handled").click()
-    # Whether there is one depends on the tests before; that an auditor changes none does not.
-    expect(page.locator("[aria-busy=true]")).to_have_count(0)
-    expect(page.get_by_role("button", name=re.compile("Drop|Replay|Correct"))).to_have_count(0)
+    # Whether there is one depends on the tests before; that an auditor sees each and changes none does not.
+    with stage.client("auditor") as client:
+        letters = client.get("/v1/dead-letters", params={"state": "waiting"}).json()["items"]
+    if letters:
+        expect(page.get_by_role("button", name="Look", exact=True)).to_have_count(len(letters))
+    else:
+        expect(page.get_by_text("No event was unreadable")).to_be_visible()
+    expect(page.get_by_role("button", name=re.compile("^(Drop|Replay|Correct)$"))).to_have_count(0)

@@ -16,7 +16,7 @@ from kit.relay import Relay
 from services.approvals import carry, messages
 from services.approvals.api import problems
 from services.approvals.api.bodies import BulkIn, CancelIn, DecisionIn, etag, line_document
-from services.approvals.api.once import Outcome, expected_version, idempotency_key, once
+from services.approvals.api.once import Outcome, expected_version, idempotency_key, once, refused
 from services.approvals.domain import authority, deciding
 from services.approvals.domain.authority import Actor
 from services.approvals.domain.deciding import Command
@@ -33,17 +33,9 @@ Caller = Annotated[Principal, Depends(require())]
 class Desk:
     """Where decisions are made: locks the lines, asks the rules, carries what they say."""
 
-    def __init__(self, database: Database, relay: Relay, settings: Settings, clock: Clock) -> None:
-        self.database = database
-        self.relay = relay
+    def __init__(self, settings: Settings, clock: Clock) -> None:
         self.settings = settings
         self.clock = clock
-
-    async def run(self, principal: Principal, request: Request, key: str | None, work: Any) -> Response:
-        """One command; the relay is told when it is over."""
-        response = await once(self.database, principal, request, key, work)
-        self.relay.wake()
-        return response
 
     async def decide(
         self, tx: Transaction, principal: Principal, wanted: list[tuple[str, int, Command]]
@@ -88,13 +80,13 @@ class Desk:
         actor = Actor(principal.subject, principal.roles)
         status = await orders.lock_status(tx, principal.tenant, order_id)
         if status is None:
-            return _refused(Problem(404, "order_not_found", "No such order", f"There is no order {order_id[:64]!r}."))
+            return refused(Problem(404, "order_not_found", "No such order", f"There is no order {order_id[:64]!r}."))
         moment = await now_for(tx, principal.tenant, self.settings, self.clock)
         try:
             of_order = await lines.lock_of_order(tx, principal.tenant, order_id)
             steps = [deciding.recall(line, actor, moment, reason=body.reason, note=body.note) for line in of_order]
         except Refusal as refusal:
-            return _refused(problems.of_refusal(refusal))
+            return refused(problems.of_refusal(refusal))
         await orders.set_status(tx, principal.tenant, order_id, "cancelled", moment.now)
         says = await carry.keep(tx, principal.tenant, [step.line for step in steps], steps, moment)
         cancelled = messages.order_cancelled(principal.tenant, order_id, steps[0].decision)
@@ -128,10 +120,6 @@ def _group(line: Line) -> tuple[str, date] | None:
     return (line.proposal.supplier, line.proposal.order_on) if line.proposal.supplier is not None else None
 
 
-def _refused(problem: Problem) -> Outcome:
-    return problem.status, problem.document(""), None
-
-
 def _answer(step: Step | Problem) -> dict[str, Any]:
     if isinstance(step, Problem):
         return {
@@ -158,7 +146,7 @@ def _answer(step: Step | Problem) -> dict[str, Any]:
 def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -> APIRouter:
     """The command routes."""
     routes = APIRouter(tags=["decisions"])
-    desk = Desk(database, relay, settings, clock)
+    desk = Desk(settings, clock)
 
     async def one(
         principal: Principal, request: Request, key: str | None, line_id: str, version: int, command: Command
@@ -166,13 +154,13 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
         async def work(tx: Transaction) -> Outcome:
             (answer,) = await desk.decide(tx, principal, [(line_id, version, command)])
             if isinstance(answer, Problem):
-                return _refused(answer)
+                return refused(answer)
             document = {
                 name: value for name, value in _answer(answer).items() if name not in ("status_code", "problem")
             }
             return 200, document | {"line": line_document(answer.line)}, etag(answer.line.version)
 
-        return await desk.run(principal, request, key, work)
+        return await once(database, relay, principal, request, key, work)
 
     @routes.post("/lines/{line_id}/decisions", summary="Decide one line")
     async def decide(line_id: str, body: DecisionIn, principal: Caller, request: Request) -> Response:
@@ -201,13 +189,15 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
             succeeded = sum(isinstance(answer, Step) for answer in answers)
             return 200, {"results": results, "succeeded": succeeded, "failed": len(results) - succeeded}, None
 
-        return await desk.run(principal, request, idempotency_key(request), work)
+        return await once(database, relay, principal, request, idempotency_key(request), work)
 
     @routes.post("/orders/{order_id}/cancel", summary="Take a released order back")
     async def cancel(order_id: str, body: CancelIn, principal: Caller, request: Request) -> Response:
         """Publishes a cancel order; nothing is deleted. Needs Idempotency-Key."""
-        return await desk.run(
-            principal, request, idempotency_key(request), lambda tx: desk.cancel(tx, principal, order_id, body)
-        )
+
+        async def work(tx: Transaction) -> Outcome:
+            return await desk.cancel(tx, principal, order_id, body)
+
+        return await once(database, relay, principal, request, idempotency_key(request), work)
 
     return routes

@@ -12,7 +12,8 @@ from kit.identity import Principal, require
 from kit.relay import Relay
 from schemas.base import Text
 from schemas.matrix import Delegation
-from services.approvals.api.once import Outcome, idempotency_key, once
+from services.approvals.api import problems
+from services.approvals.api.once import Outcome, idempotency_key, once, refused
 from services.approvals.domain import authority
 from services.approvals.domain.authority import Actor
 from services.approvals.domain.refusals import Refusal
@@ -50,9 +51,7 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
     council = Council(settings, clock)
 
     async def once_only(principal: Principal, request: Request, work: Any) -> Response:
-        response = await once(database, principal, request, idempotency_key(request), work)
-        relay.wake()
-        return response
+        return await once(database, relay, principal, request, idempotency_key(request), _refusing(work))
 
     @routes.get("/matrix", summary="The approval matrix in force, and proposals to change it")
     async def in_force(principal: Caller) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
             key = idempotency_key(request)
             return 201, await council.propose(tx, principal, body.matrix, body.reason, key), None
 
-        return await once_only(principal, request, _refusing(work))
+        return await once_only(principal, request, work)
 
     @routes.post("/matrix/proposals/{proposal_id}/approve", summary="Put another person's proposal in force")
     async def approve(proposal_id: str, principal: Governor, request: Request) -> Response:
@@ -81,7 +80,7 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
             published = await council.approve(tx, principal, proposal_id)
             return 200, matrix_document(published), None
 
-        return await once_only(principal, request, _refusing(work))
+        return await once_only(principal, request, work)
 
     @routes.post("/matrix/proposals/{proposal_id}/end", summary="Withdraw one's own proposal, decline another's")
     async def end(proposal_id: str, principal: Governor, request: Request) -> Response:
@@ -90,7 +89,7 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
         async def work(tx: Transaction) -> Outcome:
             return 200, {"proposal_id": proposal_id, "state": await council.end(tx, principal, proposal_id)}, None
 
-        return await once_only(principal, request, _refusing(work))
+        return await once_only(principal, request, work)
 
     @routes.post("/delegations", summary="Give one's own seat to another person for some days")
     async def delegate(body: DelegationIn, principal: Caller, request: Request) -> Response:
@@ -101,7 +100,7 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
             given = _delegation(principal.subject, body)
             return 201, matrix_document(await council.delegate(tx, principal, given)), None
 
-        return await once_only(principal, request, _refusing(work))
+        return await once_only(principal, request, work)
 
     return routes
 
@@ -133,8 +132,8 @@ def _refusing(work: Any) -> Any:
                 outcome: Outcome = await work(tx)
                 return outcome
         except Refusal as refusal:
-            return 403, Problem(403, refusal.code, "This is not possible", refusal.says).document(""), None
+            return refused(problems.of_refusal(refusal))
         except Problem as problem:
-            return problem.status, problem.document(""), None
+            return refused(problem)
 
     return run

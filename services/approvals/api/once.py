@@ -10,6 +10,7 @@ from fastapi import Request, Response
 from kit.database import Database, Transaction
 from kit.http import PROBLEM_TYPE, Problem
 from kit.identity import Principal
+from kit.relay import Relay
 from services.approvals.store import requests
 from services.approvals.store.requests import Answer, RequestKey
 
@@ -61,6 +62,7 @@ def expected_version(request: Request) -> int:
 
 async def once(
     database: Database,
+    relay: Relay,
     principal: Principal,
     request: Request,
     key: str | None,
@@ -69,8 +71,25 @@ async def once(
     """Run `work` in one transaction, or repeat the answer it gave before.
 
     Same key, other content: 422. Same key, still running: 409. The key is the caller's own: it is looked up under tenant,
-    person and route. Without a key (a command that is harmless to repeat) it simply runs.
+    person and route. Without a key (a command that is harmless to repeat) it simply runs. The relay is told when it is over.
     """
+    response = await _once(database, principal, request, key, work)
+    relay.wake()
+    return response
+
+
+def refused(problem: Problem) -> Outcome:
+    """A refusal as the outcome of a command: it is stored, and told again when the request is sent again."""
+    return problem.status, problem.document(""), None
+
+
+async def _once(
+    database: Database,
+    principal: Principal,
+    request: Request,
+    key: str | None,
+    work: Callable[[Transaction], Awaitable[Outcome]],
+) -> Response:
     body = await request.body()
     digest = hashlib.sha256(body + b"\x00" + request.headers.get("if-match", "").encode()).hexdigest()
     async with database.transaction(principal.tenant) as tx:

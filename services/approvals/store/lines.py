@@ -147,13 +147,17 @@ async def lock_touched_by_day(
     return [line_of(row) for row in rows]
 
 
+_ASKED = f"{SELECT} where l.tenant = $1 and l.state in ('pending', 'awaiting_second') order by l.line_id"
+
+
+async def asked(tx: Transaction, tenant: str) -> list[Line]:
+    """Every line a person is asked about now, without a lock."""
+    return [line_of(row) for row in await tx.fetch(_ASKED, tenant)]
+
+
 async def lock_asked(tx: Transaction, tenant: str) -> list[Line]:
     """Every line a person is asked about now, locked."""
-    rows = await tx.fetch(
-        f"{SELECT} where l.tenant = $1 and l.state in ('pending', 'awaiting_second') order by l.line_id for update of l",
-        tenant,
-    )
-    return [line_of(row) for row in rows]
+    return [line_of(row) for row in await tx.fetch(f"{_ASKED} for update of l", tenant)]
 
 
 async def lock_overdue(tx: Transaction, tenant: str, now: datetime, limit: int) -> list[Line]:

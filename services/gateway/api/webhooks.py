@@ -152,7 +152,7 @@ async def remove(webhook_id: str, who: Who, parts: Parts) -> None:
 async def deliveries(webhook_id: str, who: Who, parts: Parts, limit: Limit = 50) -> models.Listed[DeliveryView]:
     """Newest first, with every attempt's outcome."""
     async with parts.database.transaction(who.tenant) as tx:
-        if webhook_id not in {row["webhook_id"] for row in await notices.webhooks(tx, who.tenant)}:
+        if not await notices.is_webhook(tx, who.tenant, webhook_id):
             raise not_found("webhook", webhook_id)
         rows = await notices.deliveries(tx, who.tenant, webhook_id, limit)
     times = ("at", "next_at", "delivered_at")

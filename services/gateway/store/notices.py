@@ -18,20 +18,22 @@ MAILED_WITHIN = timedelta(days=1)
 
 async def add(tx: Transaction, tenant: str, told: Sequence[Notice]) -> None:
     """Keep notices, each once, and lay one delivery for every webhook that asked for its kind."""
-    for notice in told:
-        await tx.execute(
-            "with fresh as (insert into notices (tenant, notice_id, kind, recipient, body, at) values ($1,$2,$3,$4,$5,$6)"
-            " on conflict do nothing returning tenant, notice_id, kind, at)"
-            " insert into deliveries (tenant, webhook_id, notice_id, state, next_at)"
-            " select w.tenant, w.webhook_id, f.notice_id, 'waiting', clock_timestamp() from fresh f"
-            " join webhooks w on w.tenant = f.tenant and f.kind = any(w.kinds) and w.disabled_at is null",
-            tenant,
-            notice.notice_id,
-            notice.kind,
-            notice.recipient,
-            orjson.dumps(dict(notice.body)).decode(),
-            notice.at,
-        )
+    if not told:
+        return
+    await tx.execute(
+        "with fresh as (insert into notices (tenant, notice_id, kind, recipient, body, at)"
+        " select $1, n.* from unnest($2::text[], $3::text[], $4::text[], $5::jsonb[], $6::timestamptz[]) as n"
+        " on conflict do nothing returning tenant, notice_id, kind, at)"
+        " insert into deliveries (tenant, webhook_id, notice_id, state, next_at)"
+        " select w.tenant, w.webhook_id, f.notice_id, 'waiting', clock_timestamp() from fresh f"
+        " join webhooks w on w.tenant = f.tenant and f.kind = any(w.kinds) and w.disabled_at is null",
+        tenant,
+        [notice.notice_id for notice in told],
+        [notice.kind for notice in told],
+        [notice.recipient for notice in told],
+        [orjson.dumps(dict(notice.body)).decode() for notice in told],
+        [notice.at for notice in told],
+    )
 
 
 def _notice(row: Any) -> Notice:
@@ -58,6 +60,11 @@ async def webhooks(tx: Transaction, tenant: str) -> list[Row]:
             tenant,
         )
     )
+
+
+async def is_webhook(tx: Transaction, tenant: str, webhook_id: str) -> bool:
+    found = await tx.fetchval("select 1 from webhooks where tenant = $1 and webhook_id = $2", tenant, webhook_id)
+    return found is not None
 
 
 async def replace_secret(tx: Transaction, tenant: str, webhook_id: str, secret: str, former_until: datetime) -> bool:

@@ -68,14 +68,12 @@ async def test_a_spike_is_told_within_two_seconds_and_what_was_sold_while_sensin
     await stage.until("select count(*) from forecasts", lambda known: known == 2)
     today = date(2024, 2, 10)
     await stage.nagging([sale("milk", "L1", today, 30)], "signals.v1", 1)  # it has learned what is usual
-    listening = asyncio.create_task(stage.read("signals.v1", 1, lambda record: b"bread" in record.value))
-    await asyncio.sleep(1.0)  # the reader of this test finds its place
-    sold_at = time.monotonic()
+    sold_at = time.time()
     await stage.send([sale("bread", "L1", today, 30)])
-    await listening
+    (told,) = await stage.read("signals.v1", 1, lambda record: b"bread" in record.value)
     # Two seconds is the promise; a machine with work queued for many times its cores is no measure of it.
     is_calm = os.getloadavg()[0] < 2 * (os.cpu_count() or 1)
-    assert time.monotonic() - sold_at < (2.0 if is_calm else 30.0)
+    assert told.timestamp / 1000 - sold_at < (2.0 if is_calm else 30.0)
     await stage.kill()
     child = next(
         (one for one in psutil.process_iter(["cmdline"]) if is_sensing_of(one, stage)), None
@@ -85,8 +83,8 @@ async def test_a_spike_is_told_within_two_seconds_and_what_was_sold_while_sensin
     tomorrow = date(2024, 2, 11)
     await stage.send([sale("bread", "L1", tomorrow, 40)])
     await stage.start()
-    told = await stage.read("signals.v1", 1, lambda record: b"2024-02-11" in record.value)
-    assert SignalObserved.model_validate_json(told[0].value).scope.sku == "bread"
+    (told,) = await stage.read("signals.v1", 1, lambda record: b"2024-02-11" in record.value)
+    assert SignalObserved.model_validate_json(told.value).scope.sku == "bread"
 
 
 def is_sensing_of(process: psutil.Process, stage: Stage) -> bool:

@@ -10,6 +10,7 @@ import { Stepper } from "./stepper.js";
 
 const FOLLOW_WAIT_MS = 90; // while j is held down, rows fly by: only the one that stays is read
 const KEPT_MAX = 60;
+const rulesOf = (line) => line.asked_by.map((code) => words(code).toLowerCase()).join(", ");
 
 export class Panel {
   /** `actions`: {approve, amend(quantity, reason), reject, snooze, undo, reasons(), canDecide()}. */
@@ -98,9 +99,9 @@ export class Panel {
     const boxes = [];
     if (line.problem) boxes.push(notice("bad", line.problem.status === 412 ? "Someone was faster." : "Not recorded.", line.problem.detail));
     if (isOpen(line) && line.due_at) boxes.push(line.escalated ? notice("warn", "Escalated.", `Nobody decided by ${instant(line.due_at)}; ${line.owner} answers for it now.`) : notice("", `${line.owner === "planner" ? "The planners answer" : `${line.owner} answers`} for this line`, `until ${instant(line.due_at)}.`));
-    if (line.signatures === "approver" && isOpen(line)) boxes.push(notice("info", "An approver has to agree.", `Asked for by the rule ${line.asked_by.map((code) => words(code).toLowerCase()).join(", ")}.`));
+    if (line.signatures === "approver" && isOpen(line)) boxes.push(notice("info", "An approver has to agree.", `Asked for by the rule ${rulesOf(line)}.`));
     if (line.isFresh && isOpen(line)) boxes.push(notice("info", "Updated.", "The plan was computed again while you were here; these are the new numbers."));
-    if (line.status === "awaiting_second") boxes.push(notice("info", isSignedByMe(line) ? "You signed." : `${line.decided_by} signed.`, `${line.asked_by?.length ? `Two have to sign (${line.asked_by.map((code) => words(code).toLowerCase()).join(", ")})` : "The value is above the limit of one signature"}: ${isSignedByMe(line) ? "somebody else" : "a second person"} has to sign before the order is sent.`));
+    if (line.status === "awaiting_second") boxes.push(notice("info", isSignedByMe(line) ? "You signed." : `${line.decided_by} signed.`, `${line.asked_by?.length ? `Two have to sign (${rulesOf(line)})` : "The value is above the limit of one signature"}: ${isSignedByMe(line) ? "somebody else" : "a second person"} has to sign before the order is sent.`));
     if (!isOpen(line) && !line.busy) boxes.push(notice(line.status === "rejected" ? "" : "good", `${words(verdictWord(line.status))}${line.decided_by ? ` by ${line.decided_by}` : ""}${line.decided_at ? `, ${instant(line.decided_at)}` : ""}.`, line.decision_reason ? `Reason: ${words(line.decision_reason).toLowerCase()}.` : ""));
     return boxes.map((box) => { box.classList.add("spaced"); return box; });
   }
