@@ -119,7 +119,7 @@ def outgoing(
             causation_id=cause_id,
             traceparent=origin or telemetry.traceparent(),
         ),
-        value=body.model_dump_json(exclude_none=True).encode(),
+        value=body.wire(),
     )
 
 

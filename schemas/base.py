@@ -62,3 +62,7 @@ class Message(Part):
     def record_key(self) -> str:
         """The Kafka record key: what must stay in order with this message."""
         raise NotImplementedError(f"{type(self).__name__} does not say its record key")
+
+    def wire(self) -> bytes:
+        """The JSON that is published; absent fields are left out."""
+        return self.model_dump_json(exclude_none=True).encode()

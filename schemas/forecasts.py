@@ -51,8 +51,8 @@ class ForecastIssued(ItemMessage):
     origin: date
     strategy: Code
     model_id: Code
-    # Days of history the forecast was made from; where `window_to` is left out (a forecast event stays under 1 kB) it
-    # is the origin.
+    # Days of history the forecast was made from. Left out, it ends at the origin and reaches back as the model's own
+    # window does (`model.promoted.v1`), or `history_days` for a strategy without a model.
     window_from: date | None = None
     window_to: date | None = None
     demand: DemandDistribution
@@ -63,6 +63,10 @@ class ForecastIssued(ItemMessage):
     recent_demand: Quantity | None = None
     # Overrides by people that changed this forecast, oldest first; empty: it is what the model says.
     override_ids: tuple[Code, ...] = ()
+
+    def wire(self) -> bytes:
+        """A retailer's night is a hundred thousand of these, so whatever says no more than its default is left out."""
+        return self.model_dump_json(exclude_defaults=True).encode()
 
 
 class ForecastOverrideSet(Message):

@@ -121,11 +121,10 @@ def issue(
             origin=frame.panel.day(task.origin),
             strategy=strategy,
             model_id=speaker.model_id,
-            window_from=frame.panel.first_day,
             demand=DemandDistribution(
                 mean_e4=tuple(means[position]), quantiles_e2=tuple(map(tuple, quantiles[position]))
             ),
-            confidence=Decimal(f"{trust[position]:.4f}"),
+            confidence=_shortest(trust[position]),
             flags=(
                 *reasons[position],
                 *(("spike",) if frame.has_spike(row) else ()),
@@ -134,11 +133,16 @@ def issue(
             ),
             override_ids=changed.ids[position],
             revision=int(frame.revision[row]),
-            recent_demand=Decimal(f"{recent[position]:.4f}"),
+            recent_demand=_shortest(recent[position]),
         )
         sent = outgoing(message, service=SERVICE, cause=task.cause, time=task.cause_at, name=message.forecast_id)
         issued.append(Issued(message, sent, task.cause_at, tuple(of_model[position])))
     return issued
+
+
+def _shortest(value: float) -> Decimal:
+    """Four decimals without the zeros that end them."""
+    return Decimal(f"{value:.4f}").normalize()
 
 
 def _ten_thousandths(distribution: DistributionForecast) -> list[list[int]]:
