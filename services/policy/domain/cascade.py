@@ -1,21 +1,21 @@
 """The cascade: evidence of many items in, one outcome for each, in the same order. Numbers first, words after."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
 
-from services.policy.domain.columns import Columns, columns_of
+from services.policy.domain.columns import Columns
 from services.policy.domain.evidence import Evidence, canonical
-from services.policy.domain.levels import Levels, levels_of, round_down
-from services.policy.domain.line import Effect, Numbers, line_of
-from services.policy.domain.lots import Lots, lots_of
+from services.policy.domain.levels import Levels
+from services.policy.domain.line import Numbers, line_of
+from services.policy.domain.lots import Lots
 from services.policy.domain.numbers import decimal_of, plain
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.projection import projected
+from services.policy.domain.reckoning import effects_of, reckon
 from services.policy.domain.render import render
-from services.policy.domain.scenarios import active, heeded, target_most, without
+from services.policy.domain.scenarios import heeded
 from services.policy.domain.screening import Fault, screen
 from services.policy.domain.supply_calendar import Opportunity
 
@@ -31,7 +31,7 @@ def plan(evidences: Sequence[Evidence]) -> list[Outcome]:
     outcomes: list[Outcome | None] = [None] * len(evidences)
     ready: list[tuple[int, Opportunity]] = []
     for index, evidence in enumerate(evidences):
-        found = screen(heeded(evidence) if evidence.signals else evidence)
+        found = screen(heeded(evidence))
         if isinstance(found, Fault):
             outcomes[index] = Withheld(found.reason, found.says, found.field, evidence.as_of)
         else:
@@ -53,13 +53,8 @@ def derive(evidence: Evidence) -> bytes:
 
 
 def _plan_ready(evidences: Sequence[Evidence], opportunities: Sequence[Opportunity]) -> list[Outcome]:
-    touched = [row for row, evidence in enumerate(evidences) if evidence.signals]
-    assumed = [heeded(evidence) if evidence.signals else evidence for evidence in evidences]
-    columns = columns_of(assumed, opportunities)
-    if touched:
-        columns = _bounded(columns, evidences, touched)
-    levels = levels_of(columns)
-    lots = lots_of(columns, levels)
+    reckoned = reckon(evidences, opportunities)
+    columns, levels, lots = reckoned.columns, reckoned.levels, reckoned.lots
     ordered = np.flatnonzero(lots.quantity > 0).astype(np.int64)
     without, with_order, first_empty = projected(columns, levels, ordered, lots.quantity)
     place = {int(row): index for index, row in enumerate(ordered)}
@@ -70,7 +65,7 @@ def _plan_ready(evidences: Sequence[Evidence], opportunities: Sequence[Opportuni
             outcomes.append(_withheld(evidence, columns, levels, lots, row))
             continue
         numbers = Numbers.of(columns, levels, lots, row, int(first_empty[index]))
-        line = line_of(evidence, opportunity, numbers, _effects(evidence))
+        line = line_of(evidence, opportunity, numbers, effects_of(evidence))
         identity, document, signature = render(line, without[index].tolist(), with_order[index].tolist())
         outcomes.append(
             Recommendation(
@@ -85,39 +80,6 @@ def _plan_ready(evidences: Sequence[Evidence], opportunities: Sequence[Opportuni
             )
         )
     return outcomes
-
-
-def _bounded(columns: Columns, evidences: Sequence[Evidence], touched: Sequence[int]) -> Columns:
-    """The reorder point a signal's strategy allows at most: a multiple of the one without any signal."""
-    most = columns.reorder_most.copy()
-    for row in touched:
-        factor = target_most(evidences[row])
-        if factor < float("inf"):
-            most[row] = factor * float(_numbers(without(evidences[row], evidences[row].signals))[0])
-    return replace(columns, reorder_most=np.where(np.isfinite(most), round_down(most, columns.step), most))
-
-
-def _effects(evidence: Evidence) -> tuple[Effect, ...]:
-    """For each active signal, reorder point and quantity without it."""
-    found = []
-    for one in active(evidence) if evidence.signals else ():
-        point, quantity = _numbers(without(evidence, (one,)))
-        found.append(Effect(one, point, quantity))
-    return tuple(found)
-
-
-def _numbers(evidence: Evidence) -> tuple[Decimal, Decimal]:
-    """(reorder point, quantity) of one item, without words; zeros where it cannot be planned."""
-    assumed = heeded(evidence)
-    opportunity = screen(assumed)
-    if isinstance(opportunity, Fault):
-        return Decimal(0), Decimal(0)
-    columns = columns_of([assumed], [opportunity])
-    if evidence.signals:
-        columns = _bounded(columns, [evidence], [0])
-    levels = levels_of(columns)
-    lots = lots_of(columns, levels)
-    return decimal_of(float(levels.reorder_point[0])), decimal_of(float(lots.quantity[0]))
 
 
 def _rationed(evidence: Evidence, wanted: Decimal) -> tuple[str, str]:
