@@ -6,7 +6,7 @@ import { start } from "../shell.js";
 import { empty } from "../states.js";
 import { pagedTable, urlFilters } from "../table.js";
 
-const PERIODS = [["", "90 days"], ["30", "30 days"], ["365", "A year"]];
+const PERIODS = [["30", "30 days"], ["", "90 days"], ["365", "A year"]];
 const LOW = 0.9; // below this share a supplier is worth a word
 
 const share = (value) => (value === null ? h("span.faint", {}, "nothing received yet") : h(`span.tag${value < LOW ? ".w" : ".g"}`, {}, percent(value)));

@@ -6,7 +6,7 @@ import { start } from "../shell.js";
 import { empty, failed } from "../states.js";
 import { urlFilters } from "../table.js";
 
-const PERIODS = [["", "30 days"], ["7", "7 days"], ["365", "A year"]];
+const PERIODS = [["7", "7 days"], ["", "30 days"], ["365", "A year"]];
 const METERED = { items_planned: "Items planned", items_forecast: "Items forecast", lines: "Lines proposed", decisions: "Decisions", orders: "Orders" };
 
 const box = h("div.stack", { "aria-live": "polite" });
