@@ -24,23 +24,25 @@ from services.policy import unresolved
 from services.policy.domain.movements import check_movement
 from services.policy.domain.refusal import PolicyRefusal
 from services.policy.store import ledger, supply
+from services.policy.store.deliveries import Came
 from services.policy.store.ledger import Count, Movement
 
 
 @dataclass(frozen=True, slots=True)
 class Booked:
-    """What booking a batch led to: items to be planned again, and what to publish."""
+    """What booking a batch led to: items to be planned again, what to publish, and which orders' goods came."""
 
     due: list[tuple[str, str]]
     says: list[Outgoing]
+    came: list[Came]
 
 
 async def book(tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names) -> Booked:
     """Book a batch. What is in the ledger already changes nothing; what names nobody knows waits, in order."""
     named, waiting = await identify(tx, tenant, events, names)
-    due = await _enter(tx, tenant, named)
+    due, came = await _enter(tx, tenant, named)
     says = await unresolved.open_for(tx, tenant, waiting) if waiting else []
-    return Booked(due, says)
+    return Booked(due, says, came)
 
 
 async def free(tx: Transaction, tenant: str, names: Names, *, cause: str) -> Booked:
@@ -48,15 +50,15 @@ async def free(tx: Transaction, tenant: str, names: Names, *, cause: str) -> Boo
     heads = await unnamed(tx, tenant, await parking.heads(tx, tenant), names)
     freed = await parking.release(tx, tenant, [one.event.envelope.key for one in heads if not one.unnamed])
     named, waiting = await identify(tx, tenant, freed, names)
-    due = await _enter(tx, tenant, named)
+    due, came = await _enter(tx, tenant, named)
     says = await unresolved.open_for(tx, tenant, waiting) if waiting else []
     left = [*waiting, *(one for one in heads if one.unnamed)]
     says += await unresolved.close_except(tx, tenant, left, freed, cause=cause)
-    return Booked(due, says)
+    return Booked(due, says, came)
 
 
-async def _enter(tx: Transaction, tenant: str, named: Sequence[Named]) -> list[tuple[str, str]]:
-    """Write events of certain names into the ledger; returns the items whose plan may have to change."""
+async def _enter(tx: Transaction, tenant: str, named: Sequence[Named]) -> tuple[list[tuple[str, str]], list[Came]]:
+    """Write events of certain names into the ledger; returns the items whose plan may have to change, and what came."""
     movements: list[Movement] = []
     counts: list[Count] = []
     days: list[tuple[str, date]] = []
@@ -72,12 +74,12 @@ async def _enter(tx: Transaction, tenant: str, named: Sequence[Named]) -> list[t
             movements.append(_movement(one, sku, location, sold_at.get(one.hash)))
     due = await ledger.book(tx, tenant, movements)
     due += await ledger.book_counts(tx, tenant, counts)
-    order_ids = {one.order_id for one in movements if one.order_id is not None}
-    if order_ids:
-        due += await supply.receiving(tx, tenant, sorted(order_ids))
+    of_orders = [(one.order_id, one) for one in movements if one.order_id is not None]
+    if of_orders:
+        due += await supply.receiving(tx, tenant, sorted({order_id for order_id, _one in of_orders}))
     if days:
         await ledger.close_days(tx, tenant, days)
-    return due
+    return due, [(order_id, one.location, one.business_date) for order_id, one in of_orders if one.kind == "receipt"]
 
 
 async def _times_of_voided(tx: Transaction, tenant: str, named: Sequence[Named]) -> dict[UUID, datetime]:

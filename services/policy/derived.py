@@ -46,6 +46,7 @@ TABLES = (
         ("sku", "location", "recommendation_id", "order_id", "trim_scale(quantity)", "trim_scale(confirmed)",
          "arrive_on", "status"),
     ),
+    Table("deliveries", ("order_id", "location", "supplier", "ordered_on", "promised_on", "confirmed_on", "received_on")),
     Table("parked_events", ("record_key", "event_hash", "topic", "partition", "record_offset")),
 )  # fmt: skip
 

@@ -26,7 +26,7 @@ from schemas.signals import SignalObserved
 from schemas.topics import CATALOGUE, DECISIONS, FORECASTS, ORDER_UPDATES, ORDERS, POLICIES, SALES, SIGNALS, STOCK
 from services.policy import demand
 from services.policy.planner import Planned, current_policy, plan_items
-from services.policy.store import catalogue, forecasts, owners, plans, policies, signals, succession, supply
+from services.policy.store import catalogue, deliveries, forecasts, owners, plans, policies, signals, succession, supply
 
 UNKNOWN_ORDER = "unknown_order"
 APPROVALS = ("approved", "approved_by_rule")
@@ -49,6 +49,7 @@ class Stream:
         """Sales and stock: move positions; plan at once what crossed the stock level of its last plan."""
         booked = await demand.book(tx, tenant, events, self._names)
         planned = await self._plan(tx, tenant, booked.due)
+        await deliveries.came(tx, tenant, booked.came)  # after the plan: its rows are locked last everywhere
         return [*booked.says, *planned.says]
 
     async def define(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
@@ -76,6 +77,7 @@ class Stream:
         """Book the parked events whose names are clear by now, in the order they came."""
         booked = await demand.free(tx, tenant, self._names, cause=cause)
         planned = await self._plan(tx, tenant, booked.due)
+        await deliveries.came(tx, tenant, booked.came)
         return [*booked.says, *planned.says]
 
     async def heed(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
@@ -104,6 +106,7 @@ class Stream:
         """Decisions and orders: what is approved is on its way, what a person refused is not proposed again at once."""
         due: list[tuple[str, str]] = []
         says: list[Outgoing] = []
+        answers: list[OrderUpdated] = []
         for one in events:
             if isinstance(one.body, DecisionMade):
                 due += await self._decision(tx, tenant, one.body)
@@ -111,9 +114,12 @@ class Stream:
                 due += await supply.release(tx, tenant, one.body)
                 for waiting in await parking.release(tx, tenant, [one.body.order_id]):
                     due += await supply.update(tx, tenant, waiting.body)
+                    answers.append(waiting.body)
             elif isinstance(one.body, OrderCancelled):
                 due += await supply.cancel(tx, tenant, one.body.order_id)
         planned = await self._plan(tx, tenant, due)
+        await deliveries.ordered(tx, tenant, [one.body for one in events if isinstance(one.body, OrderReleased)])
+        await deliveries.answered(tx, tenant, answers)
         return [*says, *planned.says]
 
     async def _decision(self, tx: Transaction, tenant: str, decision: DecisionMade) -> list[tuple[str, str]]:
@@ -135,14 +141,17 @@ class Stream:
     async def update(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Answers to orders: quantities and dates move; an answer that overtook its order waits for it."""
         due: list[tuple[str, str]] = []
+        answers: list[OrderUpdated] = []
         for one in events:
             if not isinstance(one.body, OrderUpdated):
                 continue
             if await supply.is_known(tx, tenant, one.body.order_id):
                 due += await supply.update(tx, tenant, one.body)
+                answers.append(one.body)
             else:
                 await parking.park(tx, tenant, [one], UNKNOWN_ORDER)
         planned = await self._plan(tx, tenant, due)
+        await deliveries.answered(tx, tenant, answers)
         return planned.says
 
     async def sweep(self, database: Database) -> None:

@@ -2,15 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date
 from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernel.distribution import DAYS, HORIZONS_DAYS, LEVELS, DemandTable
-from services.policy.domain.evidence import Evidence
+from services.policy.domain.evidence import Evidence, OpenOrder
 from services.policy.domain.formulas.lot_size import all_units_discount_lot, incremental_discount_lot
+from services.policy.domain.lead_times import arrival_curve, lateness
 from services.policy.domain.supply_calendar import Opportunity
 
 Floats = NDArray[np.float64]
@@ -111,12 +112,14 @@ def _row(evidence: Evidence, opportunity: Opportunity) -> tuple[float, ...]:
     assert item is not None and terms is not None and terms.unit_cost is not None  # screening refused the others
     cost = float(terms.unit_cost)
     step = 1.0 if item.unit in WHOLE_UNITS else FRACTION_STEP
+    late = mean_lateness(evidence)
+    lead_days = max(opportunity.lead_days + late, 0.0)
     return (
         float(stock.on_hand),
         float(stock.reserved),
         float(stock.backorders),
-        float(opportunity.lead_days),
-        float(opportunity.protection_days),
+        lead_days,
+        min(max(opportunity.protection_days + late, lead_days), float(DAYS)),
         float(terms.lead_time_sd_days),
         cost,
         float(unit_margin(item.price, terms.unit_cost)),
@@ -139,25 +142,49 @@ def unit_margin(price: Decimal | None, unit_cost: Decimal) -> Decimal:
     return unit_cost if price is None else max(price - unit_cost, Decimal(0))
 
 
+def mean_lateness(evidence: Evidence) -> float:
+    """Days this supplier's deliveries are expected to come after their promise; 0 without experience."""
+    known = evidence.deliveries
+    return round(lateness(known.after_promise, 0.0).mean_days, 4) if known is not None else 0.0
+
+
+def arrival_of(order: OpenOrder, evidence: Evidence, as_of: date) -> tuple[float, ...]:
+    """P(the open order has come by the opening of day k after as_of), k = 0..56.
+
+    Where nobody counts deliveries a promise is certain, and what is late comes tomorrow. What failed, or is longer overdue
+    than the policy believes, does not come.
+    """
+    elapsed = (as_of - order.arrive_on).days
+    if order.status == "failed" or elapsed > int(evidence.policy.parameters.overdue_days_max):
+        return (0.0,) * (DAYS + 1)
+    if evidence.deliveries is not None:
+        return arrival_curve(evidence.deliveries.about(order.status), elapsed)
+    return tuple(float(day >= max(-elapsed, 1)) for day in range(DAYS + 1))
+
+
+def share_counted(order: OpenOrder, curve: Sequence[float], as_of: date, opportunity: Opportunity) -> float:
+    """How much of an open order is in the inventory position.
+
+    All of it while it is not due: how late it may come is in the protection interval already, as it is for the order to be
+    placed now. When it is overdue, the probability that it comes before the receipt of the order after next.
+    """
+    if order.arrive_on > as_of and curve[-1] > 0.0:
+        return float(order.arrive_on < opportunity.next_arrive_on)
+    return curve[opportunity.protection_days]
+
+
 def _arrivals(evidences: Sequence[Evidence], opportunities: Sequence[Opportunity]) -> tuple[Floats, Floats]:
-    """Open orders by day, and what of them counts for this order. A late one is believed to come tomorrow."""
+    """Open orders by day, each at its own probability, and what of them counts for this order; units."""
     arriving = np.zeros((len(evidences), DAYS + 1))
     inside = np.zeros(len(evidences))
     for row, (evidence, opportunity) in enumerate(zip(evidences, opportunities, strict=True)):
         as_of = evidence.as_of
-        if as_of is None or not evidence.open_orders:
+        if as_of is None:
             continue
-        overdue_max = timedelta(days=int(evidence.policy.parameters.overdue_days_max))
         for order in evidence.open_orders:
-            if order.status == "failed" or order.arrive_on + overdue_max < as_of:
-                continue
-            day = max((order.arrive_on - as_of).days, 1)
-            if day <= DAYS:
-                arriving[row, day] += float(order.quantity)
-            if order.arrive_on < opportunity.next_arrive_on:
-                inside[row] += float(order.quantity)
-    for day in range(DAYS):  # a running sum in a fixed order
-        arriving[:, day + 1] += arriving[:, day]
+            curve = arrival_of(order, evidence, as_of)
+            arriving[row] += np.multiply(curve, float(order.quantity))
+            inside[row] += round(share_counted(order, curve, as_of, opportunity) * float(order.quantity), 4)
     return arriving, inside
 
 

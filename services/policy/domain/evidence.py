@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.numbers import plain
 from services.policy.domain.parameters import Parameters, parse_parameters
 
@@ -120,6 +121,17 @@ class Allotment:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What a line beside the item's own order is about. kind: `open_order` (code: the order), `transfer` (code: the sender),
+    `substitute` (code: the product that stands in); units: what the run chose to move; other: the other side's evidence."""
+
+    kind: str
+    code: str
+    units: Decimal = Decimal(0)
+    other: "Evidence | None" = None
+
+
+@dataclass(frozen=True, slots=True)
 class Policy:
     """The version of the rules that counts. `refusal` says why they cannot be applied, if they cannot."""
 
@@ -148,6 +160,10 @@ class Evidence:
     # How often a recommendation from the same inputs was decided and taken back: a new one must have a name of its own.
     round: int = 0
     signals: tuple[Signal, ...] = ()
+    # How this supplier's orders came to this location; None: nobody keeps count (files), every promise is believed.
+    deliveries: Deliveries | None = None
+    # None: the item's own order, or why there is none.
+    about: About | None = None
 
 
 def pack_integers(values: object) -> bytes:
@@ -250,6 +266,12 @@ def _added(evidence: Evidence) -> dict[str, Any]:
             }
             for each in evidence.signals
         ]
+    if evidence.deliveries is not None:
+        added["deliveries"] = evidence.deliveries.document()
+    about = evidence.about
+    if about is not None:
+        other = None if about.other is None else document_of(about.other)
+        added["about"] = {"kind": about.kind, "code": about.code, "units": plain(about.units), "other": other}
     return added
 
 
@@ -338,7 +360,16 @@ def evidence_of(document: Mapping[str, Any]) -> Evidence:
         allotment=_allotment_of(document.get("allotment")),
         round=int(document.get("round", 0)),
         signals=tuple(_signal_of(one) for one in document.get("signals", ())),
+        deliveries=Deliveries.of(document["deliveries"]) if "deliveries" in document else None,
+        about=_about_of(document.get("about")),
     )
+
+
+def _about_of(document: Mapping[str, Any] | None) -> About | None:
+    if document is None:
+        return None
+    other = None if document["other"] is None else evidence_of(document["other"])
+    return About(document["kind"], document["code"], Decimal(document["units"]), other)
 
 
 def _terms_of(document: Mapping[str, Any]) -> Terms:

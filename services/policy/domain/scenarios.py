@@ -10,6 +10,7 @@ import numpy as np
 
 from kernel.distribution import DAYS, HORIZONS_DAYS, LEVELS, DemandTable, Mixture
 from services.policy.domain.evidence import Evidence, Forecast, Signal, Terms, pack_integers
+from services.policy.domain.lead_times import lateness
 
 PLACES = Decimal("0.0001")
 
@@ -55,9 +56,11 @@ def active(evidence: Evidence) -> tuple[Signal, ...]:
 
 
 def heeded(evidence: Evidence) -> Evidence:
-    """The evidence as the signals make it. Overlapping signals are independent of each other: each mixes what the ones
-    before it left, so that on a day of two signals their factors multiply with the product of their probabilities."""
-    for one in active(evidence):
+    """The evidence as experience and the signals make it. Overlapping signals are independent of each other: each mixes what
+    the ones before it left, so that on a day of two signals their factors multiply with the product of their probabilities.
+    """
+    evidence = _experienced(evidence)
+    for one in active(evidence) if evidence.signals else ():
         strategy = strategy_of(one.kind, evidence)
         factor = min(max(float(one.strength), strategy.least), strategy.most)
         if strategy.lengthens:
@@ -66,6 +69,15 @@ def heeded(evidence: Evidence) -> Evidence:
         elif evidence.forecast is not None and evidence.as_of is not None:
             evidence = replace(evidence, forecast=_mixed(evidence.forecast, one, factor))
     return evidence
+
+
+def _experienced(evidence: Evidence) -> Evidence:
+    """The lead time's spread as the supplier's deliveries have shown it (their mean lateness is in the columns)."""
+    terms, known = evidence.terms, evidence.deliveries
+    if known is None or not known.after_promise or terms is None or not terms.lead_time_sd_days >= 0:
+        return evidence
+    spread = lateness(known.after_promise, float(terms.lead_time_sd_days)).sd_days
+    return replace(evidence, terms=replace(terms, lead_time_sd_days=Decimal(f"{spread:.4f}")))
 
 
 def target_most(evidence: Evidence) -> float:

@@ -61,7 +61,10 @@ def screen(evidence: Evidence) -> Fault | Opportunity:
         return Fault(
             "supplier_closed", "The supplier takes no order or makes no receipt in the next 60 days.", "closed_on"
         )
-    reach = opportunity.protection_days + LEAD_TIME_REACH * float(terms.lead_time_sd_days)
+    # A quoted spread must fit into the forecast; one that deliveries have shown is cut off there: late receipts withhold nothing.
+    is_learned = evidence.deliveries is not None and bool(evidence.deliveries.after_promise)
+    spread = 0.0 if is_learned else float(terms.lead_time_sd_days)
+    reach = opportunity.protection_days + LEAD_TIME_REACH * spread
     if reach > DAYS:
         says = f"The forecast reaches {DAYS} days; lead time and review need more."
         return Fault("lead_time_beyond_horizon", says, "lead_time_days")

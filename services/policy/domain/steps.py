@@ -32,6 +32,9 @@ class Step:
 SENTENCES = {
     "net": "Inventory position: {on_hand} on hand + {on_order} on order − {reserved} reserved − {backorders} backordered = {result}.",
     "calendar": "Ordered on {order_on} it arrives on {arrive_on}; the order after that arrives on {result}, {protection_days} days to cover.",
+    "open_order": "Overdue: {quantity} of {order_id} ({status}, due {arrive_on}) still come in time with probability {probability}: {result} counted.",
+    "lead_time": "The lead time is quoted as {quoted_days} days, spread {quoted_spread}; the newest {receipts} deliveries came"
+    " {late_days} days after their promise on average: {result} days are counted, spread {spread}.",
     "stock_out": "Without an order expected stock lasts {days_of_cover} days (first empty: {stockout_on}); the probability to run out"
     " before the later receipt is {result}.",
     "scenario": "Signal {kind} ({signal_id}, strength {strength}, probability {probability}, {starts_on} to {ends_on}): reorder point"
@@ -47,6 +50,14 @@ SENTENCES = {
     "shelf_life": "With a shelf life of {shelf_life_days} days at most {cap} may stand in stock and on order: {result} can be bought.",
     "allotment": "Place {rank} in the list of this run: {result} of {unlimited} allotted; one more unit of the scarce resource"
     " ({resource}) would earn {shadow_price}.",
+    "order_expedite": "Order {order_id} brings {units} on {arrive_on}; until then {short_before} are expected to be missed. If it came on"
+    " {result} that would be {short_after}: {earned} earned for {cost} of extra cost, {saves} in all.",
+    "order_defer": "Order {order_id} brings {units} on {arrive_on}, while the stock before it still lasts. If it came on {result} holding"
+    " and risk together would cost {earned} less, for {cost} of changing it: {saves} in all.",
+    "order_reduce": "With order {order_id} and all others the position is {position}, above the order-up-to level {order_up_to}: {result}"
+    " of its {units} are enough. Not holding the rest saves {saves} beyond {cost} of changing it.",
+    "order_cancel": "With order {order_id} and all others the position is {position}, above the order-up-to level {order_up_to}: none of"
+    " its {result} due {arrive_on} are needed. Not holding them saves {saves} beyond {cost} of changing it.",
     "minimum_and_pack": "Minimum {moq}, packs of {pack}: {wanted} wanted becomes {result} ordered; {excess} more than wanted, worth {excess_cost}.",
     "value": "{quantity} at {unit_cost} cost {result}; rule limit {limit}.",
     "service": "After the order the probability of no stock-out is {result}; minimum {minimum}.",

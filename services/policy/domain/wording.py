@@ -2,18 +2,32 @@
 
 from decimal import Decimal
 
+from services.policy.domain.columns import arrival_of, share_counted
+from services.policy.domain.lead_times import RECEIPTS_MAX, lateness
 from services.policy.domain.line import YEAR, Line
-from services.policy.domain.numbers import CENT, plain
+from services.policy.domain.numbers import CENT, decimal_of, plain
 from services.policy.domain.routing import age_text, flags_text
 from services.policy.domain.steps import Step, step
 
 
 def steps_of(line: Line) -> tuple[Step, ...]:
     """All steps in the order they were taken."""
-    return (*_position(line), *_scenarios(line), *_levels(line), *_constraints(line), *_guardrails(line), *_route(line))
+    return (
+        *position_steps(line),
+        *_scenarios(line),
+        *_levels(line),
+        *_constraints(line),
+        *_guardrails(line),
+        *route_steps(line),
+    )
 
 
-def _position(line: Line) -> list[Step]:
+def beside_steps(line: Line, told: Step) -> tuple[Step, ...]:
+    """The steps of a line beside the item's own order: the state it follows from, what it does, who decides."""
+    return (*position_steps(line), *_levels(line)[:1], told, *route_steps(line))
+
+
+def position_steps(line: Line) -> list[Step]:
     numbers, stock, opportunity = line.numbers, line.evidence.stock, line.opportunity
     return [
         step(
@@ -27,6 +41,7 @@ def _position(line: Line) -> list[Step]:
             plain(numbers.position),
             unit=line.item.unit,
         ),
+        *_open_orders(line),
         step(
             "calendar",
             {
@@ -36,12 +51,49 @@ def _position(line: Line) -> list[Step]:
             },
             opportunity.next_arrive_on.isoformat(),
         ),
+        *_lead_time(line),
         step(
             "stock_out",
             {"days_of_cover": plain(numbers.days_of_cover), "stockout_on": line.stockout_on or "not in sight"},
             plain(numbers.stockout_probability),
         ),
     ]
+
+
+def _open_orders(line: Line) -> list[Step]:
+    """One step for each overdue order, which counts at the probability that it still comes in time."""
+    told = []
+    for order in line.evidence.open_orders if line.evidence.deliveries is not None else ():
+        curve = arrival_of(order, line.evidence, line.as_of)
+        chance = share_counted(order, curve, line.as_of, line.opportunity)
+        if 0.0 < chance < 1.0:
+            inputs = {
+                "order_id": order.order_id,
+                "quantity": plain(order.quantity),
+                "status": order.status,
+                "arrive_on": order.arrive_on.isoformat(),
+                "probability": plain(decimal_of(chance)),
+            }
+            counted = decimal_of(chance * float(order.quantity))
+            told.append(step("open_order", inputs, plain(counted), unit=line.item.unit))
+    return told
+
+
+def _lead_time(line: Line) -> list[Step]:
+    """What the supplier quotes beside what its deliveries have shown; nothing to say before the first."""
+    known, terms = line.evidence.deliveries, line.terms
+    if known is None or not known.after_promise or terms.lead_time_days is None:
+        return []
+    found = lateness(known.after_promise, float(terms.lead_time_sd_days))
+    inputs = {
+        "quoted_days": str(terms.lead_time_days),
+        "quoted_spread": plain(terms.lead_time_sd_days),
+        "receipts": str(found.receipts),
+        "late_days": plain(decimal_of(sum(known.after_promise[-RECEIPTS_MAX:]) / found.receipts, 2)),
+        "spread": plain(decimal_of(found.sd_days, 2)),
+    }
+    counted = decimal_of(max(terms.lead_time_days + found.mean_days, 0.0), 2)
+    return [step("lead_time", inputs, plain(counted), unit="days")]
 
 
 def _scenarios(line: Line) -> list[Step]:
@@ -169,7 +221,7 @@ def _guardrails(line: Line) -> list[Step]:
     ]
 
 
-def _route(line: Line) -> list[Step]:
+def route_steps(line: Line) -> list[Step]:
     forecast, rules = line.evidence.forecast, line.evidence.policy.parameters
     assert forecast is not None  # screening refused the others
     inputs = {

@@ -10,8 +10,9 @@ from typing import Any
 from kernel.distribution import DAYS
 from kit.database import Transaction
 from services.policy.domain.evidence import Evidence, Forecast, Hold, Item, OpenOrder, Policy, Signal, Stock, Terms
+from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.outcome import Thresholds
-from services.policy.store import signals
+from services.policy.store import deliveries, signals
 
 ZERO = Decimal(0)
 
@@ -29,6 +30,7 @@ class Previous:
     signature: str | None
 
 
+NO_DELIVERIES = Deliveries()
 NO_PLAN = Previous(None, "none", None, None, None, False, None)
 
 # Terms of the location itself come before those for everywhere, then the supplier's priority, then the lower cost.
@@ -112,7 +114,12 @@ async def read(
     skus, locations = [sku for sku, _location in items], [location for _sku, location in items]
     rows = await tx.fetch(LOAD, tenant, skus, locations)
     told = await _signals(tx, tenant, rows)
-    return [(_evidence(tenant, row, policy, told), _previous(row)) for row in rows]
+    pairs = [(row["supplier"], row["location"]) for row in rows]
+    came = await deliveries.of_suppliers(tx, tenant, [pair for pair in pairs if pair[0] is not None])
+    return [
+        (_evidence(tenant, row, policy, told, came.get(pair, NO_DELIVERIES)), _previous(row))
+        for row, pair in zip(rows, pairs, strict=True)
+    ]
 
 
 async def _signals(tx: Transaction, tenant: str, rows: Sequence[Any]) -> list[Any]:
@@ -158,7 +165,7 @@ def _previous(row: Any) -> Previous:
     )
 
 
-def _evidence(tenant: str, row: Any, policy: Policy, told: Sequence[Any]) -> Evidence:
+def _evidence(tenant: str, row: Any, policy: Policy, told: Sequence[Any], came: Deliveries) -> Evidence:
     return Evidence(
         tenant=tenant,
         sku=row["sku"],
@@ -172,6 +179,7 @@ def _evidence(tenant: str, row: Any, policy: Policy, told: Sequence[Any]) -> Evi
         policy=policy,
         hold=None if row["hold_until"] is None else Hold(row["hold_reason"], row["hold_until"]),
         signals=_signals_of(row, told),
+        deliveries=came,
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from schemas.decisions import DecisionMade, OrderLine, OrderReleased
+from schemas.decisions import DecisionMade, OrderLine, OrderLineUpdate, OrderReleased, OrderUpdated
 from schemas.signals import Scope, SignalObserved
 from services.policy.derive import rederive
 from services.policy.domain.cascade import derive
@@ -24,6 +24,7 @@ from tests.integration.policy.seat import (
     closed,
     count,
     forecast,
+    receipt,
     sale,
     until,
 )
@@ -199,6 +200,80 @@ async def test_an_approved_line_counts_as_on_order_at_once_and_is_not_proposed_a
     again = (await seat.call("POST", "/runs", {})).json()
     run_after = await finished(seat, again["run_id"])
     assert (run_after["proposed"], run_after["withheld"]) == (0, 1)
+
+
+def old_order(order_id: str, sku: str, days_ago: int) -> OrderReleased:
+    """An order that was promised within three days, so many days before the planning date."""
+    ordered_on = DAY - timedelta(days=days_ago)
+    line = OrderLine(
+        line_no=1,
+        recommendation_id=f"r-{order_id}",
+        decision_id="d",
+        sku=sku,
+        quantity=Decimal(6),
+        unit="each",
+        unit_cost=Decimal(2),
+        value=Decimal(12),
+    )
+    return OrderReleased(
+        tenant=TENANT,
+        order_id=order_id,
+        kind="purchase_order",
+        supplier="SUP",
+        location="L1",
+        order_on=ordered_on,
+        arrive_on=ordered_on + timedelta(days=3),
+        currency="USD",
+        value=Decimal(12),
+        released_at=NOON - timedelta(days=days_ago),
+        lines=(line,),
+    )
+
+
+async def test_receipts_teach_the_lead_time_whichever_of_order_and_receipt_is_read_first(seat: Seat) -> None:
+    """Orders 1 and 2 came two and four days after their promise (one receipt is read before its order), order 3 was confirmed
+    for the day it came; of an order that came again later the first day counts."""
+    await seat.send(
+        *catalogue("A"), receipt("A", 6, NOON - timedelta(days=30 - 3 - 4), "PO-2"), receipt("A", 1, NOON, "PO-2")
+    )
+    await seat.send(*(old_order(f"PO-{number}", "A", days) for number, days in ((1, 40), (2, 30), (3, 20))))
+    await seat.send(receipt("A", 6, NOON - timedelta(days=40 - 3 - 2), "PO-1"))
+    day = DAY - timedelta(days=20 - 3 - 1)
+    confirmed = OrderUpdated(
+        tenant=TENANT,
+        order_id="PO-3",
+        status="confirmed",
+        location="L1",
+        business_date=day,
+        updated_at=NOON,
+        lines=(OrderLineUpdate(sku="A", quantity=Decimal(6), arrive_on=day),),
+    )
+    await seat.send(confirmed)
+    await seat.send(receipt("A", 6, NOON - timedelta(days=20 - 3 - 1), "PO-3"))
+
+    async def learned() -> bool:
+        rows = await seat.rows(
+            "select count(*) as n from policy.deliveries where received_on > promised_on"
+            " and (order_id <> 'PO-3' or confirmed_on is not null)"
+        )
+        return bool(rows[0]["n"] == 3)
+
+    await until(learned, "three deliveries are known")
+    await seat.send(count("A", 1, NOON), forecast("A"))
+    await ready(seat)
+
+    async def foreseen() -> bool:
+        rows = await seat.rows("select p.on_hand from policy.positions p join policy.forecasts using (sku, location)")
+        return bool(rows and rows[0]["on_hand"] == 1)
+
+    await until(foreseen, "stock and forecast are in")
+    run = (await seat.call("POST", "/runs", {})).json()
+    await finished(seat, run["run_id"])
+    line = proposals(await seat.read("recommendations.v1", lambda f: bool(proposals(f)), "a recommendation"))[-1]
+    assert line["evidence"]["deliveries"] == {"after_promise": [2, 4, 1], "after_confirmation": [0]}
+    (told,) = [one for one in line["steps"] if one["code"] == "lead_time"]
+    assert (told["inputs"]["quoted_days"], told["inputs"]["receipts"], told["result"]) == ("2", "3", "3")
+    assert rederive({name: value for name, value in line.items() if name != "type"})[0]
 
 
 async def test_a_rejected_line_is_not_proposed_again_on_the_same_business_date(seat: Seat) -> None:

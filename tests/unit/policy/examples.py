@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from kernel.distribution import DAYS, HORIZONS_DAYS, LEVELS
 from services.policy.domain.evidence import Evidence, Forecast, Item, OpenOrder, Policy, Stock, Terms, pack_integers
+from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.parameters import Parameters
 
 DAY = date(2017, 11, 5)
@@ -44,6 +45,9 @@ def with_(evidence: Evidence = PLAIN, **parts: dict[str, Any]) -> Evidence:
 
 def cents(low: str, high: str) -> st.SearchStrategy[Decimal]:
     return st.decimals(Decimal(low), Decimal(high), places=2)
+
+
+LATENESS = st.lists(st.integers(-5, 40), max_size=6).map(tuple)
 
 
 @st.composite
@@ -89,5 +93,6 @@ def evidences(draw: st.DrawFn) -> Evidence:
             price_breaks=draw(st.sampled_from([(), ((Decimal(0), Decimal("2.00")), (Decimal(24), Decimal("1.50")))])),
             discount=draw(st.sampled_from(["all_units", "incremental"])),
         ),
+        deliveries=draw(st.none() | st.builds(Deliveries, LATENESS, LATENESS)),
         policy=Policy("default", 3, Parameters(service_kind=draw(st.sampled_from(["cycle_service", "fill_rate"])))),
     )

@@ -22,7 +22,9 @@ from services.policy.domain.evidence import (
     evidence_of,
     pack_integers,
 )
+from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.outcome import Outcome, Recommendation, Withheld
+from services.policy.domain.supply_calendar import next_opportunity
 from tests.unit.policy.examples import DAY, PLAIN, evidences, forecast_of, with_
 
 
@@ -263,3 +265,58 @@ def test_the_reorder_point_meets_the_cycle_service_goal_of_the_forecast_itself()
     outcome = recommended(with_(forecast={"quantiles_e2": forecast_of(2.0).quantiles_e2}))
     steps = {step["code"]: step for step in outcome.document["steps"]}
     assert Decimal(steps["service"]["result"]) >= Decimal(steps["target"]["inputs"]["goal"])
+
+
+def test_late_deliveries_raise_what_is_held_and_are_told_beside_the_quote() -> None:
+    punctual = replace(with_(), deliveries=Deliveries())
+    late = replace(with_(), deliveries=Deliveries((2, 4, 3, 3)))
+    before, after = recommended(punctual), recommended(late)
+    assert after.reorder_point > before.reorder_point
+    assert not [one for one in before.document["steps"] if one["code"] == "lead_time"]
+    (told,) = [one for one in after.document["steps"] if one["code"] == "lead_time"]
+    # Four prior deliveries on their day and four of 12 days together: 3 + 12 / 8; squares 2 + 4 x 4 x 9 / 8 = 20 over 8.
+    assert told["inputs"] == {
+        "quoted_days": "3",
+        "quoted_spread": "0",
+        "receipts": "4",
+        "late_days": "3",
+        "spread": "1.58",
+    }
+    assert told["result"] == "4.5"
+    assert after.document["arrive_on"] == before.document["arrive_on"]  # the promise stays the supplier's word
+
+
+def test_deliveries_later_than_the_forecast_reaches_still_order() -> None:
+    assert recommended(replace(with_(), deliveries=Deliveries((56,) * 50))).quantity > 0
+
+
+def test_an_overdue_order_counts_at_its_own_probability_and_says_so() -> None:
+    """Due yesterday; three deliveries came later than a day, one of them within the protection interval (as does the prior
+    one, nearly): of 8 units (1 + 1 - 1/8) / 4."""
+    overdue = OpenOrder("PO1", Decimal(8), DAY - timedelta(days=1), "released")
+    evidence = replace(
+        with_(stock={"on_hand": Decimal(0)}), open_orders=(overdue,), deliveries=Deliveries((0, 3, 20, 20))
+    )
+    days = next_opportunity(DAY, 3, (), (), ())
+    assert days is not None and days.protection_days == 4
+    outcome = recommended(evidence)
+    (told,) = [one for one in outcome.document["steps"] if one["code"] == "open_order"]
+    assert (told["inputs"]["probability"], told["result"]) == ("0.4844", "3.875")
+    assert outcome.document["on_order"] == "3.875"
+    assert "supplier_exception" in outcome.document["route_reasons"]
+
+
+def test_an_order_that_is_not_due_counts_whole_but_is_expected_by_its_own_probability() -> None:
+    """Half of this supplier's deliveries, the punctual prior counted, come twenty days late; those that were confirmed came."""
+    due = OpenOrder("PO1", Decimal(8), DAY + timedelta(days=2), "released")
+    evidence = replace(
+        with_(stock={"on_hand": Decimal(0)}),
+        open_orders=(due,),
+        forecast=forecast_of(0.5),
+        deliveries=Deliveries((20,) * 4),
+    )
+    confirmed = recommended(replace(evidence, open_orders=(replace(due, status="confirmed"),)))
+    outcome = recommended(evidence)
+    assert outcome.document["on_order"] == confirmed.document["on_order"] == "8"
+    at_close = [Decimal(str(one.document["projection"]["without_order"][1])) for one in (outcome, confirmed)]
+    assert at_close == [Decimal(3), Decimal(7)]

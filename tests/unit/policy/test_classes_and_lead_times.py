@@ -1,6 +1,7 @@
 """Classes by hand and in their promises; lead times between quote and experience."""
 
 from decimal import Decimal
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.policy.domain.classes import Demanded, achieved, classes_of
-from services.policy.domain.lead_times import RECEIPTS_MAX, learned
+from services.policy.domain.lead_times import RECEIPTS_MAX, Deliveries, arrival_curve, lateness, learned
 from services.policy.domain.parameters import Parameters
 from services.policy.domain.refusal import PolicyRefusal
 
@@ -84,3 +85,45 @@ def test_the_mean_lies_between_quote_and_experience(quoted: float, seen: list[fl
 def test_a_receipt_before_its_order_is_refused(bad: float) -> None:
     with pytest.raises(PolicyRefusal, match="lead_time_negative"):
         learned(7, [bad])
+
+
+def test_lateness_is_the_learned_lead_time_less_its_quote() -> None:
+    seen = (0, 2, 5, -1, 3)
+    whole = learned(10, [10 + one for one in seen], quoted_sd_days=1.5)
+    found = lateness(seen, 1.5)
+    assert whole is not None
+    assert (found.mean_days + 10, found.sd_days) == pytest.approx((whole.mean_days, whole.sd_days))
+    assert (found.mean_days, lateness((), 1.5).sd_days) == (1.0, 1.5)
+
+
+def test_an_order_that_is_not_due_yet_comes_as_late_as_others_did() -> None:
+    """Four punctual prior deliveries, and two of the supplier's own, a day and three days late; the order is due in two days:
+    4/6 on its day, 5/6 a day later, 6/6 from the third day on."""
+    curve = arrival_curve((1, 3), -2)
+    assert curve[:6] == pytest.approx((0, 0, 4 / 6, 5 / 6, 5 / 6, 1))
+    assert arrival_curve((), -2)[:4] == (0, 0, 1, 1)
+
+
+def test_an_overdue_order_is_judged_by_what_came_later_still() -> None:
+    """Two days overdue: the delivery one day late says nothing any more; 5 and 9 days late are what is left, beside one prior
+    delivery that comes with one half on each further day."""
+    curve = arrival_curve((1, 5, 9), 2)
+    assert curve[1] == pytest.approx((0 + 0.5) / 3)
+    assert curve[3] == pytest.approx((1 + 0.875) / 3)
+    assert curve[7] == pytest.approx((2 + 1 - 0.5**7) / 3)
+    assert arrival_curve((), 0)[:3] == (0, 0.5, 0.75)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(-10, 50), max_size=60).map(tuple), st.integers(-30, 20))
+def test_arrival_probabilities_rise_from_nothing_towards_certainty(late: tuple[int, ...], elapsed: int) -> None:
+    curve = arrival_curve(late, elapsed)
+    assert curve[0] == 0.0
+    assert all(0 <= one <= two <= 1 for one, two in pairwise(curve))
+    punctual = arrival_curve(tuple(min(one, 0) for one in late), elapsed)
+    assert elapsed >= 0 or all(one <= two + 1e-12 for one, two in zip(curve, punctual, strict=True))
+
+
+def test_deliveries_survive_the_wire() -> None:
+    known = Deliveries((0, -1, 3), (2,))
+    assert Deliveries.of(known.document()) == known
