@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
+from scipy.stats import theilslopes
 
 MEGABYTE = 1024 * 1024
 CURVE_POINTS = 40
@@ -31,8 +32,7 @@ class Memory:
 
     pids: dict[str, int]
     every_seconds: float = 2.0
-    samples: list[tuple[float, float]] = field(default_factory=list)
-    peak_by_part: dict[str, float] = field(default_factory=dict)
+    samples: list[tuple[float, dict[str, float]]] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -42,33 +42,38 @@ class Memory:
         self._thread.start()
 
     def stop(self) -> dict[str, Any]:
-        """End; peak and trend. `slope_mb_per_minute` is a least-squares line over the second half of the run."""
+        """End; peak and trend.
+
+        A trend is the median of the slopes between all pairs of samples of the second half (Theil-Sen): a job that
+        comes and goes, such as a training, is in the peak and does not bend the trend.
+        """
         self._stop.set()
         assert self._thread is not None
         self._thread.join(timeout=30)
+        totals = [(at, sum(parts.values())) for at, parts in self.samples]
         half = self.samples[len(self.samples) // 2 :]
         return {
-            "peak_mb": round(max(total for _, total in self.samples)),
-            "last_mb": round(self.samples[-1][1]),
-            "slope_mb_per_minute": round(slope(half) * 60, 2),
-            "seconds": round(self.samples[-1][0] - self.samples[0][0]),
-            "peak_by_part_mb": {name: round(value) for name, value in sorted(self.peak_by_part.items())},
+            "peak_mb": round(max(total for _, total in totals)),
+            "last_mb": round(totals[-1][1]),
+            "slope_mb_per_minute": trend([(at, sum(parts.values())) for at, parts in half]),
+            "seconds": round(totals[-1][0] - totals[0][0]),
+            "peak_by_part_mb": {
+                name: round(max(parts[name] for _, parts in self.samples)) for name in sorted(self.pids)
+            },
+            "slope_by_part_mb_per_minute": {
+                name: trend([(at, parts[name]) for at, parts in half]) for name in sorted(self.pids)
+            },
         }
 
     def curve(self, points: int = CURVE_POINTS) -> list[tuple[float, int]]:
         """(seconds since the first sample, MB), thinned to about so many points: whether it is flat can be seen."""
         step = max(1, len(self.samples) // points)
         begun = self.samples[0][0]
-        return [(round(at - begun, 1), round(total)) for at, total in self.samples[::step]]
+        return [(round(at - begun, 1), round(sum(parts.values()))) for at, parts in self.samples[::step]]
 
     def _run(self) -> None:
         while True:
-            total = 0.0
-            for name, pid in self.pids.items():
-                size = proportional_mb(pid)
-                self.peak_by_part[name] = max(size, self.peak_by_part.get(name, 0.0))
-                total += size
-            self.samples.append((time.monotonic(), total))
+            self.samples.append((time.monotonic(), {name: proportional_mb(pid) for name, pid in self.pids.items()}))
             if self._stop.wait(self.every_seconds):
                 return
 
@@ -94,6 +99,14 @@ def processor_seconds(pids: dict[str, int]) -> dict[str, float]:
             continue
         used[name] = sum(one.user + one.system for one in times)
     return used
+
+
+def trend(points: list[tuple[float, float]]) -> float:
+    """Megabytes a minute by Theil and Sen's robust line (Sen 1968, JASA 63); points are (seconds, MB)."""
+    if len(points) < 2:
+        return 0.0
+    at, sizes = zip(*points, strict=True)
+    return round(float(theilslopes(sizes, at).slope) * 60, 2)
 
 
 def slope(points: list[tuple[float, float]]) -> float:
