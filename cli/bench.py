@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from cli import bench_forecast, bench_ingest, bench_live, output
+from cli import bench_forecast, bench_ingest, bench_live, bench_ui, output
 from cli.demo import bring_up, settings_for
 from cli.demo_access import Access, plain_refusals
 from cli.demo_history import absorb, plan
@@ -48,7 +48,7 @@ EVENTS, BACKLOG_EVENTS = 300_000, 1_000_000
 Part = Annotated[
     str,
     typer.Argument(
-        help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, live, offline, or forecast"
+        help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, live, offline, ui, or forecast"
     ),
 ]
 
@@ -83,6 +83,7 @@ def bench(
       ./run bench backlog --events 1000000 --json
       ./run bench ingest --json
       ./run bench live --json
+      ./run bench ui --json
       ./run bench forecast --data demand --json
       ./run bench offline
     """
@@ -135,13 +136,20 @@ def _without_the_demo(
         alone = LocalPlatform(settings_for(bench_live.folder_of(data_dir), port_base, any_port=True), output.say)
         bench_live.measure(alone, as_json=as_json)
         return True
+    if part == "ui":  # needs a browser, the gateway and approvals, and nothing of the demo
+        seen = LocalPlatform(settings_for(bench_ui.folder_of(data_dir), port_base, any_port=True), output.say)
+        bench_ui.measure(seen, as_json=as_json)
+        return True
     if part == "ingest":  # needs the gateway and nothing of the demo
         folder = bench_ingest.folder_of(data_dir)
         door = LocalPlatform(settings_for(folder, port_base, any_port=True), output.say)
         bench_ingest.measure(door, count, as_json=as_json)
         return True
     if part not in (*PARTS, "all"):
-        why, way_out = f"the parts are {', '.join(PARTS)}, all, ingest, live, offline and forecast", "name one of them"
+        why, way_out = (
+            f"the parts are {', '.join(PARTS)}, all, ingest, live, offline, ui and forecast",
+            "name one of them",
+        )
         raise Trouble(
             "bench_unknown",
             f"There is nothing called {part!r} to measure.",
