@@ -1,10 +1,13 @@
 """`./run` on a bare machine: makes its environment once, starts at once afterwards, and says exactly what is missing."""
 
+import hashlib
 import os
 import shutil
 import stat
 import subprocess
 import sys
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from cli.local import ROOT
 # What the script may use besides Python: all of it is in every Debian, Alpine and macOS.
 TOOLS = ("bash", "dirname", "cat", "cksum", "awk", "grep", "tail", "df", "mkdir", "rm", "du", "cut", "sleep", "env")
 HASH = "0" * 64
+PACKAGE = "no-such-package-here"
 
 
 @pytest.fixture
@@ -21,7 +25,7 @@ def checkout(tmp_path: Path) -> Path:
     """A checkout with nothing but the script and two small lock files."""
     shutil.copy(ROOT / "run", tmp_path / "run")
     for name in ("requirements.lock", "requirements-dev.lock"):
-        (tmp_path / name).write_text(f"no-such-package-here==1.0 \\\n    --hash=sha256:{HASH}\n")
+        (tmp_path / name).write_text(f"{PACKAGE}==1.0 \\\n    --hash=sha256:{HASH}\n")
     return tmp_path
 
 
@@ -100,3 +104,60 @@ def test_download_that_does_not_work_is_named_and_leaves_no_stamp(checkout: Path
     assert "✗ download_failed: The packages could not be downloaded." in done.stderr
     assert "way out: check the network and proxy settings" in done.stderr
     assert not (checkout / ".venv/countersign-lock").exists()
+
+
+@pytest.mark.slow
+def test_package_that_is_not_the_one_of_the_lock_is_refused_and_named(checkout: Path) -> None:
+    done = install_from(checkout, wheel(checkout / "mirror", megabytes=0))
+    assert done.returncode == 1
+    assert "✗ package_altered: A downloaded package is not the one the lock file names." in done.stderr
+    assert "way out: run the same command again" in done.stderr
+    assert not (checkout / ".venv/countersign-lock").exists()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 48 MB: room for a bare environment and not for more."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=48m", "tmpfs", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        pytest.skip("a small disk can be made by root only")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@pytest.mark.slow
+def test_full_disk_is_named_with_what_is_free_and_where_to_go(checkout: Path, small_disk: Path) -> None:
+    mirror = wheel(checkout / "mirror", megabytes=64)
+    (only,) = mirror.iterdir()
+    right = hashlib.sha256(only.read_bytes()).hexdigest()
+    (checkout / "requirements.lock").write_text(f"{PACKAGE}==1.0 --hash=sha256:{right}\n")
+    done = install_from(checkout, mirror, COUNTERSIGN_VENV=str(small_disk / "venv"))
+    assert done.returncode == 1
+    assert "✗ disk_full: The packages could not be installed: the disk is full." in done.stderr
+    assert f"MB are free at {small_disk}" in done.stderr
+    assert "No space left" in (small_disk / "venv/install.log").read_text()
+    assert "set COUNTERSIGN_VENV to a folder on another disk" in done.stderr
+
+
+def install_from(checkout: Path, mirror: Path, **more: str) -> "subprocess.CompletedProcess[str]":
+    """`./run` where packages come from a folder."""
+    index = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(mirror), "PIP_CONFIG_FILE": os.devnull}
+    base = {"PATH": os.environ["PATH"], "COUNTERSIGN_PYTHON": sys.executable, "HOME": str(checkout)}
+    return start(checkout, "demo", **base, **index, **more)
+
+
+def wheel(folder: Path, megabytes: int) -> Path:
+    """A folder with the package of the lock in it: real, and another one than the lock's hash says."""
+    folder.mkdir()
+    module = PACKAGE.replace("-", "_")
+    info = f"{module}-1.0.dist-info"
+    with zipfile.ZipFile(folder / f"{module}-1.0-py3-none-any.whl", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(f"{module}/data.bin", bytes(megabytes << 20))
+        archive.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {PACKAGE}\nVersion: 1.0\n")
+        archive.writestr(
+            f"{info}/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        archive.writestr(f"{info}/RECORD", "")
+    return folder
