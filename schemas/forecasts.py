@@ -106,6 +106,38 @@ class ForecastOverrideWithdrawn(Message):
         return f"{self.tenant}/override/{self.override_id}"
 
 
+class StrategyPinSet(Message):
+    """A planner said which strategy forecasts the items of a scope, whatever the back-test chose. Absent parts of the
+    scope mean all of them; one that held for the same scope until now is withdrawn."""
+
+    TYPE: ClassVar[str] = "strategy-pin.set.v1"
+    pin_id: Code
+    strategy: Code
+    sku: Code | None = None
+    location: Code | None = None
+    category: Text | None = None
+    abc_class: Code | None = None
+    reason: Reason
+    note: Text | None = None
+    set_by: Code
+    set_at: Instant
+
+    def record_key(self) -> str:
+        return f"{self.tenant}/pin/{self.pin_id}"
+
+
+class StrategyPinWithdrawn(Message):
+    """A pin no longer holds: the choice by back-test speaks again."""
+
+    TYPE: ClassVar[str] = "strategy-pin.withdrawn.v1"
+    pin_id: Code
+    withdrawn_by: Code
+    withdrawn_at: Instant
+
+    def record_key(self) -> str:
+        return f"{self.tenant}/pin/{self.pin_id}"
+
+
 class ModelPromoted(Message):
     """A model became the champion of its segment."""
 

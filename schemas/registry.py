@@ -30,6 +30,8 @@ MESSAGES: dict[str, type[Message]] = {
         forecasts.ForecastIssued,
         forecasts.ForecastOverrideSet,
         forecasts.ForecastOverrideWithdrawn,
+        forecasts.StrategyPinSet,
+        forecasts.StrategyPinWithdrawn,
         forecasts.ModelPromoted,
         recommendations.RecommendationIssued,
         recommendations.RecommendationWithheld,

@@ -75,7 +75,14 @@ FORECASTS = Topic(
     retention_days=400,
     producers=("forecaster",),
     consumers=("policy", "audit", "gateway"),
-    messages=("forecast.issued.v1", "model.promoted.v1", "forecast-override.set.v1", "forecast-override.withdrawn.v1"),
+    messages=(
+        "forecast.issued.v1",
+        "model.promoted.v1",
+        "forecast-override.set.v1",
+        "forecast-override.withdrawn.v1",
+        "strategy-pin.set.v1",
+        "strategy-pin.withdrawn.v1",
+    ),
 )
 RECOMMENDATIONS = Topic(
     name="recommendations.v1",

@@ -207,7 +207,7 @@ def _filled(sku: str, location: str, known: Any, rows: list[Any], days: int) -> 
 
 
 def _model(row: Any) -> dict[str, Any]:
-    return dict(row) | {"metrics": orjson.loads(row["metrics"])}
+    return dict(row) | {"metrics": orjson.loads(row["metrics"]), "choice": orjson.loads(row["choice"])}
 
 
 def _job(row: Any) -> dict[str, Any]:

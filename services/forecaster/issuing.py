@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from hashlib import blake2b
 
@@ -10,16 +10,19 @@ import numpy as np
 
 from kit.events import Outgoing, derived_id, outgoing
 from schemas.forecasts import DemandDistribution, ForecastIssued
+from services.forecaster.domain.baseline import SeasonalNaive
 from services.forecaster.domain.frame import Frame
 from services.forecaster.domain.overrides import Changed
 from services.forecaster.domain.panel import IntArray
 from services.forecaster.domain.series import confidence, flags
 from services.forecaster.domain.strategy import DistributionForecast
 from services.forecaster.model.pipeline import Calibrated
+from services.forecaster.model.voices import NO_CHOICE, Choice, Spoken
 
 SERVICE = "forecaster"
 NO_MODEL = "no_trained_model"
 BASELINE_ID = "baseline"
+BASELINE = SeasonalNaive()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,13 @@ class Speaker:
     calibrated: Calibrated | None
     model_id: str
     reason: str | None = None
+    choice: Choice = NO_CHOICE
+    window_to: date | None = None  # last day the model was fitted on
+
+    @property
+    def strategy(self) -> str:
+        """The strategy that stands behind `model_id`."""
+        return BASELINE.name if self.calibrated is None else self.calibrated.forecaster.strategy
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +76,7 @@ def issue_all(
     frame: Frame,
     work: Sequence[Task],
     speaker: Speaker,
-    answers: Callable[[int], Calibrated],
+    speaks: Callable[[int, IntArray], Spoken],
     laid: Laid = as_the_model_says,
 ) -> list[Issued]:
     """Forecast all tasks; those with the same origin in one go, because a hundred locations close on the same evening."""
@@ -74,16 +84,15 @@ def issue_all(
     for origin in sorted({task.origin for task in work}):
         mine = [task for task in work if task.origin == origin]
         rows = np.unique(np.concatenate([task.rows for task in mine]))
-        calibrated = answers(origin)
-        whole = calibrated.forecast(frame.panel, origin, rows)
-        changed = laid(whole, origin, rows)
+        whole = speaks(origin, rows)
+        changed = laid(whole.distribution, origin, rows)
         for task in mine:
             place = np.searchsorted(rows, task.rows)
-            said = DistributionForecast(whole.by_day[place], whole.quantiles[place])
+            said = whole.take(place)
             final = changed.distribution
             part = DistributionForecast(final.by_day[place], final.quantiles[place])
             ids = tuple(changed.ids[one] for one in place.tolist())
-            issued += issue(tenant, frame, task, speaker, calibrated.forecaster.strategy, said, Changed(part, ids))
+            issued += issue(tenant, frame, task, speaker, said, Changed(part, ids))
     return issued
 
 
@@ -92,14 +101,13 @@ def issue(
     frame: Frame,
     task: Task,
     speaker: Speaker,
-    strategy: str,
-    said: DistributionForecast,
+    said: Spoken,
     changed: Changed,
 ) -> list[Issued]:
-    """Write the messages of a task, its distributions in the order of its rows: what the model `said`, and that
-    `changed` by people. Same input: same bytes and ids."""
+    """Write the messages of a task, its distributions in the order of its rows: what was `said`, and that `changed` by
+    people. Same input: same bytes and ids."""
     means = _ten_thousandths(changed.distribution)
-    of_model = _ten_thousandths(said)
+    of_model = _ten_thousandths(said.distribution)
     quantiles = _integers(changed.distribution)
     part = frame.panel.take(task.rows)
     censored = frame.censored_share(task.origin)[task.rows]
@@ -112,15 +120,18 @@ def issue(
     issued = []
     for position, row in enumerate(task.rows.tolist()):
         item = frame.items[row]
+        strategy = said.strategies[position]
+        # The model's name stands only under what the model says: a simple strategy is its own.
+        model_id = speaker.model_id if strategy == speaker.strategy else strategy
         content = blake2b(repr((means[position], quantiles[position])).encode(), digest_size=8).hexdigest()
         message = ForecastIssued(
             tenant=tenant,
             sku=item.sku,
             location=item.location,
-            forecast_id=derived_id(SERVICE, tenant, task.cause, item.sku, item.location, speaker.model_id, content),
+            forecast_id=derived_id(SERVICE, tenant, task.cause, item.sku, item.location, model_id, content),
             origin=frame.panel.day(task.origin),
             strategy=strategy,
-            model_id=speaker.model_id,
+            model_id=model_id,
             demand=DemandDistribution(
                 mean_e4=tuple(means[position]), quantiles_e2=tuple(map(tuple, quantiles[position]))
             ),
@@ -129,6 +140,7 @@ def issue(
                 *reasons[position],
                 *(("spike",) if frame.has_spike(row) else ()),
                 *extra,
+                *(("pinned_strategy",) if said.is_pinned[position] else ()),
                 *(("overridden",) if changed.ids[position] else ()),
             ),
             override_ids=changed.ids[position],

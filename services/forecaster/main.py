@@ -2,7 +2,7 @@
 
 from kit import held
 from kit.runtime import Runtime, run
-from services.forecaster import accuracy_api, api, backtests_api, overrides_api, stream
+from services.forecaster import accuracy_api, api, backtests_api, overrides_api, pins_api, stream
 from services.forecaster.backtesting import Backtester
 from services.forecaster.model.artefacts import ArtefactStore
 from services.forecaster.scoring import Scorer
@@ -33,6 +33,7 @@ async def main() -> None:
         api.attach(app, runtime.database, worker.wake)
         accuracy_api.attach(app, runtime.database)
         overrides_api.attach(app, runtime.database, worker)
+        pins_api.attach(app, runtime.database, worker)
         backtests_api.attach(app, runtime.database)
         runtime.every(SWEEP_EVERY_SECONDS, lambda: intake.sweep(runtime.database), "sweep")
         held.attach(app, runtime.database, consumer, intake.free)

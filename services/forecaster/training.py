@@ -21,6 +21,7 @@ from services.forecaster.model.artefacts import ArtefactDamaged, ArtefactStore
 from services.forecaster.model.contest import on_same_days
 from services.forecaster.model.gradient_boosting import GradientBoosting, is_readable
 from services.forecaster.model.pipeline import DAYS_TO_TRAIN_MIN, HistoryTooShort, train
+from services.forecaster.model.voices import choose
 from services.forecaster.settings import Settings
 from services.forecaster.store import demand, due, registry
 from services.forecaster.store.registry import Trained
@@ -29,7 +30,8 @@ log = telemetry.get_logger()
 TRAINED = telemetry.counter("trainings_total", "Training jobs by outcome", ("outcome",))
 for _outcome in ("promoted", "kept_champion", "waiting", "failed"):
     TRAINED.labels(_outcome)  # stands at 0 from the start: a series born at 1 shows no increase
-SHARE_OF_FITTING = 0.85  # of a job; the rest is the contest with the champion
+SHARE_OF_FITTING = 0.80  # of a job; then strategies are compared, and the rest is the contest with the champion
+SHARE_OF_CHOOSING = 0.90
 RULES = "rules"
 
 
@@ -58,9 +60,13 @@ def train_tenant(source: Source, champion: Champion | None, progress: Callable[[
     panel = frame.panel
     strategy = GradientBoosting(seed=source.seed, threads=source.threads)
     calibrated = train(panel, strategy, lambda stage, share: progress(stage, share * SHARE_OF_FITTING))
+    assert calibrated.earlier is not None  # `train` always looks back
+    progress("comparing strategies", SHARE_OF_FITTING)
+    choice = choose(panel, calibrated.earlier)
     store = ArtefactStore(source.models)
     sha256 = store.save(
         calibrated,
+        choice,
         window_from=panel.first_day.isoformat(),
         window_to=panel.last_day.isoformat(),
         items=len(panel.item_ids),
@@ -68,15 +74,16 @@ def train_tenant(source: Source, champion: Champion | None, progress: Callable[[
     )
     contest = None
     if champion is not None and champion.sha256 != sha256:
-        progress("comparing with the champion", SHARE_OF_FITTING)
+        progress("comparing with the champion", SHARE_OF_CHOOSING)
         try:
             speaker, manifest = store.load(champion.sha256, threads=source.threads)
             if is_readable(manifest.features):
-                contest = on_same_days(panel, strategy, speaker.forecaster, panel.column(champion.window_to))
+                until = panel.column(champion.window_to)
+                contest = on_same_days(panel, calibrated.earlier, speaker.forecaster, until)
         except (ArtefactDamaged, OSError, ValueError, KeyError):
             contest = None  # a champion that cannot be read any more defends nothing
     name = calibrated.forecaster.strategy
-    trained = Trained(sha256, name, panel.first_day, panel.last_day, calibrated.metrics)
+    trained = Trained(sha256, name, panel.first_day, panel.last_day, calibrated.metrics, choice.told())
     return Result(trained, contest)
 
 

@@ -16,12 +16,15 @@ from services.forecaster import ledger
 from services.forecaster.domain.booking import WHOLE_LOCATION
 from services.forecaster.domain.frame import Frame, Records, build
 from services.forecaster.domain.overrides import Override, change
+from services.forecaster.domain.pins import Pin, pinned
 from services.forecaster.issuing import BASELINE_ID, NO_MODEL, Issued, Speaker, issue_all, tasks
-from services.forecaster.model.artefacts import ArtefactDamaged, ArtefactStore
+from services.forecaster.model.artefacts import ArtefactDamaged, ArtefactStore, Manifest
 from services.forecaster.model.gradient_boosting import is_readable
 from services.forecaster.model.pipeline import Calibrated, baseline
+from services.forecaster.model.strategies import SIMPLE
+from services.forecaster.model.voices import Voices
 from services.forecaster.settings import Settings
-from services.forecaster.store import accuracy, due, history, overrides, registry
+from services.forecaster.store import accuracy, due, history, overrides, pins, registry
 
 log = telemetry.get_logger()
 FORECASTS = telemetry.counter("forecasts_issued_total", "Forecasts published", ("strategy",))
@@ -36,6 +39,7 @@ class People:
 
     overrides: Sequence[Override]
     discontinued: frozenset[str]
+    pins: Sequence[Pin]
 
 
 class Worker:
@@ -55,7 +59,8 @@ class Worker:
         self._lag = lag
         self._published = published
         self._woken = asyncio.Event()
-        self._loaded: dict[str, Calibrated] = {}
+        self._loaded: dict[str, tuple[Calibrated, Manifest]] = {}
+        self._calibrated: dict[tuple[str, str, str], Calibrated] = {}
         self._held_since: float | None = None
 
     def wake(self) -> None:
@@ -94,7 +99,11 @@ class Worker:
             if champion is None and self._settings.await_first_model and not await registry.has_failed(tx, tenant):
                 return False
             records = await history.load(tx, tenant)
-            people = People(await overrides.active(tx, tenant), await overrides.discontinued(tx, tenant))
+            people = People(
+                await overrides.active(tx, tenant),
+                await overrides.discontinued(tx, tenant),
+                await pins.active(tx, tenant),
+            )
             lead_times = await accuracy.lead_times(tx, tenant)
         speaker = await asyncio.to_thread(self._speaker, champion)
         frame, issued = await asyncio.to_thread(self._compute, tenant, records, speaker, people, closings, items)
@@ -129,15 +138,16 @@ class Worker:
         sha256 = champion["artefact_sha256"]
         if sha256 not in self._loaded:
             try:
-                loaded, manifest = self._artefacts.load(sha256, threads=self._settings.forecaster_threads)
+                found = self._artefacts.load(sha256, threads=self._settings.forecaster_threads)
             except (ArtefactDamaged, OSError, ValueError) as error:
                 log.error("model_unreadable", model_id=champion["model_id"], error=f"{type(error).__name__}: {error}")
                 return Speaker(None, BASELINE_ID, "model_unreadable")
-            if not is_readable(manifest.features):
+            if not is_readable(found[1].features):
                 log.error("model_outdated", model_id=champion["model_id"], says="it knows other features; train again")
                 return Speaker(None, BASELINE_ID, "model_outdated")
-            self._loaded = {**dict(list(self._loaded.items())[-3:]), sha256: loaded}
-        return Speaker(self._loaded[sha256], champion["model_id"])
+            self._loaded = {**dict(list(self._loaded.items())[-3:]), sha256: found}
+        calibrated, manifest = self._loaded[sha256]
+        return Speaker(calibrated, champion["model_id"], choice=manifest.choice, window_to=champion["window_to"])
 
     def _compute(
         self,
@@ -157,16 +167,33 @@ class Worker:
             [(one.sku, one.location, one.cause, one.cause_at) for one in items],
             WHOLE_LOCATION,
         )
-        panel = frame.panel
+        held = pinned(people.pins, frame.items)
         issued = issue_all(
             tenant,
             frame,
             work,
             speaker,
-            lambda origin: speaker.calibrated or baseline(panel, origin),
+            lambda origin, rows: self._voices(tenant, frame, speaker, origin).speak(frame.panel, origin, rows, held),
             lambda said, origin, rows: change(said, people.overrides, frame, origin, rows, people.discontinued),
         )
         return frame, issued
+
+    def _voices(self, tenant: str, frame: Frame, speaker: Speaker, origin: int) -> Voices:
+        panel = frame.panel
+        preferred = speaker.calibrated or baseline(panel, origin)
+
+        def calibrated(name: str) -> Calibrated:
+            """A pinned strategy is calibrated as of the model's last day, so that every night reads it the same."""
+            if speaker.window_to is None:
+                return baseline(panel, origin, SIMPLE[name])
+            key = (tenant, speaker.model_id, name)
+            if key not in self._calibrated:
+                kept = [item for item in self._calibrated.items() if item[0][:2] == key[:2] or item[0][0] != tenant]
+                until = min(panel.days - 1, max(0, panel.column(speaker.window_to)))
+                self._calibrated = dict(kept) | {key: baseline(panel, until, SIMPLE[name])}
+            return self._calibrated[key]
+
+        return Voices(preferred, speaker.choice, calibrated)
 
     async def _save_censored(self, tx: Any, tenant: str, frame: Frame, issued: Sequence[Issued]) -> None:
         keys = sorted({(one.message.sku, one.message.location) for one in issued})

@@ -193,6 +193,36 @@ def test_an_override_is_set_and_taken_back_by_keyboard(planner: Seat) -> None:
     expect(row).to_contain_text("Taken back")
 
 
+def test_a_strategy_is_pinned_and_the_pin_shows_on_the_item(planner: Seat) -> None:
+    page = planner.open("/forecasts?tab=strategies")
+    ready(page)
+    photograph(page, "forecasts-strategies-empty")
+    page.get_by_role("button", name="Pin a strategy").click()
+    page.get_by_label("Strategy", exact=True).select_option("theta")
+    page.get_by_label("Product (SKU)").fill("tea-02")
+    page.get_by_label("Location").fill("north")
+    photograph(page, "forecasts-pin-dialog")
+    page.get_by_role("button", name="Pin strategy").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    row = page.get_by_role("row", name="tea-02, at north")
+    expect(row).to_contain_text("In force")
+    photograph(page, "forecasts-strategies")
+
+    def shown() -> bool:
+        page.goto(f"{planner.stage.url}/forecasts?tab=items&q=tea-02")
+        return (
+            "Theta" in page.get_by_role("table").inner_text()
+            and "Pinned strategy" in page.get_by_role("table").inner_text()
+        )
+
+    eventually(shown)
+    photograph(page, "forecasts-items-pinned")
+    page.goto(f"{planner.stage.url}/forecasts?tab=strategies")
+    row.get_by_role("button").press("Enter")
+    page.get_by_role("dialog").get_by_role("button", name="Take back").press("Enter")
+    expect(row).to_contain_text("Taken back")
+
+
 def test_a_wrong_override_is_refused_in_words_and_the_form_stays(planner: Seat) -> None:
     page = planner.open("/forecasts?tab=overrides")
     ready(page)
@@ -239,7 +269,13 @@ def test_axe_finds_nothing_with_data(shops: Stage, chromium: Browser, scheme: st
     done = [f"/backtests?run={run['backtest_id']}" for run in runs if run["state"] == "done"][:1]
     found = {}
     page = seat.open("/forecasts?horizon=1")
-    tabs = ("/forecasts?horizon=1", "/forecasts?tab=items", "/forecasts?tab=overrides", "/forecasts?tab=models")
+    tabs = (
+        "/forecasts?horizon=1",
+        "/forecasts?tab=items",
+        "/forecasts?tab=overrides",
+        "/forecasts?tab=strategies",
+        "/forecasts?tab=models",
+    )
     for path in (*tabs, "/backtests", *done):
         page.goto(shops.url + path)
         settled(page)

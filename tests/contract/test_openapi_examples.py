@@ -24,6 +24,11 @@ NOT_RECORDED = frozenset(
         "POST /v1/overrides",
         "GET /v1/overrides/{override_id}",
         "POST /v1/overrides/{override_id}/withdrawal",
+        "POST /v1/policy/proposals",
+        "POST /v1/policy/proposals/{proposal_id}/approve",
+        "POST /v1/policy/proposals/{proposal_id}/end",
+        "POST /v1/strategy-pins",
+        "POST /v1/strategy-pins/{pin_id}/withdrawal",
         "POST /v1/training/models/{model_id}/decision",
     }
 )

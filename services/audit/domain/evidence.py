@@ -32,6 +32,8 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
         *("override_id", "kind", "category", "from_on", "to_on", "units", "reason", "expires_on"),
     ),
     "forecast-override.withdrawn.v1": ("override_id",),
+    "strategy-pin.set.v1": (*_ITEM, "pin_id", "strategy", "category", "abc_class", "reason"),
+    "strategy-pin.withdrawn.v1": ("pin_id",),
     "model.promoted.v1": ("model_id", "segment", "strategy", "artefact_sha256"),
     "exception.raised.v1": (*_ITEM, "exception_id", "kind", "supplier"),
     "exception.resolved.v1": ("exception_id",),
@@ -49,6 +51,8 @@ _ACTORS: Mapping[str, tuple[str, str]] = {
     "approval-matrix.published.v1": ("approved_by", "=matrix_publisher"),
     "forecast-override.set.v1": ("set_by", "=forecast_editor"),
     "forecast-override.withdrawn.v1": ("withdrawn_by", "=forecast_editor"),
+    "strategy-pin.set.v1": ("set_by", "=forecast_editor"),
+    "strategy-pin.withdrawn.v1": ("withdrawn_by", "=forecast_editor"),
 }
 # Events that can hold personal data: a name or what a person wrote. Their payload is committed to under a salt.
 PERSONAL = frozenset(
@@ -56,6 +60,7 @@ PERSONAL = frozenset(
         *("decision.made.v1", "order.cancelled.v1", "order.updated.v1", "policy.published.v1"),
         *("approval-matrix.published.v1", "line.assigned.v1"),
         *("owner-scope.defined.v1", "forecast-override.set.v1", "forecast-override.withdrawn.v1"),
+        *("strategy-pin.set.v1", "strategy-pin.withdrawn.v1"),
     }
 )
 

@@ -22,6 +22,7 @@ class ItemRecord:
     category: str | None
     first_on: date
     closed_on: date
+    abc_class: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class Intermittent:
         return self
 
     def expected(self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None) -> Expected:
-        part = recent(panel, origin)
+        part = recent(panel, origin, chosen=chosen)
         rate = RATES[self.method](part)
         return answer(panel, origin, np.repeat(rate[:, None], days, axis=1), chosen)
 

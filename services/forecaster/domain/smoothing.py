@@ -27,16 +27,18 @@ PERIODS_PER_PARAMETER = 3  # a richer model must earn its parameters over so man
 
 
 def answer(panel: DemandPanel, origin: int, by_day: FloatArray, chosen: IntArray | None) -> Expected:
-    """What every simple strategy returns: nothing below zero, young items from their like items."""
-    fallback = levels(panel, origin)[:, None]
-    mean = np.maximum(np.where(np.isfinite(by_day), by_day, fallback), 0.0)
-    sizes = sizes_when_sold(panel, origin)
-    return Expected(mean, sizes) if chosen is None else Expected(mean[chosen], sizes[chosen])
+    """What every simple strategy returns: nothing below zero, young items from their like items. `by_day` holds the
+    `chosen` items (None: all)."""
+    fallback, sizes = levels(panel, origin), sizes_when_sold(panel, origin)
+    if chosen is not None:
+        fallback, sizes = fallback[chosen], sizes[chosen]
+    return Expected(np.maximum(np.where(np.isfinite(by_day), by_day, fallback[:, None]), 0.0), sizes)
 
 
-def recent(panel: DemandPanel, origin: int, days: int = REACH_DAYS) -> FloatArray:
-    """The last periods up to the origin: (items, periods)."""
-    return panel.demand[:, max(0, origin + 1 - panel.span(days)) : origin + 1]
+def recent(panel: DemandPanel, origin: int, days: int = REACH_DAYS, chosen: IntArray | None = None) -> FloatArray:
+    """The last periods up to the origin of the chosen items (None: all): (items, periods)."""
+    part = panel.demand[:, max(0, origin + 1 - panel.span(days)) : origin + 1]
+    return part if chosen is None else part[chosen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,7 @@ class MovingAverage:
         return self
 
     def expected(self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None) -> Expected:
-        part = recent(panel, origin, self.days)
+        part = recent(panel, origin, self.days, chosen)
         known = (~np.isnan(part)).sum(axis=1)
         mean = np.where(known > 0, np.nansum(part, axis=1) / np.maximum(known, 1), np.nan)
         return answer(panel, origin, np.repeat(mean[:, None], days, axis=1), chosen)
@@ -82,7 +84,7 @@ class ExponentialSmoothing:
         return self
 
     def expected(self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None) -> Expected:
-        part = recent(panel, origin)
+        part = recent(panel, origin, chosen=chosen)
         kinds = ("ses", "holt", "holt_winters") if self.kind == "ets" else (self.kind,)
         best, best_score = np.full((len(part), days), np.nan), np.full(len(part), np.inf)
         known = np.maximum((~np.isnan(part)).sum(axis=1), 1)
@@ -114,7 +116,7 @@ class Theta:
         return self
 
     def expected(self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None) -> Expected:
-        part = recent(panel, origin)
+        part = recent(panel, origin, chosen=chosen)
         season = SEASON if panel.step_days == 1 else 1
         factors = _weekday_factors(part, season)
         column = np.arange(part.shape[1]) % season

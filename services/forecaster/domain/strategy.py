@@ -31,6 +31,10 @@ class Strategy(Protocol):
     def fit(self, panel: DemandPanel) -> MeanForecaster: ...
 
 
+class SimpleStrategy(Strategy, MeanForecaster, Protocol):
+    """A strategy that learns nothing from a frame but what it reads when asked: it is its own fitted form."""
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """`by_day` (items, days): expected demand in units per day; `lumpiness` (items): how burst-like demand comes,

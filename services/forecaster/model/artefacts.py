@@ -15,6 +15,7 @@ import numpy as np
 from services.forecaster.domain.calibration import Calibration, HorizonCalibration
 from services.forecaster.model.gradient_boosting import PARAMETERS, GradientBoosted
 from services.forecaster.model.pipeline import Calibrated
+from services.forecaster.model.voices import NO_CHOICE, Choice
 
 FORMAT = 1
 
@@ -35,6 +36,7 @@ class Manifest:
     features: tuple[str, ...]
     metrics: dict[str, float]
     model_sha256: str
+    choice: Choice
 
 
 class ArtefactStore:
@@ -43,8 +45,17 @@ class ArtefactStore:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
-    def save(self, trained: Calibrated, *, window_from: str, window_to: str, items: int, seed: int) -> str:
-        """Write a model; returns the SHA-256 of its manifest, which names the model's text and its hash."""
+    def save(
+        self,
+        trained: Calibrated,
+        choice: Choice = NO_CHOICE,
+        *,
+        window_from: str,
+        window_to: str,
+        items: int,
+        seed: int,
+    ) -> str:
+        """Write a model and who speaks beside it; returns the SHA-256 of its manifest, which names the model's text."""
         forecaster = trained.forecaster
         if not isinstance(forecaster, GradientBoosted):
             raise TypeError(f"only trained LightGBM models are stored, not {type(forecaster).__name__}")
@@ -60,8 +71,12 @@ class ArtefactStore:
             "features": list(forecaster.feature_names),
             "metrics": trained.metrics,
             "model_sha256": hashlib.sha256(text).hexdigest(),
-            "calibration": [_horizon_out(one) for one in trained.calibration.horizons],
-            "mean_correction": trained.calibration.correction,
+            **_calibration_out(trained.calibration),
+            "choice": {
+                "best": dict(choice.best),
+                "scores": choice.scores,
+                "calibrations": {name: _calibration_out(one) for name, one in sorted(choice.calibrations.items())},
+            },
         }
         self._write(text, "txt")
         return self._write(json.dumps(manifest, sort_keys=True, indent=1).encode(), "json")
@@ -70,12 +85,13 @@ class ArtefactStore:
         """Read a model back. Raises ArtefactDamaged (or FileNotFoundError) rather than return anything else."""
         raw = json.loads(self._read(sha256, "json"))
         text = self._read(raw["model_sha256"], "txt").decode()
-        horizons = tuple(_horizon_in(one) for one in raw["calibration"])
-        # Models stored before means were corrected speak as they did.
-        calibration = Calibration(horizons, raw.get("mean_correction", 1.0))
+        calibration = _calibration_in(raw)
+        # Models stored before strategies were chosen by class speak for everything, as they did.
+        told = raw.get("choice", {"best": {}, "scores": {}, "calibrations": {}})
+        others = {name: _calibration_in(one) for name, one in told["calibrations"].items()}
         manifest = Manifest(
             raw["strategy"], raw["window_from"], raw["window_to"], raw["items"], raw["seed"],
-            tuple(raw["features"]), raw["metrics"], raw["model_sha256"],
+            tuple(raw["features"]), raw["metrics"], raw["model_sha256"], Choice(told["best"], told["scores"], others),
         )  # fmt: skip
         return Calibrated(GradientBoosted.from_text(text, threads), calibration, raw["metrics"]), manifest
 
@@ -93,6 +109,15 @@ class ArtefactStore:
         if hashlib.sha256(content).hexdigest() != digest:
             raise ArtefactDamaged(f"{path} does not have the SHA-256 of its name; restore it or train again")
         return content
+
+
+def _calibration_out(one: Calibration) -> dict[str, Any]:
+    return {"calibration": [_horizon_out(horizon) for horizon in one.horizons], "mean_correction": one.correction}
+
+
+def _calibration_in(raw: dict[str, Any]) -> Calibration:
+    # Models stored before means were corrected speak as they did.
+    return Calibration(tuple(_horizon_in(one) for one in raw["calibration"]), raw.get("mean_correction", 1.0))
 
 
 def _horizon_out(one: HorizonCalibration | None) -> dict[str, Any] | None:

@@ -80,26 +80,49 @@ def decide(
     levels, plus half of |bias|): what a planner is shown as the reason. Never chosen by WAPE or MAPE, which all-zero
     forecasts win.
     """
+    first = back_test_origin(panel)
+    fitted = {}
+    if first is not None:
+        past = panel.until(first)
+        for name, strategy in candidates.items():
+            progress(f"back-testing {name}")
+            fitted[name] = strategy.fit(past)
+    scores = compare(panel, fitted)
+    best = {segment: best_of(told, preferred) for segment, told in scores.items()}
+    now = segments(panel, panel.days - 1)
+    names = assigned(now, best, preferred, item_pins=item_pins, class_of=class_of, class_pins=class_pins)
+    return Assigned(candidates, dict(zip(panel.item_ids, names, strict=True)), preferred), scores
+
+
+def back_test_origin(panel: DemandPanel) -> int | None:
+    """The last column a contestant may be fitted on: eight weeks before the end. None: the history is shorter."""
+    first = panel.days - 1 - 2 * panel.span(BACK_TEST_DAYS)
+    return first if first > panel.span(BACK_TEST_DAYS) else None
+
+
+def compare(
+    panel: DemandPanel, fitted: Mapping[str, MeanForecaster], chosen: IntArray | None = None
+) -> dict[str, dict[str, float]]:
+    """Scores by segment and name at three origins of the last eight weeks, of which strategies fitted at
+    `back_test_origin` have seen nothing; over the chosen items (None: all)."""
+    first = back_test_origin(panel)
+    if first is None:
+        return {}
     span = panel.span(BACK_TEST_DAYS)
-    first = panel.days - 1 - 2 * span
-    origins = (first, first + span // 2, first + span) if first > span else ()
-    windows = [panel.demand[:, origin + 1 : origin + 1 + span].sum(axis=1) for origin in origins]
-    kinds = [segment for origin in origins for segment in segments(panel.until(origin), origin)]
+    origins = (first, first + span // 2, first + span)
+    mine = panel if chosen is None else panel.take(chosen)
+    windows = [mine.demand[:, origin + 1 : origin + 1 + span].sum(axis=1) for origin in origins]
+    kinds = [segment for origin in origins for segment in segments(mine.until(origin), origin)]
     scores: dict[str, dict[str, float]] = {}
-    for name, strategy in candidates.items() if origins else ():
-        progress(f"back-testing {name}")
-        fitted = strategy.fit(panel.until(first))
-        said = [expected_of(fitted, panel.until(origin), origin, span) for origin in origins]
+    for name, forecaster in fitted.items():
+        said = [expected_of(forecaster, panel.until(origin), origin, span, chosen) for origin in origins]
         samples = Samples(
             np.concatenate([one.by_day.sum(axis=1) for one in said]),
             np.concatenate(windows),
             np.concatenate([one.lumpiness for one in said]),
         )
         _score_segments(name, np.array(kinds), samples, scores)
-    best = {segment: best_of(told, preferred) for segment, told in scores.items()}
-    now = segments(panel, panel.days - 1)
-    names = assigned(now, best, preferred, item_pins=item_pins, class_of=class_of, class_pins=class_pins)
-    return Assigned(candidates, dict(zip(panel.item_ids, names, strict=True)), preferred), scores
+    return scores
 
 
 def _score_segments(name: str, kinds: NDArray[np.str_], samples: Samples, scores: dict[str, dict[str, float]]) -> None:

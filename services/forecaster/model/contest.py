@@ -2,23 +2,21 @@
 
 from services.forecaster.domain.calibration import calibration_origins, collect
 from services.forecaster.domain.panel import DemandPanel
-from services.forecaster.domain.strategy import MeanForecaster, Strategy
+from services.forecaster.domain.strategy import MeanForecaster
 from services.forecaster.model.pipeline import score
 
-REACH_DAYS = 56
 ORIGINS_MIN = 2  # one origin is one week's weather
 
 
 def on_same_days(
-    panel: DemandPanel, strategy: Strategy, champion: MeanForecaster, champion_until: int
+    panel: DemandPanel, ours: MeanForecaster, champion: MeanForecaster, champion_until: int
 ) -> tuple[dict[str, float], dict[str, float]] | None:
-    """Metrics of (the strategy fitted before the last eight weeks, the champion) at origins that both had not seen.
+    """Metrics of (`ours`, fitted before the last eight weeks, and the champion) at origins that both had not seen.
 
     `champion_until`: last column the champion was fitted on. None where fewer than ORIGINS_MIN origins are left.
     """
     origins = [origin for origin in calibration_origins(panel.days) if origin >= champion_until]
     if len(origins) < ORIGINS_MIN:
         return None
-    ours = strategy.fit(panel.until(panel.days - 1 - REACH_DAYS))
     mine, theirs = collect(panel, ours, origins), collect(panel, champion, origins)
     return score(panel, mine), score(panel, theirs)

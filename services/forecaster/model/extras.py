@@ -101,13 +101,14 @@ class Prophets:
         import pandas as pd  # Prophet's own input
 
         number = {item: place for place, item in enumerate(self.item_ids)}
-        by_day: FloatArray = np.full((len(panel.item_ids), days), np.nan)
+        asked = list(range(len(panel.item_ids))) if chosen is None else chosen.tolist()
+        by_day: FloatArray = np.full((len(asked), days), np.nan)
         ahead = pd.DataFrame({"ds": [panel.day(origin + lead) for lead in range(1, days + 1)]})
         ahead["ds"] = pd.to_datetime(ahead["ds"])
-        for row in range(len(panel.item_ids)) if chosen is None else chosen.tolist():
+        for position, row in enumerate(asked):
             model = self.models[number[panel.item_ids[row]]] if panel.item_ids[row] in number else None
             if model is not None:
-                by_day[row] = model.predict(ahead)["yhat"].to_numpy()
+                by_day[position] = model.predict(ahead)["yhat"].to_numpy()
         return answer(panel, origin, by_day, chosen)
 
 

@@ -11,7 +11,7 @@ from services.forecaster.domain.baseline import SeasonalNaive
 from services.forecaster.domain.calibration import Calibration, Samples, calibration_origins, collect, fit_horizon
 from services.forecaster.domain.panel import DemandPanel, FloatArray, IntArray
 from services.forecaster.domain.series import expected_of
-from services.forecaster.domain.strategy import DistributionForecast, MeanForecaster, Strategy
+from services.forecaster.domain.strategy import DistributionForecast, MeanForecaster, SimpleStrategy, Strategy
 from services.forecaster.domain.training import WARM_UP_DAYS
 
 SCORED_LEVELS = (0.1, 0.5, 0.9, 0.95, 0.99)
@@ -33,6 +33,8 @@ class Calibrated:
     forecaster: MeanForecaster
     calibration: Calibration
     metrics: dict[str, float]
+    # The same strategy as it stood eight weeks before the end, for those who compare it on days it had not seen.
+    earlier: MeanForecaster | None = None
 
     def forecast(self, panel: DemandPanel, origin: int, chosen: IntArray | None = None) -> DistributionForecast:
         """Distributions after column `origin`, of all or the chosen items."""
@@ -58,13 +60,14 @@ def train(panel: DemandPanel, strategy: Strategy, progress: Progress = lambda st
     progress("fitting on everything", 0.60)
     forecaster = strategy.fit(panel)
     progress("fitted", 0.95)
-    return Calibrated(forecaster, calibration, scores)
+    return Calibrated(forecaster, calibration, scores, earlier)
 
 
-def baseline(panel: DemandPanel, origin: int) -> Calibrated:
-    """What answers while no model is trained: the seasonal mean, calibrated on as much past as there is."""
+def baseline(panel: DemandPanel, origin: int, forecaster: SimpleStrategy | None = None) -> Calibrated:
+    """A simple strategy, calibrated on as much past as there is; without one, the seasonal mean, which answers while no
+    model is trained."""
     known = panel.until(origin)
-    forecaster = SeasonalNaive()
+    forecaster = forecaster or SeasonalNaive()
     origins = [column for column in calibration_origins(known.days) if column >= 27]
     return Calibrated(forecaster, Calibration.fit(collect(known, forecaster, origins)), {})
 

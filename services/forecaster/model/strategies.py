@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from services.forecaster.domain.baseline import SeasonalNaive
 from services.forecaster.domain.intermittent import RATES, Intermittent
 from services.forecaster.domain.smoothing import ExponentialSmoothing, MovingAverage, Theta
-from services.forecaster.domain.strategy import Strategy
+from services.forecaster.domain.strategy import SimpleStrategy, Strategy
 from services.forecaster.model.extras import ProphetPerItem, XGBoosting
 from services.forecaster.model.gradient_boosting import GradientBoosting
 
-SIMPLE: Mapping[str, Strategy] = {
+SIMPLE: Mapping[str, SimpleStrategy] = {
     "seasonal_naive": SeasonalNaive(1),
     "seasonal_mean": SeasonalNaive(8),
     "moving_average": MovingAverage(),

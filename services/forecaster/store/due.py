@@ -1,6 +1,6 @@
 """Which forecasts are due, and the last one of every item."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,6 +56,28 @@ async def done(tx: Transaction, tenant: str, closings: Sequence[DueClosing], ite
     for table, rows in (("due_closings", [one.seq for one in closings]), ("due_items", [one.seq for one in items])):
         if rows:
             await tx.execute(f"delete from {table} where tenant = $1 and seq = any($2::bigint[])", tenant, rows)
+
+
+async def again(tx: Transaction, tenant: str, scope: Mapping[str, str | None], cause: str, at: datetime) -> int:
+    """Make the items of a scope (sku, location, category, abc_class; absent or None: all) due for a new forecast, and
+    nothing else; returns how many."""
+    rows = await tx.fetch(
+        "insert into due_items as d (tenant, sku, location, cause, cause_at)"
+        " select $1, i.sku, i.location, $6, $7::timestamptz from items i"
+        " left join catalogue_items c on c.tenant = i.tenant and c.sku = i.sku where i.tenant = $1"
+        " and ($2::text is null or i.sku = $2) and ($3::text is null or i.location = $3)"
+        " and ($4::text is null or c.category = $4) and ($5::text is null or c.abc_class = $5) order by i.sku, i.location"
+        " on conflict (tenant, sku, location) do update set cause = excluded.cause, cause_at = excluded.cause_at,"
+        " seq = default returning sku",
+        tenant,
+        scope.get("sku"),
+        scope.get("location"),
+        scope.get("category"),
+        scope.get("abc_class"),
+        cause,
+        at,
+    )
+    return len(rows)
 
 
 async def waiting(tx: Transaction, tenant: str) -> int:

@@ -38,16 +38,19 @@ async def load(tx: Transaction, tenant: str) -> Records:
     """Everything of a tenant whose location has closed a day, items in key order; the demand of superseded products is
     their successors'."""
     rows = await tx.fetch(
-        "select i.sku, i.location, i.partition, i.first_on, c.category, max(d.business_date) as closed_on"
+        "select i.sku, i.location, i.partition, i.first_on, c.category, c.abc_class, max(d.business_date) as closed_on"
         " from items i join closed_days d on d.tenant = i.tenant and d.location = i.location"
         " and d.partition in (i.partition, $2)"
         " left join catalogue_items c on c.tenant = i.tenant and c.sku = i.sku"
-        " where i.tenant = $1 group by 1, 2, 3, 4, 5 having max(d.business_date) >= i.first_on order by 1, 2",
+        " where i.tenant = $1 group by 1, 2, 3, 4, 5, 6 having max(d.business_date) >= i.first_on order by 1, 2",
         tenant,
         WHOLE_LOCATION,
     )
     items = tuple(
-        ItemRecord(r["sku"], r["location"], r["partition"], r["category"], r["first_on"], r["closed_on"]) for r in rows
+        ItemRecord(
+            r["sku"], r["location"], r["partition"], r["category"], r["first_on"], r["closed_on"], r["abc_class"]
+        )
+        for r in rows
     )
     number = {(item.sku, item.location): position for position, item in enumerate(items)}
     revision = np.zeros(len(items), dtype=np.int64)

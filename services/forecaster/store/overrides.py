@@ -1,6 +1,5 @@
 """Overrides of forecasts by people: kept for good, used while they hold."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -126,26 +125,6 @@ async def discontinued(tx: Transaction, tenant: str) -> frozenset[str]:
     """Products the catalogue says are no longer sold."""
     rows = await tx.fetch("select sku from catalogue_items where tenant = $1 and not active", tenant)
     return frozenset(row["sku"] for row in rows)
-
-
-async def forecast_again(tx: Transaction, tenant: str, override: Any, cause: str, at: datetime) -> int:
-    """Make the items of a scope due for a new forecast, and nothing else; returns how many."""
-    rows: Sequence[Any] = await tx.fetch(
-        "insert into due_items as d (tenant, sku, location, cause, cause_at)"
-        " select $1, i.sku, i.location, $5, $6 from items i"
-        " left join catalogue_items c on c.tenant = i.tenant and c.sku = i.sku where i.tenant = $1"
-        " and ($2::text is null or i.sku = $2) and ($3::text is null or i.location = $3)"
-        " and ($4::text is null or c.category = $4) order by i.sku, i.location"
-        " on conflict (tenant, sku, location) do update set cause = excluded.cause, cause_at = excluded.cause_at,"
-        " seq = default returning sku",
-        tenant,
-        override["sku"],
-        override["location"],
-        override["category"],
-        cause,
-        at,
-    )
-    return len(rows)
 
 
 async def totals(tx: Transaction, tenant: str) -> list[Any]:

@@ -1,6 +1,6 @@
 """Models, which of them speaks, and the jobs that train them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
@@ -31,6 +31,8 @@ class Trained:
     window_from: date
     window_to: date
     metrics: dict[str, float]
+    # By class of demand: who speaks for it, and what each strategy scored.
+    choice: dict[str, dict[str, object]] = field(default_factory=dict)
 
     @property
     def model_id(self) -> str:
@@ -41,7 +43,8 @@ async def keep(tx: Transaction, tenant: str, trained: Trained, reason: str, at: 
     """Remember a trained model, speaking or not."""
     await tx.execute(
         "insert into models (tenant, model_id, segment, strategy, state, window_from, window_to, artefact_sha256,"
-        " metrics, reason, promoted_at) values ($1, $2, $3, $4, 'retired', $5, $6, $7, $8::jsonb, $9, $10)"
+        " metrics, reason, promoted_at, choice)"
+        " values ($1, $2, $3, $4, 'retired', $5, $6, $7, $8::jsonb, $9, $10, $11::jsonb)"
         " on conflict (tenant, model_id) do nothing",
         tenant,
         trained.model_id,
@@ -53,6 +56,7 @@ async def keep(tx: Transaction, tenant: str, trained: Trained, reason: str, at: 
         orjson.dumps(trained.metrics).decode(),
         reason,
         at,
+        orjson.dumps(trained.choice).decode(),
     )
 
 

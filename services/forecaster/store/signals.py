@@ -6,6 +6,7 @@ from typing import Any
 
 from kit.database import Transaction
 from schemas.signals import SignalObserved
+from services.forecaster.store.due import again as due_again
 
 
 async def keep(
@@ -39,21 +40,8 @@ async def keep(
             at,
         )
         if new and due and not one.advisory:
-            await tx.execute(
-                "insert into due_items (tenant, sku, location, cause, cause_at)"
-                " select i.tenant, i.sku, i.location, $5, $6::timestamptz from items i"
-                " left join catalogue_items c on c.tenant = i.tenant and c.sku = i.sku where i.tenant = $1"
-                " and ($2::text is null or i.sku = $2) and ($3::text is null or i.location = $3)"
-                " and ($4::text is null or c.category = $4) order by 2, 3"
-                " on conflict (tenant, sku, location) do update set cause = excluded.cause,"
-                " cause_at = excluded.cause_at, seq = default",
-                tenant,
-                one.scope.sku,
-                one.scope.location,
-                one.scope.category,
-                cause,
-                at,
-            )
+            scope = {"sku": one.scope.sku, "location": one.scope.location, "category": one.scope.category}
+            await due_again(tx, tenant, scope, cause, at)
 
 
 async def during(tx: Transaction, tenant: str, first: date, last: date) -> list[Any]:

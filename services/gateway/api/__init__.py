@@ -19,6 +19,7 @@ from services.gateway.api import (
     parked,
     performance,
     planning,
+    pins,
     queue,
     sessions,
     settings,
@@ -51,6 +52,7 @@ ROOMS = (
     overrides,
 )
 
+    pins,
 
 def attach(app: FastAPI) -> None:
     """Add every /v1 route behind the door."""

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from kit.identity import Mint, Principal, ensure_keys
-from schemas.forecasts import ForecastIssued, ModelPromoted
+from schemas.forecasts import ForecastIssued, ModelPromoted, StrategyPinSet, StrategyPinWithdrawn
 from tests.ground import FreshDatabase, Ground
 from tests.integration.forecaster.stage import TENANT, Stage, days, sale, staged
 
@@ -68,6 +68,42 @@ async def test_a_trained_model_takes_over_from_the_baseline_and_answers_the_api(
     assert status["items"] == 30 and status["due"] == 0 and status["last_job"]["state"] == "done"
     assert (await call(stage, "GET", "/forecast/s29/L1", tenant="other")).status_code == 404
     assert (await call(stage, "GET", "/models", tenant="other")).json() == {"models": []}
+    await pin_and_take_back(stage, promoted.window_to)
+
+
+async def pin_and_take_back(stage: Stage, last: date) -> None:
+    """A planner's pin speaks at once, after a restart and on the next day; taken back, the model speaks again."""
+    wanted = {"strategy": "theta", "sku": "s29", "location": "L1", "reason": "level_shift"}
+    key = {"idempotency-key": "p1"}
+    made = await call(stage, "POST", "/pins", json=wanted, headers=key)
+    assert made.status_code == 201, made.text
+    assert (await call(stage, "POST", "/pins", json=wanted, headers=key)).status_code == 200
+    said = "select strategy || ' ' || model_id || ' ' || origin from forecasts where sku = 's29'"
+    await stage.until(said, lambda told: told == f"theta theta {last}")
+    forecast = ForecastIssued.model_validate_json((await call(stage, "GET", "/forecast/s29/L1")).text)
+    assert "pinned_strategy" in forecast.flags
+    await stage.kill()
+    await stage.start()
+    day = last + timedelta(days=1)
+    await stage.send([sale("s29", "L1", day, 3)])
+    await stage.close_day("L1", day)
+    await stage.until(said, lambda told: told == f"theta theta {day}")
+    others = await stage.query("select distinct strategy from forecasts where sku <> 's29'")
+    assert [row[0] for row in others] == ["lightgbm_tweedie"]
+    shown = (await call(stage, "GET", "/pins")).json()
+    assert [(one["strategy"], one["state"], one["set_by"]) for one in shown["items"]] == [("theta", "active", "ann")]
+    path = f"/pins/{made.json()['pin_id']}/withdrawal"
+    assert (await call(stage, "POST", path, role="auditor")).status_code == 403
+    for _ in range(2):
+        assert (await call(stage, "POST", path)).json()["state"] == "withdrawn"
+    await stage.until(said, lambda told: told.startswith("lightgbm_tweedie lgbm-"))
+    told = await stage.read("forecasts.v1", 2, lambda record: b"strategy-pin" in dict(record.headers)["ce_type"])
+    assert StrategyPinSet.model_validate_json(told[0].value).strategy == "theta"
+    assert StrategyPinWithdrawn.model_validate_json(told[1].value).withdrawn_by == "ann"
+    for wrong, code in (({"strategy": "prophet"}, "strategy_not_pinnable"), ({"sku": "nobody"}, "scope_empty")):
+        refused = await call(stage, "POST", "/pins", json=wanted | wrong, headers={"idempotency-key": code})
+        assert refused.status_code == 422 and refused.json()["code"] == code
+    assert (await call(stage, "GET", "/pins", tenant="other")).json()["items"] == []
 
 
 async def test_a_training_is_asked_for_once_however_often_and_says_why_it_cannot(stage: Stage) -> None:

@@ -14,6 +14,7 @@ from services.forecaster.domain.frame import Cells, Frame, ItemRecord, Records, 
 from services.forecaster.domain.panel import DemandPanel
 from services.forecaster.issuing import Issued, Speaker, Task, as_the_model_says, issue
 from services.forecaster.model.pipeline import baseline
+from services.forecaster.model.voices import Spoken
 from tests.unit.forecaster.worlds import panel
 
 
@@ -30,7 +31,8 @@ def written(world: DemandPanel, skus: Sequence[str], locations: Sequence[str]) -
     said = calibrated.forecast(world, last)
     task = Task(rows, last, "close-of-day", datetime(2024, 1, 1, tzinfo=UTC))
     speaker = Speaker(calibrated, "lgbm-0123456789abcdef")
-    return issue("demo", frame, task, speaker, "lightgbm_tweedie", said, as_the_model_says(said, last, rows))
+    spoken = Spoken(said, (speaker.strategy,) * len(skus), (False,) * len(skus))
+    return issue("demo", frame, task, speaker, spoken, as_the_model_says(said, last, rows))
 
 
 def test_an_event_of_the_demos_items_is_under_a_kilobyte_on_average() -> None:
@@ -76,5 +78,6 @@ def test_an_impossible_day_is_kept_out_of_the_services_frame_and_named_in_the_ev
     said = calibrated.forecast(frame.panel, 119)
     task = Task(rows, 119, "close-of-day", datetime(2024, 4, 30, tzinfo=UTC))
     changed = as_the_model_says(said, 119, rows)
-    issued = issue("acme", frame, task, Speaker(None, "baseline", "no_trained_model"), "seasonal_mean", said, changed)
+    spoken = Spoken(said, ("seasonal_mean",) * 12, (False,) * 12)
+    issued = issue("acme", frame, task, Speaker(None, "baseline", "no_trained_model"), spoken, changed)
     assert ["spike" in one.message.flags for one in issued] == [row == 3 for row in range(12)]

@@ -5,12 +5,13 @@ import { number, words } from "../format.js";
 import { accuracyPanel } from "../forecasts/accuracy.js";
 import { modelsPanel } from "../forecasts/models.js";
 import { overridesPanel } from "../forecasts/overrides.js";
+import { strategiesPanel } from "../forecasts/strategies.js";
 import { command } from "../keys.js";
 import { start } from "../shell.js";
 import { empty } from "../states.js";
 import { pagedTable, searchField, urlFilters } from "../table.js";
 
-const TABS = [["", "Accuracy"], ["items", "Items"], ["overrides", "Overrides"], ["models", "Models"]];
+const TABS = [["", "Accuracy"], ["items", "Items"], ["overrides", "Overrides"], ["strategies", "Strategies"], ["models", "Models"]];
 const page = byId("page");
 const tabs = h("nav.tabs", { "aria-label": "Forecasts" });
 const place = h("div", { id: "forecast-panel" });
@@ -48,6 +49,7 @@ async function draw() {
   setOverride = null;
   if (tab === "items") shown = itemsPanel();
   else if (tab === "models") shown = await modelsPanel({ session, redraw: draw });
+  else if (tab === "strategies") shown = await strategiesPanel({ may: session.can?.includes("decide"), redraw: draw });
   else if (tab === "overrides") {
     const panel = await overridesPanel({ today, may: session.can?.includes("decide"), redraw: draw });
     shown = panel.place;
