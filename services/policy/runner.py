@@ -3,6 +3,8 @@
 import asyncio
 from datetime import date
 
+import asyncpg
+
 from kit import telemetry
 from kit.database import Database, Transaction
 from kit.events import derived_id
@@ -10,7 +12,7 @@ from kit.outbox import enqueue
 from kit.relay import Relay
 from services.policy.planner import plan_items
 from services.policy.settings import Settings
-from services.policy.store import runs
+from services.policy.store import classes, runs
 
 log = telemetry.get_logger()
 RUNS = telemetry.counter("planning_runs_total", "Planning runs by what became of them", ("outcome",))
@@ -37,6 +39,7 @@ class Runner:
     async def work(self) -> None:
         """Carry on every unfinished run, and begin those that a closed business day asks for. Called again and again."""
         for tenant in await self._database.tenants():
+            await self._classify(tenant)
             if self._settings.plan_after_close:
                 await self._begin_due(tenant)
             while await self._chunk(tenant):
@@ -66,6 +69,15 @@ class Runner:
                 scope = f"{runs.LOCATION_PREFIX}{location}"
                 await runs.start(tx, tenant, run_id_of(tenant, scope, day), scope, day, "countersign")
                 await runs.mark_planned(tx, tenant, location, day)
+
+    async def _classify(self, tenant: str) -> None:
+        """The items' classes of a newly closed day, while its forecasts are still made. A run does not wait for classes that
+        cannot be computed: the last ones stand."""
+        try:
+            async with self._database.transaction(tenant) as tx:
+                await classes.refresh(tx, tenant)
+        except (asyncpg.PostgresError, TimeoutError) as error:
+            log.warning("classes_not_computed", tenant=tenant, error=f"{type(error).__name__}: {error}", exc_info=True)
 
     async def _chunk(self, tenant: str) -> bool:
         """One chunk of the tenant's oldest unfinished run; False when there is none."""

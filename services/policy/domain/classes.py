@@ -11,6 +11,8 @@ from services.policy.domain.refusal import PolicyRefusal, require_not_negative
 SHARE_A, SHARE_B = Decimal("0.80"), Decimal("0.95")
 # Coefficient of variation of daily demand up to which an item is X (steady), and Y (varying).
 VARIES_X, VARIES_Y = Decimal("0.5"), Decimal("1.0")
+# Classes stand on a quarter of movements, and on four weeks at the least.
+WINDOW_DAYS, DAYS_MIN = 91, 28
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +84,5 @@ def achieved(items: Sequence[Demanded], classes: Mapping[str, str], rules: Param
         served = sum((min(one.served_units, one.asked_units) for one in members), Decimal(0))
         rate = (served / asked).quantize(Decimal("0.0001")) if asked > 0 else None
         value = sum((one.value for one in members), Decimal(0))
-        told.append(Achieved(name, len(members), rules.service_goal(name[0]), rate, value))
+        told.append(Achieved(name, len(members), rules.service_goal(name[0], name[1]), rate, value))
     return told

@@ -127,7 +127,7 @@ def _row(evidence: Evidence, opportunity: Opportunity) -> tuple[float, ...]:
         float(terms.pack) if terms.pack is not None else step,
         float(terms.moq) if terms.moq is not None else 0.0,
         float(item.shelf_life_days) if item.shelf_life_days is not None else NO_LIMIT,
-        float(rules.service_goal(item.abc_class)),
+        float(rules.service_goal(item.abc_class, item.xyz_class)),
         float(rules.carrying_rate) * cost,
         float(rules.setup_cost),
         float(rules.lot_cover_max_days),

@@ -65,6 +65,12 @@ class Item:
     shelf_life_days: int | None
     abc_class: str | None
     active: bool = True
+    xyz_class: str | None = None
+
+    @property
+    def class_name(self) -> str:
+        """Such as `AX`; without an ABC class an item is planned as B, without an XYZ class as X."""
+        return (self.abc_class or "B") + self.xyz_class if self.xyz_class else self.abc_class or "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +240,8 @@ def document_of(evidence: Evidence) -> dict[str, Any]:
             "shelf_life_days": item.shelf_life_days,
             "abc_class": item.abc_class,
             "active": item.active,
-        },
+        }
+        | ({} if item.xyz_class is None else {"xyz_class": item.xyz_class}),
         "terms": None if terms is None else _terms_document(terms),
         "policy": {
             "scope": evidence.policy.scope,
@@ -353,6 +360,7 @@ def evidence_of(document: Mapping[str, Any]) -> Evidence:
             shelf_life_days=item["shelf_life_days"],
             abc_class=item["abc_class"],
             active=item["active"],
+            xyz_class=item.get("xyz_class"),
         ),
         terms=None if terms is None else _terms_of(terms),
         policy=Policy(policy["scope"], policy["version"], parse_parameters(policy["parameters"]), policy["refusal"]),

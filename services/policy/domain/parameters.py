@@ -9,6 +9,7 @@ from services.policy.domain.numbers import plain
 from services.policy.domain.refusal import PolicyRefusal
 
 SERVICE_KINDS = ("cycle_service", "fill_rate")
+CLASS_SOURCES = ("catalogue", "computed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +18,8 @@ class Parameters:
 
     service_kind: what the goals mean: `cycle_service` = probability of no stock-out in the protection interval,
     `fill_rate` = share of demand met from the shelf. service_goal_*: by ABC class; items without a class use `b`.
+    service_goal_y_less, service_goal_z_less: how much lower the goal is where demand varies (Y) or is erratic (Z).
+    class_source: which ABC class counts where both are known, the catalogue's or the one computed from sales.
     service_minimum: below this probability of no stock-out after the order, a person decides.
     carrying_rate: cost of holding, share of unit cost per year. setup_cost: cost of one order line.
     auto_approve_value_limit: an order worth more than this goes to a person.
@@ -29,6 +32,8 @@ class Parameters:
     viral_demand_max … after_holidays_min: how far a signal of this kind may move demand, lead time (supply_disruption_max)
     or the reorder point (viral_target_max), as factors.
     forecast_age_max_days, overdue_days_max: after how long a forecast, or an overdue receipt, no longer counts.
+    order_change_cost: cost of changing or cancelling an open order. expedite_cost_share: extra cost of a unit brought forward,
+    share of its cost. expedite_days: soonest an order brought forward can come, days after the decision.
     """
 
     service_kind: str = "cycle_service"
@@ -57,10 +62,17 @@ class Parameters:
     competitor_out_max: Decimal = Decimal("1.5")
     economic_outlook_min: Decimal = Decimal("0.7")
     after_holidays_min: Decimal = Decimal("0.5")
+    order_change_cost: Decimal = Decimal("2.00")
+    expedite_cost_share: Decimal = Decimal("0.10")
+    expedite_days: Decimal = Decimal(2)
+    service_goal_y_less: Decimal = Decimal(0)
+    service_goal_z_less: Decimal = Decimal(0)
+    class_source: str = "catalogue"
 
-    def service_goal(self, abc_class: str | None) -> Decimal:
-        """The goal of a class; without a class, that of B."""
-        return {"A": self.service_goal_a, "C": self.service_goal_c}.get(abc_class or "B", self.service_goal_b)
+    def service_goal(self, abc_class: str | None, xyz_class: str | None = None) -> Decimal:
+        """The goal of a class; without an ABC class that of B, without an XYZ class that of X."""
+        goal = {"A": self.service_goal_a, "C": self.service_goal_c}.get(abc_class or "B", self.service_goal_b)
+        return goal - {"Y": self.service_goal_y_less, "Z": self.service_goal_z_less}.get(xyz_class or "X", Decimal(0))
 
     def as_text(self) -> dict[str, str]:
         """All parameters as contract strings."""
@@ -84,13 +96,19 @@ ADDED = frozenset(
         "competitor_out_max",
         "economic_outlook_min",
         "after_holidays_min",
+        "order_change_cost",
+        "expedite_cost_share",
+        "expedite_days",
+        "service_goal_y_less",
+        "service_goal_z_less",
+        "class_source",
     }
 )
 _DEFAULTS = Parameters().as_text()
 NAMES = tuple(one.name for one in fields(Parameters))
 _SHARES = ("service_goal_a", "service_goal_b", "service_goal_c", "service_minimum", "confidence_minimum")
 _RISKS = ("expiry_risk_max", "expiry_risk_never")
-_ABOVE_ZERO = ("carrying_rate", "max_cover_days", "lot_cover_max_days")
+_ABOVE_ZERO = ("carrying_rate", "max_cover_days", "lot_cover_max_days", "expedite_days")
 
 
 def parse_parameters(given: Mapping[str, Any], *, ignore_unknown: bool = False) -> Parameters:
@@ -105,7 +123,7 @@ def parse_parameters(given: Mapping[str, Any], *, ignore_unknown: bool = False) 
             if ignore_unknown:
                 continue
             raise PolicyRefusal("policy_contradictory", f"{name}: no such parameter; known are {', '.join(NAMES)}")
-        if name == "service_kind":
+        if name in ("service_kind", "class_source"):
             values[name] = str(raw)
             continue
         try:
@@ -123,6 +141,8 @@ def _check(given: Parameters) -> None:
 
     if given.service_kind not in SERVICE_KINDS:
         raise refuse("service_kind", f"is not one of {', '.join(SERVICE_KINDS)}")
+    if given.class_source not in CLASS_SOURCES:
+        raise refuse("class_source", f"is not one of {', '.join(CLASS_SOURCES)}")
     for name in NAMES:
         value = getattr(given, name)
         if isinstance(value, Decimal) and not (value.is_finite() and value >= 0):
@@ -136,6 +156,10 @@ def _check(given: Parameters) -> None:
     for name in ("service_goal_a", "service_goal_b", "service_goal_c"):
         if getattr(given, name) < given.service_minimum:
             raise refuse(name, f"is below service_minimum {given.service_minimum}: every order would be an exception")
+    lowest = min(given.service_goal_a, given.service_goal_b, given.service_goal_c)
+    for name in ("service_goal_y_less", "service_goal_z_less"):
+        if lowest - getattr(given, name) < given.service_minimum:
+            raise refuse(name, f"takes the lowest goal {lowest} below service_minimum {given.service_minimum}")
     for name in (
         "viral_demand_max",
         "viral_target_max",

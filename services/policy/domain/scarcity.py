@@ -8,11 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernel.distribution import DAYS, curve_shortage
-from services.policy.domain.columns import DAYS_PER_YEAR, Columns, Floats, columns_of
+from services.policy.domain.columns import DAYS_PER_YEAR, Columns, Floats
 from services.policy.domain.evidence import Allotment, Evidence
-from services.policy.domain.levels import Levels, levels_of
-from services.policy.domain.lots import Lots, lots_of
+from services.policy.domain.levels import Levels
+from services.policy.domain.lots import Lots
 from services.policy.domain.numbers import decimal_of
+from services.policy.domain.reckoning import reckon
+from services.policy.domain.scenarios import heeded
 from services.policy.domain.screening import Fault, screen
 from services.policy.domain.selection import Blocks, Selection, choose_closely
 
@@ -100,15 +102,14 @@ def _wants(evidences: Sequence[Evidence], start: int) -> tuple[Floats, Floats, F
     """(place, units, profit, cost per unit) of the blocks of one chunk."""
     ready = []
     for place in range(start, min(start + CHUNK_ITEMS, len(evidences))):
-        found = screen(evidences[place])
+        found = screen(heeded(evidences[place]))
         if not isinstance(found, Fault):
             ready.append((place, found))
     if not ready:
         return np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0)
-    columns = columns_of([evidences[place] for place, _found in ready], [found for _place, found in ready])
-    levels = levels_of(columns)
-    lots = lots_of(columns, levels)
-    rows, units, profit = blocks_of(columns, levels, lots)
+    reckoned = reckon([evidences[place] for place, _found in ready], [found for _place, found in ready])
+    columns = reckoned.columns
+    rows, units, profit = blocks_of(columns, reckoned.levels, reckoned.lots)
     places = np.asarray([place for place, _found in ready], dtype=np.float64)
     return places[rows], units, profit, columns.unit_cost[rows]
 

@@ -34,7 +34,14 @@ def changed(evidence: Evidence, changes: Changes) -> Evidence:
         evidence = replace(evidence, terms=replace(evidence.terms, lead_time_days=changes.lead_time_days))
     if changes.service_level is not None:
         level = changes.service_level
-        rules = replace(evidence.policy.parameters, service_goal_a=level, service_goal_b=level, service_goal_c=level)
+        rules = replace(
+            evidence.policy.parameters,
+            service_goal_a=level,
+            service_goal_b=level,
+            service_goal_c=level,
+            service_goal_y_less=Decimal(0),
+            service_goal_z_less=Decimal(0),
+        )
         evidence = replace(evidence, policy=replace(evidence.policy, parameters=rules))
     if changes.demand_multiplier is not None and evidence.forecast is not None:
         evidence = replace(evidence, forecast=_scaled(evidence.forecast, changes.demand_multiplier))

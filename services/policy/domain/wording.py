@@ -126,8 +126,8 @@ def _levels(line: Line) -> list[Step]:
         step(
             "target",
             {
-                "abc_class": line.item.abc_class or "none",
-                "goal": plain(rules.service_goal(line.item.abc_class)),
+                "abc_class": line.item.class_name,
+                "goal": plain(rules.service_goal(line.item.abc_class, line.item.xyz_class)),
                 "protection_demand": plain(numbers.protection_demand),
                 "safety_stock": plain(numbers.safety_stock),
             },

@@ -12,6 +12,7 @@ from kit.database import Transaction
 from services.policy.domain.evidence import Evidence, Forecast, Hold, Item, OpenOrder, Policy, Signal, Stock, Terms
 from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.outcome import Thresholds
+from services.policy.domain.parameters import Parameters
 from services.policy.store import deliveries, signals
 
 ZERO = Decimal(0)
@@ -41,6 +42,7 @@ select t.sku, t.location,
   case when d.closed_on is null then f.origin else greatest(d.closed_on, f.origin) end as as_of,
   f.forecast_id, f.origin, f.confidence, f.flags, f.strategy, f.model_id, f.mean_e4, f.quantiles_e2,
   i.unit, i.category, i.price, i.currency as item_currency, i.shelf_life_days, i.abc_class,
+  k.abc_class as computed_class, k.xyz_class,
   i.active and not exists (select from successions q where q.tenant = $1 and q.predecessor = t.sku and q.active
     and q.effective_on <= greatest(d.closed_on, f.origin)) as item_active, i.sku is not null as has_item,
   c.supplier, c.lead_time_days, c.lead_time_sd_days, c.unit_cost, coalesce(c.currency, c.supplier_currency) as currency,
@@ -52,6 +54,7 @@ from unnest($2::text[], $3::text[]) with ordinality as t(sku, location, n)
 left join positions s on s.tenant = $1 and s.sku = t.sku and s.location = t.location
 left join forecasts f on f.tenant = $1 and f.sku = t.sku and f.location = t.location
 left join products i on i.tenant = $1 and i.sku = t.sku
+left join item_classes k on k.tenant = $1 and k.sku = t.sku and k.location = t.location
 left join plans p on p.tenant = $1 and p.sku = t.sku and p.location = t.location
 left join closed_days d on d.tenant = $1 and d.location = t.location
 left join lateral (
@@ -174,7 +177,7 @@ def _evidence(tenant: str, row: Any, policy: Policy, told: Sequence[Any], came: 
         stock=Stock(row["on_hand"] or ZERO, row["reserved"] or ZERO, row["backorders"] or ZERO, row["movements"] or 0),
         open_orders=_open_orders(row["orders"]),
         forecast=None if row["forecast_id"] is None else _forecast(row),
-        item=None if not row["has_item"] else _item(row),
+        item=None if not row["has_item"] else _item(row, policy.parameters),
         terms=None if row["supplier"] is None else _terms(row),
         policy=policy,
         hold=None if row["hold_until"] is None else Hold(row["hold_reason"], row["hold_until"]),
@@ -205,14 +208,16 @@ def _forecast(row: Any) -> Forecast:
     )
 
 
-def _item(row: Any) -> Item:
+def _item(row: Any, rules: Parameters) -> Item:
+    classes = (row["abc_class"], row["computed_class"])
     return Item(
         row["unit"],
         row["price"],
         row["item_currency"],
         row["shelf_life_days"],
-        row["abc_class"],
+        classes[0] or classes[1] if rules.class_source == "catalogue" else classes[1] or classes[0],
         row["item_active"],
+        row["xyz_class"],
     )
 
 

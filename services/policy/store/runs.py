@@ -17,7 +17,8 @@ IN_SCOPE = (
     " or starts_with($2, 'supplier:') and exists (select from supplier_items x where x.tenant = $1 and x.sku = place.sku"
     " and x.supplier = substr($2, 10) and x.location in (place.location, '*') and x.active)"
     " or starts_with($2, 'class:') and exists (select from products i where i.tenant = $1 and i.sku = place.sku"
-    " and coalesce(i.abc_class, 'B') = substr($2, 7)))"
+    " and coalesce(i.abc_class, (select k.abc_class from item_classes k where k.tenant = $1 and k.sku = place.sku"
+    " and k.location = place.location), 'B') = substr($2, 7)))"
 )
 
 

@@ -79,6 +79,7 @@ def evidences(draw: st.DrawFn) -> Evidence:
             "USD",
             draw(st.none() | st.integers(1, 60)),
             draw(st.sampled_from([None, "A", "B", "C"])),
+            xyz_class=draw(st.sampled_from([None, "X", "Y", "Z"])),
         ),
         terms=Terms(
             "SUP",

@@ -8,10 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.policy.domain.cascade import plan
 from services.policy.domain.classes import Demanded, achieved, classes_of
 from services.policy.domain.lead_times import RECEIPTS_MAX, Deliveries, arrival_curve, lateness, learned
-from services.policy.domain.parameters import Parameters
+from services.policy.domain.outcome import Recommendation
+from services.policy.domain.parameters import Parameters, parse_parameters
 from services.policy.domain.refusal import PolicyRefusal
+from tests.unit.policy.examples import with_
 
 
 def sold(item: str, value: str, mean: str = "2", spread: str = "0.5", asked: str = "0", served: str = "0") -> Demanded:
@@ -127,3 +130,33 @@ def test_arrival_probabilities_rise_from_nothing_towards_certainty(late: tuple[i
 def test_deliveries_survive_the_wire() -> None:
     known = Deliveries((0, -1, 3), (2,))
     assert Deliveries.of(known.document()) == known
+
+
+def test_goals_of_all_nine_classes_follow_from_five_parameters() -> None:
+    rules = Parameters(service_goal_y_less=Decimal("0.02"), service_goal_z_less=Decimal("0.05"))
+    goals = {abc + xyz: rules.service_goal(abc, xyz) for abc in "ABC" for xyz in "XYZ"}
+    assert goals == {
+        name: Decimal(goal)
+        for name, goal in zip(
+            ("AX", "AY", "AZ", "BX", "BY", "BZ", "CX", "CY", "CZ"),
+            ("0.98", "0.96", "0.93", "0.95", "0.93", "0.90", "0.90", "0.88", "0.85"),
+            strict=True,
+        )
+    }
+    assert rules.service_goal(None, None) == rules.service_goal("B", "X")
+    with pytest.raises(PolicyRefusal, match="service_goal_z_less"):
+        parse_parameters({"service_goal_z_less": "0.11"})
+    with pytest.raises(PolicyRefusal, match="class_source"):
+        parse_parameters({"class_source": "moon"})
+
+
+def test_an_erratic_item_is_held_to_the_goal_of_its_class_and_says_its_name() -> None:
+    rules = {"service_goal_z_less": Decimal("0.10")}
+    steady, erratic = (with_(item={"xyz_class": letter}, parameters=rules) for letter in "XZ")
+    told = []
+    for outcome in plan([steady, erratic]):
+        assert isinstance(outcome, Recommendation)
+        (step,) = [one for one in outcome.document["steps"] if one["code"] == "target"]
+        told.append((step["inputs"]["abc_class"], step["inputs"]["goal"], outcome.reorder_point))
+    assert [one[:2] for one in told] == [("BX", "0.95"), ("BZ", "0.85")]
+    assert told[0][2] > told[1][2]
