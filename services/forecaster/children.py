@@ -14,7 +14,8 @@ from typing import Any
 
 from kit.database import Database
 from services.forecaster.domain.frame import Frame, build
-from services.forecaster.store import history
+from services.forecaster.domain.known_ahead import learnable
+from services.forecaster.store import catalogue, history, signals
 
 NICE = 5  # a computation yields to consuming when both want the processor
 POLL_SECONDS = 0.5
@@ -51,11 +52,15 @@ def read_frame(source: Source) -> Frame | None:
         database = await Database.open(source.database_url, "forecaster", pool_max=1)
         try:
             async with database.transaction(source.tenant) as tx:
-                return await history.load(tx, source.tenant)
+                told = await signals.known(tx, source.tenant)
+                zones = await catalogue.time_zones(tx, source.tenant)
+                return await history.load(tx, source.tenant), told, zones
         finally:
             await database.close()
 
-    return build(asyncio.run(read()), history_days=source.history_days)
+    records, told, zones = asyncio.run(read())
+    frame = build(records, history_days=source.history_days)
+    return learnable(frame, told, zones) if frame is not None else None
 
 
 def live(pipe: Connection, work: Work, source: Source, request: Any) -> None:

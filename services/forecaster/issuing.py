@@ -12,6 +12,7 @@ from kit.events import Outgoing, derived_id, outgoing
 from schemas.forecasts import DemandDistribution, ForecastIssued
 from services.forecaster.domain.baseline import SeasonalNaive
 from services.forecaster.domain.frame import Frame
+from services.forecaster.domain.known_ahead import knows
 from services.forecaster.domain.overrides import Changed
 from services.forecaster.domain.panel import IntArray
 from services.forecaster.domain.series import confidence, flags
@@ -34,6 +35,7 @@ class Speaker:
     reason: str | None = None
     choice: Choice = NO_CHOICE
     window_to: date | None = None  # last day the model was fitted on
+    known_names: tuple[str, ...] = ()  # what it expects to be told of the days ahead
 
     @property
     def strategy(self) -> str:
@@ -113,6 +115,7 @@ def issue(
     censored = frame.censored_share(task.origin)[task.rows]
     reasons = flags(part, task.origin, censored, frame.negative_days[task.rows])
     trust = confidence(part, task.origin, censored, has_model=speaker.calibrated is not None)
+    told = knows(frame, task.origin, task.rows)
     recent = frame.recent_demand(task.origin)[task.rows]
     extra = tuple(
         reason for reason in (speaker.reason, "late_correction" if task.corrected else None) if reason is not None
@@ -140,6 +143,7 @@ def issue(
                 *reasons[position],
                 *(("spike",) if frame.has_spike(row) else ()),
                 *extra,
+                *(told[position] if strategy == speaker.strategy else ()),
                 *(("pinned_strategy",) if said.is_pinned[position] else ()),
                 *(("overridden",) if changed.ids[position] else ()),
             ),

@@ -5,7 +5,7 @@ Killed anywhere, what was due is still due and the same ids come out again; cons
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,16 +15,17 @@ from kit.database import Database
 from services.forecaster import ledger
 from services.forecaster.domain.booking import WHOLE_LOCATION
 from services.forecaster.domain.frame import Frame, Records, build
+from services.forecaster.domain.known_ahead import KnownSignal, lay
 from services.forecaster.domain.overrides import Override, change
 from services.forecaster.domain.pins import Pin, pinned
 from services.forecaster.issuing import BASELINE_ID, NO_MODEL, Issued, Speaker, issue_all, tasks
 from services.forecaster.model.artefacts import ArtefactDamaged, ArtefactStore, Manifest
-from services.forecaster.model.gradient_boosting import is_readable
+from services.forecaster.model.gradient_boosting import is_readable, known_names
 from services.forecaster.model.pipeline import Calibrated, baseline
 from services.forecaster.model.strategies import SIMPLE
 from services.forecaster.model.voices import Voices
 from services.forecaster.settings import Settings
-from services.forecaster.store import accuracy, due, history, overrides, pins, registry
+from services.forecaster.store import accuracy, catalogue, due, history, overrides, pins, registry, signals
 
 log = telemetry.get_logger()
 FORECASTS = telemetry.counter("forecasts_issued_total", "Forecasts published", ("strategy",))
@@ -40,6 +41,14 @@ class People:
     overrides: Sequence[Override]
     discontinued: frozenset[str]
     pins: Sequence[Pin]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Promotions and price changes, and the time zone of every location."""
+
+    signals: Sequence[KnownSignal]
+    zones: Mapping[str, str]
 
 
 class Worker:
@@ -105,8 +114,9 @@ class Worker:
                 await pins.active(tx, tenant),
             )
             lead_times = await accuracy.lead_times(tx, tenant)
+            told = Told(await signals.known(tx, tenant), await catalogue.time_zones(tx, tenant))
         speaker = await asyncio.to_thread(self._speaker, champion)
-        frame, issued = await asyncio.to_thread(self._compute, tenant, records, speaker, people, closings, items)
+        frame, issued = await asyncio.to_thread(self._compute, tenant, records, speaker, people, told, closings, items)
         promised = await asyncio.to_thread(ledger.promises, frame, issued, lead_times) if frame is not None else []
         async with self._database.transaction(tenant) as tx:
             await due.keep(tx, tenant, [(one.message, one.outgoing.value.decode(), one.caused_at) for one in issued])
@@ -147,7 +157,13 @@ class Worker:
                 return Speaker(None, BASELINE_ID, "model_outdated")
             self._loaded = {**dict(list(self._loaded.items())[-3:]), sha256: found}
         calibrated, manifest = self._loaded[sha256]
-        return Speaker(calibrated, champion["model_id"], choice=manifest.choice, window_to=champion["window_to"])
+        return Speaker(
+            calibrated,
+            champion["model_id"],
+            choice=manifest.choice,
+            window_to=champion["window_to"],
+            known_names=known_names(manifest.features),
+        )
 
     def _compute(
         self,
@@ -155,12 +171,14 @@ class Worker:
         records: Records,
         speaker: Speaker,
         people: People,
+        told: Told,
         closings: Sequence[due.DueClosing],
         items: Sequence[due.DueItem],
     ) -> tuple[Frame | None, list[Issued]]:
         frame = build(records, history_days=self._settings.history_days)
         if frame is None:
             return None, []
+        frame = lay(frame, told.signals, told.zones, speaker.known_names)
         work = tasks(
             frame,
             [(one.location, one.partition, one.cause, one.cause_at) for one in closings],

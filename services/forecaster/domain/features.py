@@ -178,30 +178,27 @@ def _known_features(panel: DemandPanel, index: int, origin: int, leads: IntArray
     The effect is a regression of relative demand on the regressor over the past year, the item's own shrunk towards
     that of all items: a price path and a promotion calendar are read the same way.
     """
-    values = panel.known[:, :, index]
+    start = max(0, origin - panel.span(KNOWN_REACH_DAYS) + 1)
+    values = panel.known_at(origin, index, slice(start, origin + int(leads.max(initial=0)) + 1))
     out = np.full((len(panel.item_ids), len(leads), len(KNOWN_PARTS)), np.nan)
-    ahead = np.minimum(origin + leads, values.shape[1] - 1)
-    at_target = np.where(origin + leads < values.shape[1], values[:, ahead], np.nan)
-    past = np.nan_to_num(values[:, max(0, origin - panel.span(91) + 1) : origin + 1])
+    here = origin - start
+    ahead = np.minimum(here + leads, values.shape[1] - 1)
+    at_target = np.where(here + leads < values.shape[1], values[:, ahead], np.nan)
+    past = np.nan_to_num(values[:, max(0, here - panel.span(91) + 1) : here + 1])
     usual = past.mean(axis=1)
     out[:, :, 0] = at_target
     out[:, :, 1] = past[:, -panel.span(28) :].mean(axis=1)[:, None]
     out[:, :, 2] = usual[:, None]
     out[:, :, 3] = at_target - usual[:, None]
-    slope, centre, market_slope = _slopes(panel, values, origin, level)
+    slope, centre, market_slope = _slopes(panel.demand[:, start : origin + 1], values[:, : here + 1], level)
     shift = at_target - centre[:, None]
     out[:, :, 4] = slope[:, None] * shift
     out[:, :, 5] = market_slope * shift
     return out
 
 
-def _slopes(
-    panel: DemandPanel, values: FloatArray, origin: int, level: FloatArray
-) -> tuple[FloatArray, FloatArray, float]:
-    """Change of demand, in shares of the item's mean, per unit of the regressor; its mean; the slope of all items."""
-    start = max(0, origin - panel.span(KNOWN_REACH_DAYS) + 1)
-    demand = panel.demand[:, start : origin + 1]
-    regressor = values[:, start : origin + 1]
+def _slopes(demand: FloatArray, regressor: FloatArray, level: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    """Over the past year: change of demand, in shares of the item's mean, per unit of the regressor; its mean; the slope of all items."""
     seen = ~np.isnan(demand) & ~np.isnan(regressor)
     count = np.maximum(seen.sum(axis=1), 1)
     filled, held = np.where(seen, demand, 0.0), np.where(seen, regressor, 0.0)

@@ -6,6 +6,7 @@ items is 9 MB and every feature is a column operation instead of a loop over ser
 
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,8 +38,10 @@ class DemandPanel:
     category: IntArray
     product: IntArray
     known_names: tuple[str, ...] = ()
-    known: FloatArray = field(default_factory=lambda: np.zeros((0, 0, 0)))
+    known: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0, 0)))
     step_days: int = 1
+    # The column at whose end a cell of `known` was told; empty: all of it was known from the beginning, as in a file.
+    known_since: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=np.int64))
 
     def __post_init__(self) -> None:
         items = len(self.item_ids)
@@ -73,33 +76,36 @@ class DemandPanel:
 
     def until(self, column: int) -> "DemandPanel":
         """The frame as it was known at the end of `column`: later days are not there at all."""
-        return self._replace(self.demand[:, : column + 1])
+        return replace(self, demand=self.demand[:, : column + 1])
 
     def until_with_known(self, column: int, known_until: int) -> "DemandPanel":
         """As `until`, with the regressors cut too: what they say after `known_until` is not there either."""
-        shorter = self._replace(self.demand[:, : column + 1])
-        return replace(shorter, known=self.known[:, : known_until + 1]) if self.known_names else shorter
+        shorter = self.until(column)
+        if not self.known_names:
+            return shorter
+        ahead = slice(0, known_until + 1)
+        since = self.known_since[:, ahead] if self.known_since.size else self.known_since
+        return replace(shorter, known=self.known[:, ahead], known_since=since)
 
     def take(self, rows: IntArray) -> "DemandPanel":
         """The same days for some of the items, in the order given."""
-        ids = tuple(self.item_ids[row] for row in rows.tolist())
-        groups = (self.location[rows], self.category[rows], self.product[rows])
-        return DemandPanel(
-            ids,
-            self.first_day,
-            self.demand[rows],
-            *groups,
-            *self._known(self.known[rows] if self.known_names else None),
-            self.step_days,
+        return replace(
+            self,
+            item_ids=tuple(self.item_ids[row] for row in rows.tolist()),
+            demand=self.demand[rows],
+            location=self.location[rows],
+            category=self.category[rows],
+            product=self.product[rows],
+            known=self.known[rows] if self.known_names else self.known,
+            known_since=self.known_since[rows] if self.known_since.size else self.known_since,
         )
 
-    def _replace(self, demand: FloatArray) -> "DemandPanel":
-        groups = (self.location, self.category, self.product)
-        known = self._known(self.known if self.known_names else None)
-        return DemandPanel(self.item_ids, self.first_day, demand, *groups, *known, self.step_days)
-
-    def _known(self, known: FloatArray | None) -> tuple[tuple[str, ...], FloatArray]:
-        return (self.known_names, known) if known is not None else ((), np.zeros((0, 0, 0)))
+    def known_at(self, origin: int, index: int, columns: slice) -> FloatArray:
+        """One regressor over some columns, as it was known at the end of column `origin`: 0 where it was told later."""
+        values = np.asarray(self.known[:, columns, index], dtype=np.float64)
+        if not self.known_since.size:
+            return values
+        return np.where(self.known_since[:, columns, index] <= origin, values, 0.0)
 
 
 def mask_censored(demand: FloatArray, censored: BoolArray) -> tuple[FloatArray, IntArray]:

@@ -12,6 +12,7 @@ import numpy as np
 from kernel.distribution import DAYS
 from services.forecaster.domain.features import (
     FEATURES,
+    KNOWN_PARTS,
     OriginFeatures,
     feature_names,
     origin_features,
@@ -46,6 +47,12 @@ PREDICT_ITEMS_MAX = 2_000  # rows of a prediction at once: 2,000 items x 56 lead
 def is_readable(features: tuple[str, ...]) -> bool:
     """Whether a stored model was trained on the features this code computes (known regressors come after them)."""
     return features[: len(FEATURES)] == FEATURES
+
+
+def known_names(features: tuple[str, ...]) -> tuple[str, ...]:
+    """The regressors known ahead that a model was trained with, in the order it expects them."""
+    ending = f"_{KNOWN_PARTS[0]}"
+    return tuple(name.removesuffix(ending) for name in features[len(FEATURES) :] if name.endswith(ending))
 
 
 @dataclass(frozen=True, slots=True)

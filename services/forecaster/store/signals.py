@@ -6,6 +6,7 @@ from typing import Any
 
 from kit.database import Transaction
 from schemas.signals import SignalObserved
+from services.forecaster.domain.known_ahead import KINDS, KnownSignal
 from services.forecaster.store.due import again as due_again
 
 
@@ -42,6 +43,17 @@ async def keep(
         if new and due and not one.advisory:
             scope = {"sku": one.scope.sku, "location": one.scope.location, "category": one.scope.category}
             await due_again(tx, tenant, scope, cause, at)
+
+
+async def known(tx: Transaction, tenant: str) -> list[KnownSignal]:
+    """Promotions and price changes as told, in a fixed order; what is only advisory says nothing about days ahead."""
+    rows = await tx.fetch(
+        "select kind, sku, location, category, strength, probability::float8 as probability, starts_at, ends_at, told_at"
+        " from signals where tenant = $1 and kind = any($2::text[]) and not advisory order by told_at, signal_id",
+        tenant,
+        list(KINDS),
+    )
+    return [KnownSignal(**row) for row in rows]
 
 
 async def during(tx: Transaction, tenant: str, first: date, last: date) -> list[Any]:

@@ -43,14 +43,21 @@ def strategy_of(kind: str, evidence: Evidence) -> Strategy:
 
 
 def active(evidence: Evidence) -> tuple[Signal, ...]:
-    """The signals that touch the forecast's days, in the order they are applied: by start, then by name."""
+    """The signals that touch the forecast's days, in the order they are applied: by start, then by name.
+
+    What a forecast says it contains already (the flag knows_promotion) is not counted a second time.
+    """
     as_of = evidence.as_of
     if as_of is None:
         return ()
+    contained = set(evidence.forecast.flags) if evidence.forecast is not None else set()
     near = (
         one
         for one in evidence.signals
-        if one.ends_on > as_of and (one.starts_on - as_of).days <= DAYS and one.probability > 0
+        if one.ends_on > as_of
+        and (one.starts_on - as_of).days <= DAYS
+        and one.probability > 0
+        and f"knows_{one.kind}" not in contained
     )
     return tuple(sorted(near, key=lambda one: (one.starts_on, one.signal_id)))
 

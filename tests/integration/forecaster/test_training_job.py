@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from kit.identity import Mint, Principal, ensure_keys
 from schemas.forecasts import ForecastIssued, ModelPromoted, StrategyPinSet, StrategyPinWithdrawn
+from schemas.signals import Scope, SignalObserved
 from tests.ground import FreshDatabase, Ground
 from tests.integration.forecaster.stage import TENANT, Stage, days, sale, staged
 
@@ -36,16 +38,47 @@ async def call(
     return await asyncio.to_thread(httpx2.request, method, url, headers=headers, timeout=30, **more)
 
 
-async def feed(stage: Stage, items: int, number_of_days: int) -> None:
-    """Poisson demand of some items over some days, one sale a day at most, and the close of the last day."""
+async def feed(stage: Stage, items: int, number_of_days: int, *, promoted: bool = False) -> None:
+    """Poisson demand of some items over some days, one sale a day at most, and the close of the last day. `promoted`:
+    every other week the even items are promoted, which was told at the beginning, and sell three times as much."""
     dice = np.random.default_rng(3)
     skus = [f"s{number}" for number in range(items)]
     await stage.define(skus, ["L1"])
     calendar = days(FIRST, number_of_days)
     for number, sku in enumerate(skus):
-        units = dice.poisson(0.3 + number / 10, number_of_days).tolist()
+        rate = np.full(number_of_days, 0.3 + number / 10)
+        for start in range(0, number_of_days, 14) if promoted and number % 2 == 0 else ():
+            rate[start : start + 7] *= 3
+            await stage.send([promotion(sku, calendar[0] + timedelta(days=start))])
+        units = dice.poisson(rate).tolist()
         await stage.send([sale(sku, "L1", day, count) for day, count in zip(calendar, units, strict=True) if count])
     await stage.close_day("L1", calendar[-1])
+
+
+def promotion(sku: str, first: date) -> SignalObserved:
+    """A week of promotion that is said to triple demand."""
+    begins = datetime.combine(first, time(), tzinfo=UTC)
+    return SignalObserved(
+        tenant=TENANT, signal_id=f"{sku}-{first}", kind="promotion", scope=Scope(sku=sku), strength=3.0,
+        probability=Decimal(1), starts_at=begins, ends_at=begins + timedelta(days=7), advisory=False,
+    )  # fmt: skip
+
+
+async def test_a_promotion_that_was_told_is_in_the_live_forecast_and_says_so(stage: Stage) -> None:
+    await feed(stage, 60, 140, promoted=True)
+    await stage.start()
+    await stage.until("select count(*) from forecasts where strategy = 'lightgbm_tweedie'", lambda known: known == 60)
+    before = ForecastIssued.model_validate_json((await call(stage, "GET", "/forecast/s58/L1")).text)
+    assert "knows_promotion" not in before.flags  # the last one ended, the next one is not told yet
+    last = before.origin
+    await stage.send([promotion("s58", last + timedelta(days=8))])
+    told = "select count(*) from forecasts where sku = 's58' and body like '%knows_promotion%'"
+    await stage.until(told, lambda known: known == 1)
+    after = ForecastIssued.model_validate_json((await call(stage, "GET", "/forecast/s58/L1")).text)
+    week = slice(7, 14)
+    on, plain = sum(after.demand.mean_e4[week]), sum(before.demand.mean_e4[week])
+    assert on > 1.6 * plain
+    assert sum(after.demand.mean_e4[:7]) == pytest.approx(sum(before.demand.mean_e4[:7]), rel=0.1)
 
 
 async def test_a_trained_model_takes_over_from_the_baseline_and_answers_the_api(stage: Stage) -> None:

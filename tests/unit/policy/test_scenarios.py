@@ -55,6 +55,13 @@ def test_a_certain_signal_multiplies_demand_on_its_days_alone() -> None:
     assert quantile_of(after, 5, 0.9) == pytest.approx(quantile_of(PLAIN, 5, 0.9) * 16 / 10, abs=0.02)
 
 
+def test_what_the_forecast_contains_already_is_not_counted_a_second_time() -> None:
+    assert PLAIN.forecast is not None
+    told = replace(PLAIN, forecast=replace(PLAIN.forecast, flags=("knows_promotion",)))
+    assert mean_of(heeded(under(signal(), evidence=told))) == mean_of(told)
+    assert mean_of(heeded(under(signal(kind="viral_event"), evidence=told))) != mean_of(told)
+
+
 def test_an_uncertain_signal_is_a_mixture_of_with_and_without() -> None:
     """At 30 %, the 50 % quantile hardly moves, the 95 % one nearly reaches the quantile with the signal for sure."""
     sure, maybe = heeded(under(signal(strength="3"))), heeded(under(signal(strength="3", probability="0.3")))
