@@ -85,13 +85,17 @@ class OrderLine(Part):
 
 
 class OrderReleased(Message):
-    """An approved order, what the ERP consumes. `order_id` is stable: letters, digits, `_` and `-` only."""
+    """An approved order, what the ERP consumes. `order_id` is stable: letters, digits, `_` and `-` only.
+
+    kind `change`: of the order `changes_order`, the lines' quantities are what is still to come, on `arrive_on`; `cancel`: the
+    lines' quantities do not come any more. Both are answered under their own `order_id`: confirmed or failed."""
 
     TYPE: ClassVar[str] = "order.released.v1"
     order_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
     kind: Literal["purchase_order", "transfer", "allocation", "change", "cancel"]
     supplier: Code | None = None
     from_location: Code | None = None
+    changes_order: Code | None = None
     location: Code
     order_on: date
     arrive_on: date

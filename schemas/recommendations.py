@@ -61,7 +61,12 @@ class Projection(Part):
 
 class RecommendationIssued(ItemMessage):
     """Do this. `line_id` stays the same while a fresher recommendation supersedes an older one of the same need;
-    `recommendation_id` names this version."""
+    `recommendation_id` names this version.
+
+    `buy` is the item's own order. Every other action is a line beside it, with a `line_id` of its own. For expedite, defer and
+    reduce, `quantity` and `arrive_on` are what is still to come of the order `changes_order` after the change; for cancel,
+    what is taken away. `money_at_risk` is then what the change saves. For a transfer, `from_location` sends to `location`.
+    """
 
     TYPE: ClassVar[str] = "recommendation.issued.v1"
     recommendation_id: Code
@@ -74,6 +79,7 @@ class RecommendationIssued(ItemMessage):
     unit: Code
     supplier: Code | None = None
     from_location: Code | None = None
+    changes_order: Code | None = None
     unit_cost: Money
     value: Money
     currency: Currency
@@ -108,10 +114,13 @@ class RecommendationIssued(ItemMessage):
 
 
 class RecommendationWithheld(ItemMessage):
-    """No order for this item, and why. It also closes an open recommendation of the item (`supersedes`)."""
+    """No order for this item, and why. It also closes an open recommendation of the item (`supersedes`).
+
+    With `line_id` it is about a line beside the item's own order, which ends; it says nothing of the item then."""
 
     TYPE: ClassVar[str] = "recommendation.withheld.v1"
     recommendation_id: Code
+    line_id: Code | None = None
     supersedes: Code | None = None
     run_id: Code | None = None
     origin: date | None

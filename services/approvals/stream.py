@@ -95,15 +95,19 @@ class Intake:
         return []
 
     async def _update_order(self, tx: Transaction, tenant: str, update: OrderUpdated) -> None:
-        status = await orders.lock_status(tx, tenant, update.order_id)
-        if status is None:
+        order = await orders.lock(tx, tenant, update.order_id)
+        if order is None:
             raise Rejected(
                 "unknown_order",
                 f"order {update.order_id} was never released here; check the id, then send it again",
                 field="order_id",
             )
         reached: str = update.status
-        if update.status == "received":
+        is_change = order["changes_order"] is not None
+        if is_change and update.status == "confirmed":
+            # A change is done when the other side agrees to it; there is nothing to receive.
+            await self._agree(tx, tenant, update.order_id, order)
+        elif update.status == "received":
             skus = {line.sku for line in update.lines}
             open_lines = [
                 line for line in await lines.lock_of_order(tx, tenant, update.order_id) if line.state is State.RELEASED
@@ -112,8 +116,21 @@ class Intake:
             await lines.save(tx, [lifecycle.close(line) for line in received])
             # The order is received when its last line is; until then the goods are on their way.
             reached = "received" if len(received) == len(open_lines) else "shipped"
-        if STATUS_ORDER.index(reached) > STATUS_ORDER.index(status):
+        if STATUS_ORDER.index(reached) > STATUS_ORDER.index(order["status"]):
             await orders.set_status(tx, tenant, update.order_id, reached, self._clock.now())
+
+    async def _agree(self, tx: Transaction, tenant: str, order_id: str, order: Any) -> None:
+        """Close the lines of a change the other side agreed to; a cancellation ends the lines it cancels too."""
+        done = [one for one in await lines.lock_of_order(tx, tenant, order_id) if one.state is State.RELEASED]
+        if order["kind"] == "cancel":
+            skus = {one.proposal.sku for one in done}
+            changed = await lines.lock_of_order(tx, tenant, order["changes_order"])
+            open_lines = [one for one in changed if one.state is State.RELEASED]
+            ended = [one for one in open_lines if one.proposal.sku in skus]
+            if ended and len(ended) == len(open_lines):
+                await orders.set_status(tx, tenant, order["changes_order"], "cancelled", self._clock.now())
+            done += ended
+        await lines.save(tx, [lifecycle.close(one) for one in done])
 
 
 class _Batch:

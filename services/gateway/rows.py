@@ -25,6 +25,11 @@ def status_after(verdict: str) -> str:
     return STATUS_AFTER[verdict]
 
 
+def is_beside(body: RecommendationIssued | RecommendationWithheld) -> bool:
+    """Whether this is about a line beside the item's own order (a change of an order, a transfer), not the item's outcome."""
+    return body.action != "buy" if isinstance(body, RecommendationIssued) else body.line_id is not None
+
+
 def line(one: Received[RecommendationIssued]) -> Row:
     """A line of the queue, without the evidence: that stays on the topic and in the audit log."""
     body = one.body

@@ -39,22 +39,27 @@ def of_type(events: Events, *kinds: type[Message]) -> list[Received[Any]]:
 
 async def recommendations(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
     """Newest outcome per item, newest recommendation per line, counts per run."""
+    beside = {one.body.line_id: one for one in events if rows.is_beside(one.body)}
+    events = [one for one in events if not rows.is_beside(one.body)]
     newest = {(one.body.sku, one.body.location): one for one in events}
-    issued = {one.body.line_id: one for one in of_type(events, RecommendationIssued)}
+    issued = {one.body.line_id: one for one in [*events, *beside.values()] if isinstance(one.body, RecommendationIssued)}
     if issued:
         await planning.put_lines(tx, tenant, [rows.line(one) for one in issued.values()])
+    ended = [line_id for line_id, one in beside.items() if line_id not in issued]
+    await planning.end_lines(tx, tenant, ended)
     await planning.put_outcomes(tx, tenant, [rows.outcome(one) for one in newest.values()])
     items = [(sku, location, getattr(one.body, "line_id", None)) for (sku, location), one in newest.items()]
     replaced = await planning.withdraw(tx, tenant, items)
     counts = rows.runs(events)
     if counts:
         await planning.count_runs(tx, tenant, counts)
-    await planning.settle(tx, tenant, {*issued, *replaced})
+    await planning.settle(tx, tenant, {*issued, *replaced, *ended})
     # A line that was replaced by a fresher one of the same batch is not told: only what an item came to in the end.
-    told = [_recommended(one) for one in newest.values() if isinstance(one.body, RecommendationIssued)]
+    last = [*newest.values(), *beside.values()]
+    told = [_recommended(one) for one in last if isinstance(one.body, RecommendationIssued)]
     told += [
         _withheld(one)
-        for one in newest.values()
+        for one in last
         if isinstance(one.body, RecommendationWithheld) and one.body.supersedes is not None
     ]
     await _tell(tx, tenant, told)

@@ -1,33 +1,22 @@
 """Plans items inside a transaction: evidence from the store, the cascade, and what of its outcome is news to others."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import replace
 
 from kit.database import Transaction
 from kit.events import Outgoing, derived_id, outgoing
 from schemas.recommendations import PolicyPublished, RecommendationIssued, RecommendationWithheld
+from services.policy.beside_lines import plan_beside
 from services.policy.domain.cascade import plan
 from services.policy.domain.evidence import Evidence, Policy, canonical, document_of, sha256_of
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
+from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, moment
 from services.policy.store import evidence as evidence_store
 from services.policy.store import plans, policies
 from services.policy.store.evidence import Previous
 
-SERVICE = "policy"
-# Planned before any day has closed: the beginning of the calendar stands in where a message needs a time.
-BEFORE_ANY_DAY = date(1970, 1, 1)
 FIRST_POLICY_REASON = "Defaults of this version of Countersign; change them before relying on them."
-
-
-@dataclass(slots=True)
-class Planned:
-    """What planning some items led to. `says` goes to the outbox."""
-
-    says: list[Outgoing] = field(default_factory=list)
-    proposed: int = 0
-    published: int = 0
 
 
 async def current_policy(tx: Transaction, tenant: str) -> tuple[Policy, list[Outgoing]]:
@@ -46,7 +35,7 @@ async def current_policy(tx: Transaction, tenant: str) -> tuple[Policy, list[Out
     )
     await policies.keep(tx, tenant, published)
     cause = derived_id("first-policy", tenant)
-    says = outgoing(published, service=SERVICE, cause=cause, time=_moment(BEFORE_ANY_DAY))
+    says = outgoing(published, service=SERVICE, cause=cause, time=moment(BEFORE_ANY_DAY))
     return default_policy(), [says]
 
 
@@ -79,6 +68,7 @@ async def plan_items(
         await plans.publish(tx, tenant, published)
     thresholds = [_thresholds(outcome) for outcome in outcomes]
     await evidence_store.keep_thresholds(tx, tenant, chosen, thresholds)
+    await plan_beside(tx, tenant, [evidence for evidence, _previous in loaded], planned, run_id)
     return planned
 
 
@@ -136,7 +126,7 @@ def _propose(
         if run_id is not None:
             body["run_id"] = run_id
         message = RecommendationIssued.model_validate(body)
-        planned.says.append(outgoing(message, service=SERVICE, cause=identity, time=_moment(evidence.as_of)))
+        planned.says.append(outgoing(message, service=SERVICE, cause=identity, time=moment(evidence.as_of)))
         planned.published += 1
         kept = canonical(body)
         published.append(
@@ -201,7 +191,7 @@ def _withhold(
             policy_version=evidence.policy.version,
             evidence_sha256=digest,
         )
-        planned.says.append(outgoing(message, service=SERVICE, cause=identity, time=_moment(outcome.as_of)))
+        planned.says.append(outgoing(message, service=SERVICE, cause=identity, time=moment(outcome.as_of)))
         planned.published += 1
     rows.append(
         plans.Plan(
@@ -224,8 +214,3 @@ def _withhold(
 
 def _thresholds(outcome: Outcome) -> Thresholds:
     return outcome.thresholds
-
-
-def _moment(as_of: date | None) -> datetime:
-    """When a plan became true: the close of the business date it stands on, never a server's clock."""
-    return datetime.combine((as_of or BEFORE_ANY_DAY) + timedelta(days=1), time(), UTC)

@@ -24,9 +24,21 @@ from schemas.forecasts import ForecastIssued
 from schemas.recommendations import PolicyPublished
 from schemas.signals import SignalObserved
 from schemas.topics import CATALOGUE, DECISIONS, FORECASTS, ORDER_UPDATES, ORDERS, POLICIES, SALES, SIGNALS, STOCK
-from services.policy import demand
-from services.policy.planner import Planned, current_policy, plan_items
-from services.policy.store import catalogue, deliveries, forecasts, owners, plans, policies, signals, succession, supply
+from services.policy import beside_lines, demand
+from services.policy.planned import Planned
+from services.policy.planner import current_policy, plan_items
+from services.policy.store import (
+    catalogue,
+    deliveries,
+    forecasts,
+    order_changes,
+    owners,
+    plans,
+    policies,
+    signals,
+    succession,
+    supply,
+)
 
 UNKNOWN_ORDER = "unknown_order"
 APPROVALS = ("approved", "approved_by_rule")
@@ -111,21 +123,39 @@ class Stream:
             if isinstance(one.body, DecisionMade):
                 due += await self._decision(tx, tenant, one.body)
             elif isinstance(one.body, OrderReleased):
-                due += await supply.release(tx, tenant, one.body)
+                due += await self._release(tx, tenant, one.body)
                 for waiting in await parking.release(tx, tenant, [one.body.order_id]):
-                    due += await supply.update(tx, tenant, waiting.body)
+                    due += await self._answer(tx, tenant, waiting.body) or []
                     answers.append(waiting.body)
             elif isinstance(one.body, OrderCancelled):
                 due += await supply.cancel(tx, tenant, one.body.order_id)
+                due += await order_changes.cancel(tx, tenant, one.body.order_id)
         planned = await self._plan(tx, tenant, due)
-        await deliveries.ordered(tx, tenant, [one.body for one in events if isinstance(one.body, OrderReleased)])
+        orders = [one.body for one in events if isinstance(one.body, OrderReleased)]
+        await deliveries.ordered(tx, tenant, [one for one in orders if one.kind == "purchase_order"])
         await deliveries.answered(tx, tenant, answers)
         return [*says, *planned.says]
+
+    async def _release(self, tx: Transaction, tenant: str, order: OrderReleased) -> list[tuple[str, str]]:
+        """What is ordered is on its way; what changes an order changes what is on its way."""
+        if order.kind in ("change", "cancel"):
+            return await order_changes.release(tx, tenant, order)
+        return await supply.release(tx, tenant, order)
+
+    async def _answer(self, tx: Transaction, tenant: str, answer: OrderUpdated) -> list[tuple[str, str]] | None:
+        """What an answer moved; None: its order is not known yet."""
+        if await supply.is_known(tx, tenant, answer.order_id):
+            return await supply.update(tx, tenant, answer)
+        if await order_changes.is_known(tx, tenant, answer.order_id):
+            return await order_changes.answer(tx, tenant, answer)
+        return None
 
     async def _decision(self, tx: Transaction, tenant: str, decision: DecisionMade) -> list[tuple[str, str]]:
         ours = await plans.recommended(tx, tenant, decision.recommendation_id)
         if ours is None:
             return []  # a line of another origin (an urgent order of a person): its order will tell
+        if ours["action"] != "buy":
+            return await beside_lines.decide(tx, tenant, ours, decision, is_replay=self._is_replay)
         item = (ours["sku"], ours["location"])
         if not self._is_replay:
             await _change_plan(tx, tenant, item, decision, ours["quantity"])
@@ -145,11 +175,12 @@ class Stream:
         for one in events:
             if not isinstance(one.body, OrderUpdated):
                 continue
-            if await supply.is_known(tx, tenant, one.body.order_id):
-                due += await supply.update(tx, tenant, one.body)
-                answers.append(one.body)
-            else:
+            moved = await self._answer(tx, tenant, one.body)
+            if moved is None:
                 await parking.park(tx, tenant, [one], UNKNOWN_ORDER)
+                continue
+            due += moved
+            answers.append(one.body)
         planned = await self._plan(tx, tenant, due)
         await deliveries.answered(tx, tenant, answers)
         return planned.says

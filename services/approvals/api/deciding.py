@@ -78,8 +78,7 @@ class Desk:
     async def cancel(self, tx: Transaction, principal: Principal, order_id: str, body: CancelIn) -> Outcome:
         """Take a released order back: a cancel order for the ERP, a recall on every line of it."""
         actor = Actor(principal.subject, principal.roles)
-        status = await orders.lock_status(tx, principal.tenant, order_id)
-        if status is None:
+        if await orders.lock(tx, principal.tenant, order_id) is None:
             return refused(Problem(404, "order_not_found", "No such order", f"There is no order {order_id[:64]!r}."))
         moment = await now_for(tx, principal.tenant, self.settings, self.clock)
         try:

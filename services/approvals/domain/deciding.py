@@ -80,6 +80,7 @@ def _amend(line: Line, command: Command, actor: Actor, moment: Moment) -> Step:
         raise Refusal("quantity_missing", "To amend a line, give the quantity to order.", "quantity")
     proposal = line.proposal
     quantities.check(command.quantity, moq=proposal.moq, pack=proposal.pack, unit=proposal.unit)
+    _may_amend(line, command.quantity)
     if command.quantity == line.quantity:
         raise Refusal(
             "quantity_unchanged",
@@ -102,6 +103,24 @@ def _amend(line: Line, command: Command, actor: Actor, moment: Moment) -> Step:
     state = move(line, Action.AMEND, State.AWAITING_SECOND)
     after = replace(amended, state=state, keep_until=_keep_until(command.keep_until, moment))
     return _step(line, after, "first_signature", command, actor, moment, demand)
+
+
+def _may_amend(line: Line, quantity: Decimal) -> None:
+    """Refuse quantities that only another plan could stand for. Raises Refusal: change_not_amendable, more_than_can_be_spared."""
+    proposal = line.proposal
+    if proposal.changes_order is not None:
+        raise Refusal(
+            "change_not_amendable",
+            f"This line changes order {proposal.changes_order}; approve or reject it. Another change is agreed with the supplier.",
+            "quantity",
+        )
+    if proposal.from_location is not None and quantity > proposal.quantity:
+        raise Refusal(
+            "more_than_can_be_spared",
+            f"{proposal.from_location} can spare {quantities.plain(proposal.quantity)}; send that much or less.",
+            "quantity",
+            quantities.plain(proposal.quantity),
+        )
 
 
 def _keep_until(asked: date | None, moment: Moment) -> date:

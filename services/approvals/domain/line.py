@@ -58,6 +58,7 @@ class Proposal:
     supersedes: str | None = None
     supplier: str | None = None
     from_location: str | None = None
+    changes_order: str | None = None
     moq: Decimal | None = None
     pack: Decimal | None = None
     stockout_on: date | None = None

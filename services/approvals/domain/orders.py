@@ -25,7 +25,8 @@ LINES_MAX = 1000
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order to release. All its lines share supplier, both locations, order and arrival date, and currency."""
+    """An order to release. All its lines share supplier, both locations, the order they change if they change one, order and
+    arrival date, and currency."""
 
     order_id: str
     kind: str
@@ -37,9 +38,10 @@ class Order:
     currency: str
     value: Decimal
     lines: tuple[Line, ...]
+    changes_order: str | None = None
 
 
-GroupKey = tuple[str, str, str, str, date, date, str]
+GroupKey = tuple[str, str, str, str, str, date, date, str]
 
 
 def group_key(line: Line) -> GroupKey:
@@ -49,6 +51,7 @@ def group_key(line: Line) -> GroupKey:
         ORDER_KIND[p.action],
         p.supplier or "",
         p.from_location or "",
+        p.changes_order or "",
         p.location,
         p.order_on,
         p.arrive_on,
@@ -77,12 +80,13 @@ def due(lines: Iterable[Line], *, now: datetime, wait_at_most: timedelta) -> lis
 
 def order_of(group: list[Line]) -> Order:
     """The order of one group; its id follows from the decisions that allow its lines."""
-    kind, supplier, from_location, location, order_on, arrive_on, currency = group_key(group[0])
+    kind, supplier, from_location, changes_order, location, order_on, arrive_on, currency = group_key(group[0])
     return Order(
         order_id=ids.order_id(group[0].tenant, kind, (line.decision_id or "" for line in group)),
         kind=kind,
         supplier=supplier or None,
         from_location=from_location or None,
+        changes_order=changes_order or None,
         location=location,
         order_on=order_on,
         arrive_on=arrive_on,

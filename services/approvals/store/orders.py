@@ -12,7 +12,7 @@ async def add(tx: Transaction, tenant: str, orders: Sequence[Order], released_at
     """Keep orders and their lines; the schema refuses a line without the decision that allows it."""
     await tx.executemany(
         "insert into orders (tenant, order_id, kind, status, supplier, from_location, location, order_on, arrive_on, currency, value,"
-        " released_at, updated_at) values ($1,$2,$3,'released',$4,$5,$6,$7,$8,$9,$10,$11,$11)",
+        " released_at, updated_at, changes_order) values ($1,$2,$3,'released',$4,$5,$6,$7,$8,$9,$10,$11,$11,$12)",
         [
             (
                 tenant,
@@ -26,6 +26,7 @@ async def add(tx: Transaction, tenant: str, orders: Sequence[Order], released_at
                 o.currency,
                 o.value,
                 released_at,
+                o.changes_order,
             )
             for o in orders
         ],
@@ -53,12 +54,11 @@ async def add(tx: Transaction, tenant: str, orders: Sequence[Order], released_at
     )
 
 
-async def lock_status(tx: Transaction, tenant: str, order_id: str) -> str | None:
-    """The status of an order, locked; None when there is no such order."""
-    status: str | None = await tx.fetchval(
-        "select status from orders where tenant = $1 and order_id = $2 for update", tenant, order_id
+async def lock(tx: Transaction, tenant: str, order_id: str) -> Any:
+    """Status, kind and changed order of an order, locked; None when there is no such order."""
+    return await tx.fetchrow(
+        "select status, kind, changes_order from orders where tenant = $1 and order_id = $2 for update", tenant, order_id
     )
-    return status
 
 
 async def set_status(tx: Transaction, tenant: str, order_id: str, status: str, at: datetime) -> None:

@@ -19,7 +19,7 @@ async def known(tx: Transaction, tenant: str, recommendation_ids: Iterable[str])
 
 async def add(tx: Transaction, tenant: str, arrived: Sequence[tuple[Proposal, str]]) -> None:
     """Keep proposals that arrived, each with its place."""
-    marks = ", ".join(f"${number}" for number in range(1, 25))
+    marks = ", ".join(f"${number}" for number in range(1, 3 + len(PROPOSAL.split(","))))
     await tx.executemany(
         f"insert into recommendations (tenant, place, {PROPOSAL}) values ({marks})",
         [

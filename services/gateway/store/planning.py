@@ -49,7 +49,7 @@ async def withdraw(tx: Transaction, tenant: str, items: Sequence[tuple[str, str,
     """Close what the newest outcome of each item (sku, location, its line if it has one) replaces; returns those lines."""
     rows = await tx.fetch(
         "update lines l set withdrawn = (l.line_id is distinct from i.line_id) from unnest($2::text[], $3::text[], $4::text[])"
-        " as i(sku, location, line_id) where l.tenant = $1 and l.sku = i.sku and l.location = i.location"
+        " as i(sku, location, line_id) where l.tenant = $1 and l.sku = i.sku and l.location = i.location and l.action = 'buy'"
         " and l.withdrawn is distinct from (l.line_id is distinct from i.line_id) returning l.line_id",
         tenant,
         [sku for sku, _, _ in items],
@@ -57,6 +57,13 @@ async def withdraw(tx: Transaction, tenant: str, items: Sequence[tuple[str, str,
         [line for _, _, line in items],
     )
     return [row["line_id"] for row in rows]
+
+
+async def end_lines(tx: Transaction, tenant: str, line_ids: Collection[str]) -> None:
+    """Close lines beside items' own orders whose reason is gone."""
+    await tx.execute(
+        "update lines set withdrawn = true where tenant = $1 and line_id = any($2::text[])", tenant, sorted(line_ids)
+    )
 
 
 async def put_outcomes(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:

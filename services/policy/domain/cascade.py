@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import numpy as np
 
+from services.policy.domain.beside import beside
 from services.policy.domain.columns import Columns
 from services.policy.domain.evidence import Evidence, canonical
 from services.policy.domain.levels import Levels
@@ -46,7 +47,7 @@ def plan(evidences: Sequence[Evidence]) -> list[Outcome]:
 
 def derive(evidence: Evidence) -> bytes:
     """The canonical bytes of what this evidence leads to: a recommendation's document, or a reason's."""
-    (outcome,) = plan([evidence])
+    (outcome,) = plan([evidence]) if evidence.about is None else (beside(evidence),)
     if isinstance(outcome, Recommendation):
         return canonical(outcome.document)
     return canonical({"withheld": outcome.reason, "says": outcome.says, "field": outcome.field})

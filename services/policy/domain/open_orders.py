@@ -6,21 +6,26 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from kernel.distribution import DAYS, DemandTable
+from kernel.distribution import DAYS, DemandTable, Floats
 from services.policy.domain.refusal import PolicyRefusal, require_not_negative
 
-CHANGEABLE = frozenset({"approved", "released", "acknowledged", "confirmed"})  # what is shipped cannot be changed
+# What is shipped cannot be changed; what is approved is changed where it was approved, before it leaves.
+CHANGEABLE = frozenset({"released", "acknowledged", "confirmed"})
 
 
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """One order line on its way. `earliest_on`: soonest it could come if expedited, None: it cannot."""
+    """One order line on its way. `earliest_on`: soonest it could come if expedited, None: it cannot; `latest_on`: last day to
+    which it can be put off without another order taking its place, None: as late as the horizon reaches. `counts`: it comes
+    inside the interval the order-up-to level is meant for."""
 
     order_id: str
     units: float
     arrive_on: date
     status: str
     earliest_on: date | None = None
+    latest_on: date | None = None
+    counts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +45,15 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One proposal: `action` expedite, defer, reduce or cancel; the order's new units and day; money it saves, net."""
+    """One proposal: `action` expedite, defer, reduce or cancel; the order's new units and day; money it saves, net; `stock`
+    expected to be there when it comes, before any demand."""
 
     action: str
     order_id: str
     units: float
     arrive_on: date
     saves: float
+    stock: float = 0.0
 
 
 def changes_of(
@@ -62,7 +69,7 @@ def changes_of(
 ) -> list[Change]:
     """Changes to open orders that pay, at most one per order, in the order of arrival.
 
-    Surplus (position above the order-up-to level) is taken from the latest orders first: whole orders are cancelled,
+    Surplus (what counts above the order-up-to level) is taken from the latest orders first: whole orders are cancelled,
     others reduced by whole multiples. An order is brought forward to the first day on which its absence would cost more
     than expediting, and put off while the stock before it covers demand with the same probability. Money compares
     expected shortage and holding by day with and without the change. Raises PolicyRefusal: demand_invalid.
@@ -71,11 +78,11 @@ def changes_of(
     if len(demand) != 1 or not multiple > 0:
         raise PolicyRefusal("demand_invalid", "needs the demand of one item and a multiple above 0")
     ordered = sorted(coming, key=lambda one: (one.arrive_on, one.order_id))
-    left = max(available + sum(one.units for one in ordered) - order_up_to, 0.0)
+    left = max(available + sum(one.units for one in ordered if one.counts) - order_up_to, 0.0)
     found: dict[str, Change] = {}
     for one in reversed(ordered):
         surplus = float(np.floor(round(left / multiple, 9))) * multiple
-        if one.status not in CHANGEABLE or surplus <= 0:
+        if one.status not in CHANGEABLE or surplus <= 0 or not one.counts:
             continue
         cut = min(surplus, one.units)
         years = max((needed_until - one.arrive_on).days, 1) / 365.0
@@ -96,25 +103,27 @@ def changes_of(
 
 def _moved(demand: DemandTable, as_of: date, stock: float, one: Coming, costs: Costs) -> Change | None:
     """Earlier or later, whichever saves more money, if any does."""
-    best: Change | None = None
     arrival = (one.arrive_on - as_of).days
     first = (one.earliest_on - as_of).days if one.earliest_on is not None else arrival
-    for day in range(max(first, 1), DAYS + 1):
+    last = (one.latest_on - as_of).days if one.latest_on is not None else DAYS
+    expected = _costs(demand, stock, one.units, costs)
+    now = expected[min(max(arrival, 1), DAYS + 1) - 1]
+    best: Change | None = None
+    for day in range(max(first, 1), min(last, DAYS) + 1):
         if day == arrival:
             continue
-        now, then = _cost(demand, stock, one.units, arrival, costs), _cost(demand, stock, one.units, day, costs)
         extra = costs.change + (costs.expedite * one.units if day < arrival else 0.0)
-        saves = now - then - extra
+        saves = float(now - expected[day - 1]) - extra
         if saves > 1e-9 and (best is None or saves > best.saves + 1e-9):
             action = "expedite" if day < arrival else "defer"
-            best = Change(action, one.order_id, one.units, as_of + timedelta(days=day), saves)
+            best = Change(action, one.order_id, one.units, as_of + timedelta(days=day), saves, stock)
     return best
 
 
-def _cost(demand: DemandTable, stock: float, units: float, arrival: int, costs: Costs) -> float:
-    """Expected money over the horizon when `units` arrive at the opening of a day: sales lost before they come, holding
-    them from then on. What is short when they come is lost; the order's own units are held until sold."""
-    before = min(max(arrival - 1, 0), DAYS)
-    short = float(demand.expected_shortage(before, max(stock, 0.0))[0]) if before else 0.0
-    held = units * costs.holding * (DAYS - before) / 365.0
-    return costs.margin * short + held
+def _costs(demand: DemandTable, stock: float, units: float, costs: Costs) -> Floats:
+    """Expected money over the horizon when `units` arrive at the opening of day 1, 2 … DAYS + 1: sales lost before they come,
+    holding them from then on. What is short when they come is lost; the order's own units are held until sold."""
+    before = np.arange(DAYS + 1)
+    short = demand.rows(np.zeros(DAYS + 1, dtype=np.int64)).expected_shortage(before, max(stock, 0.0))
+    expected: Floats = costs.margin * short + units * costs.holding * (DAYS - before) / 365.0
+    return expected

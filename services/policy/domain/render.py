@@ -1,50 +1,65 @@
 """From a line to the recommendation's document: what, why, the steps in words, the evidence and the identity."""
 
 import uuid
+from collections.abc import Mapping
 from typing import Any
 
 from services.policy.domain.evidence import CODE_VERSION, canonical, document_of, sha256_of
 from services.policy.domain.line import Line
 from services.policy.domain.numbers import plain
-from services.policy.domain.steps import explanation
+from services.policy.domain.steps import Step, explanation
 from services.policy.domain.wording import steps_of
 
 IDS = uuid.uuid5(uuid.NAMESPACE_URL, "countersign:recommendations")
 CURRENCY_UNKNOWN = "XXX"  # ISO 4217: no currency
+# What a person decides on: recommendations that are equal in these say the same.
+SIGNED = (
+    "action", "quantity", "supplier", "value", "order_on", "arrive_on", "route_reasons", "changes_order", "from_location",
+)  # fmt: skip
 
 
 def render(line: Line, without_order: list[float], with_order: list[float]) -> tuple[str, dict[str, Any], str]:
+    """(recommendation id, document, signature) of an order to place."""
+    return written(line, "buy", what_of(line), steps_of(line), without_order, with_order)
+
+
+def written(
+    line: Line,
+    action: str,
+    what: Mapping[str, Any],
+    steps: tuple[Step, ...],
+    without_action: list[float],
+    with_action: list[float],
+) -> tuple[str, dict[str, Any], str]:
     """(recommendation id, document, signature). The id follows from the evidence: the same evidence, the same id."""
     inputs = document_of(line.evidence)
     digest = sha256_of(inputs)
     identity = str(uuid.uuid5(IDS, digest))
-    steps = steps_of(line)
     document: dict[str, Any] = {
         "tenant": line.evidence.tenant,
         "sku": line.evidence.sku,
         "location": line.evidence.location,
         "recommendation_id": identity,
-        "action": "buy",
+        "action": action,
         "origin": line.as_of.isoformat(),
-        **_what(line),
+        **what,
         **_why(line),
         "steps": [one.document() for one in steps],
         "explanation": explanation(steps),
         "projection": {
             "origin": line.as_of.isoformat(),
-            "without_order": [plain_float(value) for value in without_order],
-            "with_order": [plain_float(value) for value in with_order],
+            "without_order": [plain_float(value) for value in without_action],
+            "with_order": [plain_float(value) for value in with_action],
         },
         "policy_version": line.evidence.policy.version,
         "code_version": CODE_VERSION,
         "evidence": inputs,
         "evidence_sha256": digest,
     }
-    names = ("action", "quantity", "supplier", "value", "order_on", "arrive_on", "route_reasons")
-    return identity, document, canonical({name: document[name] for name in names}).decode()
+    return identity, document, canonical({name: document[name] for name in SIGNED if name in document}).decode()
 
 
-def _what(line: Line) -> dict[str, Any]:
+def what_of(line: Line) -> dict[str, Any]:
     """What to order, from whom, for when, at which price."""
     terms, numbers, amounts = line.terms, line.numbers, line.amounts
     optional = {

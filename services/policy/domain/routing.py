@@ -14,6 +14,12 @@ NEW_ITEM_FLAGS = frozenset({"new_item", "no_sales"})
 CONFIDENCE_LOST_PER_DAY = Decimal("0.02")  # a forecast loses a fiftieth of certainty with every day it grows old
 NEW_ITEM_FACTOR = Decimal("0.8")
 PLACES = Decimal("0.0001")
+# In the order of the contract.
+REASONS = (
+    "value_above_limit", "low_confidence", "forecast_anomaly", "constrained_supply", "substitution", "gmroi_below_threshold",
+    "service_below_minimum", "customer_commitment_at_risk", "supplier_exception", "scenario_active", "new_item", "policy_exception",
+)  # fmt: skip
+OF_OWN_ORDER = frozenset({"gmroi_below_threshold", "service_below_minimum", "constrained_supply"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +74,16 @@ def reasons_of(evidence: Evidence, facts: Facts) -> tuple[str, ...]:
         ("policy_exception", is_exception),
     )
     return tuple(reason for reason, holds in checks if holds)
+
+
+def reasons_beside(
+    evidence: Evidence, value: Decimal, is_scenario_active: bool, always: str | None = None
+) -> tuple[str, ...]:
+    """As `reasons_of` for a line beside the item's own order: what does not hang on an order of that size. `always`: the
+    reason for which lines of this kind go to a person whatever they are worth."""
+    whole = Facts(value, None, Decimal(1), Decimal(0), confidence_of(evidence), Decimal(0), False, is_scenario_active)
+    found = {*reasons_of(evidence, whole), *(() if always is None else (always,))}
+    return tuple(reason for reason in REASONS if reason in found and reason not in OF_OWN_ORDER)
 
 
 def _is_doubtful(evidence: Evidence, index: int) -> bool:

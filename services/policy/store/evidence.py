@@ -67,9 +67,9 @@ left join lateral (
   select json_agg(json_build_array(coalesce(y.order_id, y.recommendation_id), y.open::text, y.arrive_on, y.status, y.is_short)
                   order by y.arrive_on, coalesce(y.order_id, y.recommendation_id)) as orders
   from (
-    select v.order_id, v.recommendation_id, v.arrive_on, v.status,
-           coalesce(v.confirmed < v.quantity, false) as is_short,
-           coalesce(v.confirmed, v.quantity) - coalesce((
+    select v.order_id, v.recommendation_id, coalesce(v.change_arrive_on, v.arrive_on) as arrive_on, v.status,
+           coalesce(v.confirmed < v.quantity, false) and v.change_id is null as is_short,
+           coalesce(v.change_quantity, v.confirmed, v.quantity) - coalesce((
              select sum(l.quantity) from ledger l where l.tenant = $1 and l.order_id = v.order_id and l.sku = v.sku
                and l.location = v.location and l.kind = 'receipt'), 0) as open
     from supply v

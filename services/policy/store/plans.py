@@ -39,6 +39,8 @@ class Published:
     arrive_on: date
     quantity: Decimal
     document: bytes
+    action: str = "buy"
+    about: str | None = None
 
 
 async def keep(tx: Transaction, tenant: str, plans: Sequence[Plan]) -> None:
@@ -73,8 +75,9 @@ async def keep(tx: Transaction, tenant: str, plans: Sequence[Plan]) -> None:
 async def publish(tx: Transaction, tenant: str, published: Sequence[Published]) -> None:
     """Keep recommendations with their evidence."""
     await tx.execute(
-        "insert into recommendations (tenant, recommendation_id, sku, location, line_id, arrive_on, quantity, document)"
-        " select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::numeric[], $8::bytea[])"
+        "insert into recommendations (tenant, recommendation_id, sku, location, line_id, arrive_on, quantity, document,"
+        " action, about) select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::numeric[],"
+        " $8::bytea[], $9::text[], $10::text[])"
         " on conflict do nothing",
         tenant,
         [one.recommendation_id for one in published],
@@ -84,6 +87,8 @@ async def publish(tx: Transaction, tenant: str, published: Sequence[Published]) 
         [one.arrive_on for one in published],
         [one.quantity for one in published],
         [one.document for one in published],
+        [one.action for one in published],
+        [one.about for one in published],
     )
 
 
@@ -106,9 +111,9 @@ async def document_of(tx: Transaction, tenant: str, recommendation_id: str) -> b
 
 
 async def recommended(tx: Transaction, tenant: str, recommendation_id: str) -> Any:
-    """sku, location and quantity of a recommendation; None when this service did not make it."""
+    """sku, location, action, what it is about and quantity of a recommendation; None when this service did not make it."""
     return await tx.fetchrow(
-        "select sku, location, quantity from recommendations where tenant = $1 and recommendation_id = $2",
+        "select sku, location, action, about, quantity from recommendations where tenant = $1 and recommendation_id = $2",
         tenant,
         recommendation_id,
     )
@@ -158,3 +163,14 @@ async def reopen(tx: Transaction, tenant: str, recommendation_id: str) -> None:
         tenant,
         recommendation_id,
     )
+
+
+async def open_first(tx: Transaction, tenant: str, limit: int) -> list[tuple[str, str]]:
+    """Planned items, those with an open line first, the others in an order that mixes products and places."""
+    rows = await tx.fetch(
+        "select sku, location from plans where tenant = $1 and outcome <> 'none'"
+        " order by is_open desc, hashtextextended(sku || '/' || location, 0), sku, location limit $2",
+        tenant,
+        limit,
+    )
+    return [(row["sku"], row["location"]) for row in rows]

@@ -239,3 +239,34 @@ async def test_two_instances_release_each_line_once(seat: Seat, tmp_path_factory
         orders = await seat.orders()
     ordered = Counter(line.recommendation_id for order in orders for line in order.lines)
     assert ordered == {f"rec-{n:04}": 1 for n in range(1, 201)}
+
+
+async def test_a_change_of_an_order_leaves_once_under_its_own_id_and_ends_with_the_suppliers_yes(seat: Seat) -> None:
+    await seat.send([by_rule(1)])
+    await seat.wait_for_lines(1, "released")
+    (first,) = await seat.orders()
+    change: dict[str, Any] = {"action": "cancel", "changes_order": first.order_id, "line_id": "line-beside"}
+    await seat.send([issued(1, recommendation_id="rec-beside", route_reasons=("supplier_exception",), **change)])
+    await seat.wait_for_lines(1, "pending")
+    ann = seat.person("ann", "planner")
+    amended = await ann.decide("rec-beside", "amend", quantity="60", reason="cash")
+    assert (amended.status_code, amended.json()["code"]) == (422, "change_not_amendable")
+    assert (await ann.decide("rec-beside", "approve")).status_code == 200
+    await seat.wait_for_lines(2, "released")
+    (cancel,) = [one for one in await seat.orders() if one.order_id != first.order_id]
+    assert (cancel.kind, cancel.changes_order, cancel.lines[0].sku) == ("cancel", first.order_id, "sku-0001")
+    agreed = OrderUpdated(
+        tenant="acme",
+        order_id=cancel.order_id,
+        status="confirmed",
+        location="367",
+        business_date=DAY,
+        updated_at=WHEN,
+    )
+    await seat.send([agreed], source="gateway")
+    await seat.wait_for_lines(2, "closed")
+    assert {order["order_id"]: order["status"] for order in (await ann.call("GET", "/orders")).json()["items"]} == {
+        first.order_id: "cancelled",
+        cancel.order_id: "confirmed",
+    }
+    assert len(await seat.orders()) == 2

@@ -318,6 +318,82 @@ async def test_what_was_approved_and_recalled_is_proposed_again_under_a_name_of_
     assert rederive({name: value for name, value in again.items() if name != "type"})[0]
 
 
+def released(line: dict[str, Any], order_id: str, **changes: Any) -> OrderReleased:
+    body: dict[str, Any] = {
+        "tenant": TENANT,
+        "order_id": order_id,
+        "kind": "purchase_order",
+        "supplier": "SUP",
+        "location": line["location"],
+        "order_on": line["order_on"],
+        "arrive_on": line["arrive_on"],
+        "currency": "USD",
+        "value": Decimal(line["value"]),
+        "released_at": NOON,
+        "lines": (
+            OrderLine(
+                line_no=1,
+                recommendation_id=line["recommendation_id"],
+                decision_id="d",
+                sku=line["sku"],
+                quantity=Decimal(line["quantity"]),
+                unit="each",
+                unit_cost=Decimal("2"),
+                value=Decimal(line["value"]),
+            ),
+        ),
+    }
+    return OrderReleased.model_validate(body | changes)
+
+
+async def test_an_order_nobody_needs_any_more_is_proposed_to_be_cancelled_once_and_counts_as_decided(
+    seat: Seat,
+) -> None:
+    await begin(seat, "A")
+    run = (await seat.call("POST", "/runs", {})).json()
+    await finished(seat, run["run_id"])
+    line = proposals(await seat.read("recommendations.v1", lambda f: bool(proposals(f)), "a recommendation"))[0]
+    await seat.send(decision(line, "approved"), released(line, "PO-1"))
+
+    async def on_order(units: str) -> bool:
+        return bool((await seat.call("GET", "/positions/A/L1")).json()["on_order"] == units)
+
+    await until(lambda: on_order(line["quantity"]), "the order is on its way")
+    await seat.send(count("A", 500, NOON + timedelta(hours=1)))
+
+    async def counted() -> bool:
+        return bool((await seat.call("GET", "/positions/A/L1")).json()["on_hand"] == "500")
+
+    await until(counted, "far too much is there")
+    for attempt in (2, 3):
+        await seat.call("POST", "/runs", {})
+        run = await finished(seat, run["run_id"])
+        assert (run["attempt"], run["items"], run["proposed"], run["withheld"]) == (attempt, 1, 0, 1)
+    assert run["published"] == 0, "the same evidence again is no news"
+    said = await seat.read("recommendations.v1", lambda f: len(proposals(f)) >= 2, "the change is proposed")
+    (beside,) = [one for one in proposals(said) if one["action"] != "buy"]
+    assert (beside["action"], beside["changes_order"], beside["quantity"]) == ("cancel", "PO-1", line["quantity"])
+    assert beside["line_id"] != line["line_id"] and not beside["approved_by_rule"]
+    assert rederive({name: value for name, value in beside.items() if name != "type"})[0]
+    await seat.send(decision(beside, "approved"))
+    await until(lambda: on_order("0"), "what is approved to be cancelled is not waited for")
+    await seat.send(decision(beside, "undone"))
+    await until(lambda: on_order(line["quantity"]), "the approval was taken back")
+    await seat.send(
+        decision(beside, "approved"), released(beside, "CA-1", kind="cancel", changes_order="PO-1"),
+        OrderUpdated(
+            tenant=TENANT, order_id="CA-1", status="confirmed", location="L1", business_date=DAY, updated_at=NOON
+        ),
+    )  # fmt: skip
+
+    async def agreed() -> bool:
+        rows = await seat.rows("select status from policy.supply")
+        return [row["status"] for row in rows] == ["cancelled"]
+
+    await until(agreed, "the supplier agreed")
+    assert (await seat.call("GET", "/positions/A/L1")).json()["open_orders"] == []
+
+
 async def test_a_signal_is_planned_for_at_once_and_shows_its_numbers(seat: Seat) -> None:
     await begin(seat, "A")
     run = (await seat.call("POST", "/runs", {})).json()

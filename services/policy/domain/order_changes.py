@@ -1,0 +1,260 @@
+"""Changes to an item's open orders as lines of their own: which ones pay, and each of them in words.
+
+Every change follows from the evidence of its item alone; `About` in it names the order.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date, timedelta
+from decimal import Decimal
+
+import numpy as np
+
+from kernel.distribution import DAYS
+from services.policy.domain.columns import arrival_of
+from services.policy.domain.evidence import About, Evidence, OpenOrder
+from services.policy.domain.line import Amounts, Line, Numbers, cost_at
+from services.policy.domain.numbers import decimal_of, money, plain
+from services.policy.domain.open_orders import CHANGEABLE, Change, Coming, Costs, changes_of
+from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
+from services.policy.domain.projection import projected
+from services.policy.domain.reckoning import Reckoned, reckon
+from services.policy.domain.render import what_of, written
+from services.policy.domain.routing import confidence_of, reasons_beside
+from services.policy.domain.scenarios import active, heeded
+from services.policy.domain.screening import Fault, screen
+from services.policy.domain.steps import Step, step
+from services.policy.domain.supply_calendar import Opportunity
+from services.policy.domain.wording import beside_steps
+
+OPEN_ORDER = "open_order"
+# An order counts as coming on the day by which it is as likely there as not.
+LIKELY = 0.5
+YEAR_DAYS = 365
+
+
+def order_changes(evidences: Sequence[Evidence]) -> list[tuple[Evidence, Recommendation]]:
+    """The changes that pay, each with the evidence it derives from. Items without an order that could change cost nothing."""
+    ready = [
+        (evidence, found)
+        for evidence in evidences
+        if any(_is_changeable(one) for one in evidence.open_orders)
+        and not isinstance(found := screen(heeded(evidence)), Fault)
+    ]
+    if not ready:
+        return []
+    reckoned = reckon([evidence for evidence, _found in ready], [found for _evidence, found in ready])
+    proposed = []
+    for row, (evidence, opportunity) in enumerate(ready):
+        for change in _changes(evidence, opportunity, reckoned, row):
+            about = replace(evidence, hold=None, allotment=None, about=About(OPEN_ORDER, change.order_id))
+            outcome = order_change(about)
+            if isinstance(outcome, Recommendation):
+                proposed.append((about, outcome))
+    return proposed
+
+
+def order_change(evidence: Evidence) -> Outcome:
+    """What to do about the one order the evidence names: a change, or why it stays as it is."""
+    about = evidence.about
+    assert about is not None  # the caller dispatches on it
+    found = screen(heeded(evidence))
+    if isinstance(found, Fault):
+        return Withheld(found.reason, found.says, found.field, evidence.as_of)
+    reckoned = reckon([evidence], [found])
+    for change in _changes(evidence, found, reckoned, 0):
+        if change.order_id == about.code:
+            return _recommended(evidence, found, change)
+    return Withheld("order_stays", f"Order {about.code} is needed as it is.", None, evidence.as_of)
+
+
+def _is_changeable(order: OpenOrder) -> bool:
+    return order.status in CHANGEABLE and order.quantity > 0
+
+
+def _changes(evidence: Evidence, opportunity: Opportunity, reckoned: Reckoned, row: int) -> list[Change]:
+    """What pays for one item. While more of it is to be bought, orders are only brought forward, and only those its own
+    order counts on: nothing is put off or given back that the same plan asks for."""
+    as_of = evidence.as_of
+    assert as_of is not None  # screening refused it
+    columns, levels, lots = reckoned.columns, reckoned.levels, reckoned.lots
+    costs = _costs(evidence)
+    leaving = sum(float(one.quantity) for one in evidence.open_orders if one.quantity < 0)
+    available, position = float(levels.available[row]) + leaving, float(levels.position[row])
+    is_needed = bool(lots.is_needed[row])
+    # What may be put off beyond the next receipt but one before the item would have to be bought again.
+    slack = min(position, float(levels.order_up_to[row])) - float(levels.reorder_point[row])
+    earliest = as_of + timedelta(days=int(evidence.policy.parameters.expedite_days))
+    coming = []
+    for order in evidence.open_orders:
+        arrive_on = _believed(order, evidence, as_of)
+        if arrive_on is None or order.quantity < 0:
+            continue
+        is_inside, units = arrive_on < opportunity.next_arrive_on, float(order.quantity)
+        latest = arrive_on if is_needed else None
+        if is_inside and not is_needed:
+            # Where deliveries are counted, a later promise counts less even inside the interval.
+            inside_until = opportunity.next_arrive_on - timedelta(days=1) if evidence.deliveries is None else arrive_on
+            latest = None if slack >= units else inside_until
+            slack -= units if latest is None else 0.0
+        soonest = min(earliest + _lag(order, arrive_on, as_of), arrive_on)
+        soonest = soonest if is_inside or not is_needed else arrive_on
+        coming.append(Coming(order.order_id, units, arrive_on, order.status, soonest, latest, is_inside))
+    if not coming or not _may_pay(reckoned, row, available, coming, costs, as_of):
+        return []
+    total = available + sum(one.units for one in coming)
+    # What may come too late counts by its probability in the position, and is no surplus beyond it.
+    doubtful = max(available + sum(one.units for one in coming if one.counts) - position, 0.0)
+    pace = float(levels.daily_demand[row])
+    until = min(int(total / pace), 3 * YEAR_DAYS) if pace > 0 else 3 * YEAR_DAYS
+    return changes_of(
+        columns.demand.rows(np.asarray([row])),
+        as_of,
+        available,
+        coming,
+        needed_until=as_of + timedelta(days=until),
+        order_up_to=float("inf") if is_needed else float(levels.order_up_to[row]) + doubtful,
+        costs=costs,
+        multiple=float(columns.pack[row]),
+    )
+
+
+def _believed(order: OpenOrder, evidence: Evidence, as_of: date) -> date | None:
+    """The first day by whose opening the order is as likely there as not; None: not within the horizon."""
+    curve = arrival_of(order, evidence, as_of)
+    day = next((day for day, chance in enumerate(curve) if chance >= LIKELY), None)
+    if day is None and order.status != "failed" and (order.arrive_on - as_of).days > DAYS:
+        return order.arrive_on
+    return None if day is None else as_of + timedelta(days=max(day, 1))
+
+
+def _lag(order: OpenOrder, believed: date, as_of: date) -> timedelta:
+    """How much later than its promise the order is believed to come: another promise will be kept no better."""
+    return max(believed - max(order.arrive_on, as_of + timedelta(days=1)), timedelta())
+
+
+def _may_pay(
+    reckoned: Reckoned, row: int, available: float, coming: Sequence[Coming], costs: Costs, as_of: date
+) -> bool:
+    """A bound that costs one look at the distribution: most orders are right, and need no closer one."""
+    units = sum(one.units for one in coming)
+    if max(one.units for one in coming) * costs.holding * DAYS / YEAR_DAYS > costs.change:
+        return True
+    surplus = available + units - float(reckoned.levels.order_up_to[row])
+    if surplus > 0 and surplus * costs.holding * 3 > costs.change:
+        return True
+    last = min(max((one.arrive_on - as_of).days - 1 for one in coming), DAYS)
+    if last <= 0:
+        return False
+    demand = reckoned.columns.demand.rows(np.asarray([row]))
+    return costs.margin * float(demand.expected_shortage(last, max(available, 0.0))[0]) > costs.change
+
+
+def _costs(evidence: Evidence) -> Costs:
+    item, terms, rules = evidence.item, evidence.terms, evidence.policy.parameters
+    assert item is not None and terms is not None and terms.unit_cost is not None  # screening refused the others
+    unit_cost = float(terms.unit_cost)
+    margin = unit_cost if item.price is None else max(float(item.price) - unit_cost, 0.0)
+    return Costs(
+        holding=float(rules.carrying_rate) * unit_cost,
+        margin=margin,
+        change=float(rules.order_change_cost),
+        expedite=float(rules.expedite_cost_share) * unit_cost,
+    )
+
+
+def _recommended(evidence: Evidence, opportunity: Opportunity, change: Change) -> Recommendation:
+    order = next(one for one in evidence.open_orders if one.order_id == change.order_id)
+    assert evidence.as_of is not None  # screening refused it
+    believed = _believed(order, evidence, evidence.as_of) or order.arrive_on
+    promise = change.arrive_on - _lag(order, believed, evidence.as_of)
+    if change.action in ("cancel", "reduce"):
+        promise = order.arrive_on
+    both = reckon([evidence, _after(evidence, change, promise)], [opportunity, opportunity])
+    rows, nothing = np.arange(2), np.zeros(2)
+    expected, _same, empty = projected(both.columns, both.levels, rows, nothing)
+    numbers = replace(
+        Numbers.of(both.columns, both.levels, both.lots, 0, int(empty[0])),
+        # What a change leaves of the order; what a cancellation takes away.
+        quantity=order.quantity if change.action == "cancel" else decimal_of(change.units),
+    )
+    line = _line(evidence, opportunity, numbers, money(decimal_of(change.saves)))
+    what = what_of(line) | {
+        "order_on": (line.as_of + timedelta(days=1)).isoformat(),
+        "arrive_on": promise.isoformat(),
+        "changes_order": order.order_id,
+    }
+    steps = beside_steps(line, _told(line, order, change, both))
+    identity, document, signature = written(
+        line, change.action, what, steps, expected[0].tolist(), expected[1].tolist()
+    )
+    return Recommendation(
+        recommendation_id=identity,
+        document=document,
+        quantity=numbers.quantity,
+        value=line.amounts.value,
+        signature=signature,
+        reorder_point=numbers.reorder_point,
+        order_up_to=numbers.order_up_to,
+        thresholds=Thresholds(),
+    )
+
+
+def _line(evidence: Evidence, opportunity: Opportunity, numbers: Numbers, saves: Decimal) -> Line:
+    item, terms, as_of = evidence.item, evidence.terms, evidence.as_of
+    assert item is not None and terms is not None and as_of is not None  # screening refused the others
+    unit_cost = cost_at(terms, numbers.quantity)
+    zero = Decimal("0.00")
+    amounts = Amounts(unit_cost, money(numbers.quantity * unit_cost), zero, saves, None, zero, None)
+    numbers = replace(numbers, excess=Decimal(0))
+    # Whatever is changed, another party has to agree to it: a person decides.
+    reasons = reasons_beside(evidence, amounts.value, bool(active(evidence)), "supplier_exception")
+    return Line(evidence, item, terms, as_of, opportunity, numbers, amounts, confidence_of(evidence), reasons)
+
+
+def _after(evidence: Evidence, change: Change, promise: date) -> Evidence:
+    """The evidence as it would be with the change made and `promise` given."""
+    kept = []
+    for one in evidence.open_orders:
+        if one.order_id != change.order_id:
+            kept.append(one)
+        elif change.action == "reduce":
+            kept.append(replace(one, quantity=decimal_of(change.units)))
+        elif change.action != "cancel":
+            kept.append(replace(one, arrive_on=promise))
+    return replace(evidence, open_orders=tuple(kept))
+
+
+def _told(line: Line, order: OpenOrder, change: Change, both: Reckoned) -> Step:
+    rules, unit = line.evidence.policy.parameters, line.item.unit
+    saves = {"order_id": order.order_id, "units": plain(order.quantity), "saves": str(line.amounts.at_risk)}
+    if change.action in ("reduce", "cancel"):
+        total = line.numbers.available + sum((one.quantity for one in line.evidence.open_orders), Decimal(0))
+        inputs = saves | {
+            "position": plain(total),
+            "order_up_to": plain(line.numbers.order_up_to),
+            "arrive_on": order.arrive_on.isoformat(),
+            "cost": str(money(rules.order_change_cost)),
+        }
+        return step(f"order_{change.action}", inputs, plain(line.numbers.quantity), unit=unit, binding=True)
+    demand = both.columns.demand.rows(np.asarray([0]))
+    was = _believed(order, line.evidence, line.as_of) or order.arrive_on
+    before, after = (
+        decimal_of(float(demand.expected_shortage(_days(line.as_of, day), max(change.stock, 0.0))[0]), 2)
+        for day in (was, change.arrive_on)
+    )
+    cost = rules.order_change_cost
+    if change.action == "expedite":
+        cost += money(rules.expedite_cost_share * line.amounts.unit_cost * order.quantity)
+    inputs = saves | {
+        "arrive_on": was.isoformat(),
+        "short_before": plain(before),
+        "short_after": plain(after),
+        "earned": str(money(line.amounts.at_risk + cost)),
+        "cost": str(money(cost)),
+    }
+    return step(f"order_{change.action}", inputs, change.arrive_on.isoformat(), binding=True)
+
+
+def _days(as_of: date, arrive_on: date) -> int:
+    return min(max((arrive_on - as_of).days - 1, 0), DAYS)

@@ -1,0 +1,108 @@
+"""Lines beside an item's own order, each by what it is about: their newest plan, and holds by people."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from kit.database import Transaction
+
+Key = tuple[str, str, str, str]  # sku, location, kind, code
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What the newest plan of a line said; `hold_until`: a person wants it left alone before that business date."""
+
+    sku: str
+    location: str
+    kind: str
+    code: str
+    as_of: date
+    recommendation_id: str
+    line_id: str
+    signature: str | None
+    is_open: bool
+    hold_reason: str | None = None
+    hold_until: date | None = None
+
+    @property
+    def key(self) -> Key:
+        """What it is known by."""
+        return (self.sku, self.location, self.kind, self.code)
+
+    def is_held(self, as_of: date | None) -> bool:
+        """Whether a person's word still stands on a business date."""
+        return self.hold_until is not None and (as_of is None or as_of < self.hold_until)
+
+
+async def of_items(tx: Transaction, tenant: str, items: Sequence[tuple[str, str]]) -> dict[Key, Kept]:
+    """The lines of these items, locked in the order of their keys."""
+    rows = await tx.fetch(
+        "select sku, location, kind, code, as_of, recommendation_id, line_id, signature, is_open, hold_reason, hold_until"
+        " from lines_beside where tenant = $1 and (sku, location) in (select * from unnest($2::text[], $3::text[]))"
+        " order by sku, location, kind, code for update",
+        tenant,
+        [sku for sku, _location in items],
+        [location for _sku, location in items],
+    )
+    found = [Kept(**dict(row)) for row in rows]
+    return {one.key: one for one in found}
+
+
+async def keep(tx: Transaction, tenant: str, lines: Sequence[Kept]) -> None:
+    """Write the newest plans; holds that are over end."""
+    await tx.executemany(
+        "insert into lines_beside as b (tenant, sku, location, kind, code, as_of, recommendation_id, line_id, signature, is_open)"
+        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (tenant, sku, location, kind, code) do update set"
+        " as_of = excluded.as_of, recommendation_id = excluded.recommendation_id, line_id = excluded.line_id,"
+        " signature = excluded.signature, is_open = excluded.is_open,"
+        " hold_reason = case when b.hold_until > excluded.as_of then b.hold_reason end,"
+        " hold_until = case when b.hold_until > excluded.as_of then b.hold_until end",
+        [
+            (
+                tenant, one.sku, one.location, one.kind, one.code, one.as_of, one.recommendation_id, one.line_id,
+                one.signature, one.is_open,
+            )
+            for one in sorted(lines, key=lambda one: one.key)
+        ],
+    )  # fmt: skip
+
+
+async def close(tx: Transaction, tenant: str, line_id: str) -> None:
+    """The line waits for no decision any more, whichever of its versions was decided."""
+    await tx.execute(
+        "update lines_beside set is_open = false, signature = null where tenant = $1 and line_id = $2", tenant, line_id
+    )
+
+
+async def hold(tx: Transaction, tenant: str, line_id: str, reason: str, until: date | None, days: int) -> None:
+    """A person wants nothing proposed before `until`; without it, for so many business days after the plan's."""
+    await tx.execute(
+        "update lines_beside set hold_reason = $3, hold_until = coalesce($4, as_of + $5::int)"
+        " where tenant = $1 and line_id = $2",
+        tenant,
+        line_id,
+        reason,
+        until,
+        days,
+    )
+
+
+async def unhold(tx: Transaction, tenant: str, line_id: str) -> None:
+    """It may be proposed again."""
+    await tx.execute(
+        "update lines_beside set hold_reason = null, hold_until = null where tenant = $1 and line_id = $2",
+        tenant,
+        line_id,
+    )
+
+
+async def reopen(tx: Transaction, tenant: str, line_id: str, recommendation_id: str) -> None:
+    """A decision was taken back: the line waits again."""
+    await tx.execute(
+        "update lines_beside set is_open = true, recommendation_id = $3, signature = null, hold_reason = null,"
+        " hold_until = null where tenant = $1 and line_id = $2",
+        tenant,
+        line_id,
+        recommendation_id,
+    )
