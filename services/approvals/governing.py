@@ -1,5 +1,7 @@
 """Changing the approval matrix: one person proposes, another puts it in force; who is away delegates their own seat at once."""
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from pydantic import ValidationError
@@ -12,7 +14,9 @@ from kit.http import Problem
 from kit.identity import Principal
 from schemas.matrix import ApprovalMatrixPublished, Delegation
 from services.approvals import carry, matrix_messages
-from services.approvals.domain.matrix import demand
+from services.approvals.domain.authority import Limits
+from services.approvals.domain.lifecycle import Moment
+from services.approvals.domain.matrix import Matrix, demand
 from services.approvals.moment import now_for
 from services.approvals.settings import Settings
 from services.approvals.store import lines, matrices
@@ -84,12 +88,22 @@ class Council:
     async def effect(self, tx: Transaction, wanted: ApprovalMatrixPublished) -> dict[str, Any]:
         """What another matrix would ask of the lines that wait now: how many need more consent, how many less."""
         now = await now_for(tx, wanted.tenant, self._settings, self._clock)
-        then = matrix_messages.matrix_of(wanted)
-        waiting = await lines.asked(tx, wanted.tenant)
+        return await self._difference(tx, wanted.tenant, now, matrix_messages.matrix_of(wanted), now.limits)
+
+    async def effect_of_limits(self, tx: Transaction, tenant: str, second_signature_above: Decimal) -> dict[str, Any]:
+        """What another limit of one signature would ask of the lines that wait now."""
+        now = await now_for(tx, tenant, self._settings, self._clock)
+        limits = replace(now.limits, second_signature_above=second_signature_above)
+        return await self._difference(tx, tenant, now, now.matrix, limits)
+
+    async def _difference(
+        self, tx: Transaction, tenant: str, now: Moment, matrix: Matrix, limits: Limits
+    ) -> dict[str, Any]:
+        waiting = await lines.asked(tx, tenant)
         more, less, changed = 0, 0, []
         for line in waiting:
             before = demand(now.matrix, now.limits, line, line.value, now.signed_before)
-            after = demand(then, now.limits, line, line.value, now.signed_before)
+            after = demand(matrix, limits, line, line.value, now.signed_before)
             more += after.signatures > before.signatures
             less += after.signatures < before.signatures
             if after.signatures != before.signatures:
@@ -110,7 +124,7 @@ class Council:
             raise Problem(
                 409,
                 "proposal_out_of_date",
-                "The matrix changed since this was proposed",
+                "The rules changed since this was proposed",
                 f"It was proposed for version {proposal['base_version']}, version {current} is in force; propose it again.",
             )
         published: ApprovalMatrixPublished = parsed(

@@ -1,4 +1,4 @@
-"""Questions and commands the gateway passes on: positions, runs, evidence, what-if, policy."""
+"""Questions and commands the gateway passes on: positions, runs, evidence, what-if. The parameters: `parameters_api`."""
 
 import json
 from datetime import date, datetime
@@ -15,7 +15,6 @@ from schemas.base import Code
 from services.policy import planner
 from services.policy.domain.evidence import Evidence
 from services.policy.domain.numbers import plain
-from services.policy.domain.parameters import Parameters
 from services.policy.domain.whatif import Changes, answer
 from services.policy.runner import Runner
 from services.policy.store import evidence as evidence_store
@@ -69,7 +68,6 @@ def attach(app: FastAPI, database: Database, runner: Runner) -> None:
     router = APIRouter()
     _runs(router, database, runner)
     _items(router, database)
-    _policy(router, database)
     app.include_router(router)
 
 
@@ -212,13 +210,3 @@ def _position_document(evidence: Evidence, moved: list[dict[str, Any]], limit: i
         ],
         "next_before": moved[-1]["occurred_at"].isoformat() if len(moved) == limit else None,
     }
-
-
-def _policy(router: APIRouter, database: Database) -> None:
-    @router.get("/policy")
-    async def read_policy(caller: Caller) -> dict[str, Any]:
-        """All versions of the parameters, newest first, and the defaults for what a version leaves out."""
-        async with database.transaction(caller.tenant) as tx:
-            found = await policies.versions(tx, caller.tenant)
-        items = [one | {"valid_from": one["valid_from"].isoformat()} for one in found]
-        return {"items": items, "defaults": Parameters().as_text()}

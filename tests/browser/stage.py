@@ -244,6 +244,32 @@ class Stage:
         assert answer.status_code == 200, answer.text
         return httpx2.Client(base_url=self.url, timeout=20, cookies=dict(answer.cookies))
 
+    def plan_one(self, sku: str, name: str, location: str) -> None:
+        """A product at a place of its own, planned by the policy service itself, and its line in the queue."""
+        terms = SupplierItemDefined(
+            tenant=TENANT,
+            defined_at=WHEN,
+            supplier=SUPPLIERS[0][0],
+            sku=sku,
+            lead_time_days=3,
+            unit_cost=Decimal(10),
+            currency="USD",
+            moq=Decimal(20),
+            pack=Decimal(10),
+        )
+        place = LocationDefined(
+            tenant=TENANT, defined_at=WHEN, location=location, name=f"Store {location}", time_zone="America/New_York"
+        )
+        self.publish(place, product(sku, name), terms)
+        self.publish(forecast(1).model_copy(update={"sku": sku, "location": location, "forecast_id": f"f-{sku}"}))
+        with self.client("approver") as approver:
+
+            def line() -> Any:
+                approver.post("/v1/planning-runs", json={"location": location})
+                return approver.get("/v1/recommendations", params={"location": location}).json()["items"]
+
+            eventually(line, why=f"{sku} was never planned")
+
     def waiting(self) -> int:
         """Lines that wait for a signature, as the gateway counts them."""
         with self.client("planner") as planner:

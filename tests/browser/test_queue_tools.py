@@ -100,6 +100,40 @@ def test_rule_of_approval_is_proposed_by_one_and_put_in_force_by_another(seat: S
     expect(other.get_by_role("table", name="Approval rules")).to_contain_text("From afar")
 
 
+def test_parameter_is_proposed_after_its_effect_was_seen_and_another_person_decides(seat: Seat) -> None:
+    seat.stage.plan_one("sku-91", "Planned rice", "900")
+    seat.sign_in("planner")
+    page = seat.open("/policy")
+    expect(page.get_by_role("table", name="Parameters", exact=True)).to_contain_text("Service goal a")
+    assert page.get_by_role("button", name="Change service goal a").count() == 0
+    seat.sign_in("approver")
+    page = seat.open("/policy")
+    page.get_by_role("button", name="Change setup cost").click()
+    dialog = page.get_by_role("dialog")
+    page.get_by_label("Why this change").fill("a line costs more")
+    page.get_by_label("New value").fill("much")
+    page.keyboard.press("Enter")
+    expect(dialog).to_contain_text("setup_cost: 'much' is not a number")
+    page.get_by_label("New value").fill("4.50")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("table", name="Effect")).to_contain_text("As it would be")
+    expect(dialog.get_by_role("table", name="Lines that would change")).to_contain_text("sku-91 · 900")
+    page.get_by_label("New value").fill("5.00")
+    expect(dialog).to_contain_text("look at its effect again")
+    page.keyboard.press("Enter")
+    expect(dialog.get_by_role("table", name="Effect")).to_be_visible()
+    dialog.get_by_role("button", name="Propose").click()
+    expect(page.locator("#toasts")).to_contain_text("Proposed.")
+    row = page.get_by_role("row", name=re.compile("Setup cost 5"))
+    expect(row.get_by_role("button", name="Withdraw")).to_be_visible()
+    seat.sign_in("admin")
+    other = seat.open("/policy")
+    theirs = other.get_by_role("row", name=re.compile("Setup cost 5"))
+    expect(theirs.get_by_role("button", name="Put in force")).to_be_visible()  # doing it plans the whole stage again
+    theirs.get_by_role("button", name="Decline").click()
+    expect(theirs).to_contain_text("Declined")
+
+
 def test_secret_of_a_key_is_shown_once(seat: Seat) -> None:
     seat.sign_in("admin")
     page = seat.open("/settings")

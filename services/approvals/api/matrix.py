@@ -10,7 +10,7 @@ from kit.database import Database, Transaction
 from kit.http import Problem
 from kit.identity import Principal, require
 from kit.relay import Relay
-from schemas.base import Text
+from schemas.base import Money, Text
 from schemas.matrix import Delegation
 from services.approvals.api import problems
 from services.approvals.api.once import Outcome, idempotency_key, once, refused
@@ -33,6 +33,13 @@ class ProposalIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
     matrix: dict[str, Any]
     reason: Text
+
+
+class LimitsIn(BaseModel):
+    """Another limit of one signature."""
+
+    model_config = ConfigDict(extra="forbid")
+    second_signature_above: Money
 
 
 class DelegationIn(BaseModel):
@@ -61,6 +68,12 @@ def router(database: Database, relay: Relay, settings: Settings, clock: Clock) -
             proposals = await matrices.proposals(tx, principal.tenant, SHOWN_MAX)
         document = matrix_document(newest)
         return {"matrix": document, "proposals": proposals}
+
+    @routes.post("/limits/effect", summary="What another limit would ask of the lines that wait; changes nothing")
+    async def effect(body: LimitsIn, principal: Caller) -> dict[str, Any]:
+        """The parameters are the policy service's; whose consent they ask is decided here."""
+        async with database.transaction(principal.tenant) as tx:
+            return await council.effect_of_limits(tx, principal.tenant, body.second_signature_above)
 
     @routes.post("/matrix/proposals", summary="Propose another matrix")
     async def propose(body: ProposalIn, principal: Governor, request: Request) -> Response:

@@ -16,10 +16,11 @@ from services.gateway.api import (
     openapi,
     orders,
     overrides,
+    parameters,
     parked,
     performance,
-    planning,
     pins,
+    planning,
     queue,
     sessions,
     settings,
@@ -41,6 +42,7 @@ ROOMS = (
     orders,
     performance,
     planning,
+    parameters,
     status,
     streams,
     audit,
@@ -50,9 +52,9 @@ ROOMS = (
     accuracy,
     backtests,
     overrides,
+    pins,
 )
 
-    pins,
 
 def attach(app: FastAPI) -> None:
     """Add every /v1 route behind the door."""

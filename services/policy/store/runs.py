@@ -54,6 +54,11 @@ async def start(tx: Transaction, tenant: str, run_id: str, scope: str, day: date
     )
 
 
+async def count_items(tx: Transaction, tenant: str) -> int:
+    """How many items a run of everything looks at."""
+    return int(await tx.fetchval(f"select count(*) from {UNIVERSE} place", tenant))
+
+
 async def lock_next(tx: Transaction, tenant: str) -> Any:
     """The oldest unfinished run that no other process works on, locked; None when there is none."""
     return await tx.fetchrow(

@@ -130,12 +130,23 @@ class Seat:
         finally:
             await connection.close()
 
-    async def call(self, method: str, path: str, body: Any = None, tenant: str = TENANT) -> httpx2.Response:
-        """Ask the service's API as the gateway would."""
+    async def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        tenant: str = TENANT,
+        *,
+        subject: str = "pia",
+        role: str = "planner",
+        key: str | None = None,
+    ) -> httpx2.Response:
+        """Ask the service's API as the gateway would, on behalf of `subject`."""
         private, _public = ensure_keys(self.home)
-        token = Mint(private).token(Principal(tenant, "pia", frozenset({"planner"})), "policy")
+        token = Mint(private).token(Principal(tenant, subject, frozenset({role})), "policy")
+        headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key is not None else {})
         async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{self.port}", timeout=30) as client:
-            return await client.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"})
+            return await client.request(method, path, json=body, headers=headers)
 
     async def close(self) -> None:
         """Stop what was started."""

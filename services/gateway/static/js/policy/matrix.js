@@ -1,34 +1,17 @@
 // The approval matrix: who has to say yes to what. Shown as it is in force; changed by a proposal that another person signs.
-import { announce, toast } from "../announce.js";
-import { get, intentKey, post } from "../api.js";
+import { get } from "../api.js";
 import { open } from "../dialog.js";
 import { h } from "../dom.js";
-import { count, instant, money, number, utc, words } from "../format.js";
+import { count, money, number, words } from "../format.js";
 import { failed } from "../states.js";
+import { command, field, proposalCells, table } from "./governing.js";
 
 const SIGNATURES = { one: "one signature", approver: "an approver", two: "two persons, an approver last" };
-const STATES = { open: "a", published: "g", declined: "b", withdrawn: "" };
 let session = null;
 
 const names = (scope) => [["supplier", scope?.suppliers], ["category", scope?.categories], ["location", scope?.locations]].filter(([, each]) => each?.length).map(([what, each]) => `${what} ${each.join(", ")}`);
 const where = (rule) => [...names(rule.scope), ...(rule.actions?.length ? [rule.actions.map(words).join(", ")] : []), ...(rule.reasons?.length ? [rule.reasons.map((code) => words(code).toLowerCase()).join(" or ")] : []), ...(rule.value_above ? [`above ${number(rule.value_above)}`] : [])].join("; ") || "every line";
-const table = (label, heads, rows) => h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": label }, h("table.stackable", { "aria-label": label }, h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, ...rows.map(([first, ...cells]) => h("tr", {}, h("th", { scope: "row" }, first), ...cells.map((cell, index) => h("td", { "data-label": heads[index + 1] }, cell)))))));
-const field = (id, label, control, hint) => h("div.field", {}, h("label", { for: id }, label), control, hint ? h("span.hint", {}, hint) : null);
 const list = (text) => text.split(",").map((each) => each.trim()).filter(Boolean);
-
-async function command(path, body, said, redraw) {
-  try {
-    const answer = await post(path, body ?? {}, { headers: { "Idempotency-Key": intentKey() } });
-    toast(typeof said === "function" ? said(answer) : said, { seconds: 10 });
-    await redraw();
-    return answer;
-  } catch (problem) {
-    const why = problem.errors?.length ? `${problem.detail} ${problem.errors.map((error) => `${error.field}: ${error.reason}`).join("; ")}` : problem.detail;
-    toast(why, { seconds: 14 });
-    announce(why);
-    return null;
-  }
-}
 
 function told({ effect }) {
   if (!effect.waiting) return "Proposed. Nothing waits at the moment; another approver or administrator puts it in force.";
@@ -82,12 +65,7 @@ function proposalRow(proposal, matrix, redraw) {
   const now = new Map(matrix.rules.map((rule) => [rule.code, JSON.stringify(rule)]));
   const changed = proposal.document.rules.filter((rule) => now.get(rule.code) !== JSON.stringify(rule)).map((rule) => words(rule.code));
   const gone = matrix.rules.filter((rule) => !proposal.document.rules.some((other) => other.code === rule.code)).map((rule) => `without ${words(rule.code)}`);
-  const mine = proposal.proposed_by === session.subject;
-  const act = (verb) => `/v1/approval-matrix/proposals/${encodeURIComponent(proposal.proposal_id)}/${verb}`;
-  const acts = proposal.state === "open" && session.can?.includes("change_policy") ? h("span.acts", {},
-    mine ? null : h("button.btn.p.small", { type: "button", onclick: () => command(act("approve"), {}, (answer) => `Version ${answer.version} is in force.`, redraw) }, "Put in force"),
-    h("button.btn.small", { type: "button", onclick: () => command(act("end"), {}, mine ? "Withdrawn." : "Declined.", redraw) }, mine ? "Withdraw" : "Decline")) : null;
-  return [[h("b", {}, [...changed, ...gone].join(", ") || "Coverage, delegations or ceiling"), h("small", {}, proposal.reason)], h("span", { title: utc(proposal.proposed_at) }, `${proposal.proposed_by}, ${instant(proposal.proposed_at)}`), [h(`span.tag${STATES[proposal.state] ? `.${STATES[proposal.state]}` : ""}`, {}, words(proposal.state)), proposal.decided_by ? h("small", {}, `by ${proposal.decided_by}`) : null], acts ?? ""];
+  return proposalCells(proposal, { session, what: [...changed, ...gone].join(", ") || "Coverage, delegations or ceiling", path: "/v1/approval-matrix/proposals", redraw });
 }
 
 /** The whole section; draws itself again after every change. */

@@ -1,0 +1,104 @@
+"""Changing a policy parameter: the effect first, then a proposal, then another person's consent. Asked of the policy service."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from kit.http import Problem
+from schemas.base import Text
+from services.gateway.api.deciding import IdempotencyKey, once, segment
+from services.gateway.api.planning import OWNERS_ANSWER
+from services.gateway.api.shared import Parts, Who
+from services.gateway.owners import passed
+
+router = APIRouter(prefix="/v1/policy", tags=["planning"])
+# The one parameter that approvals keeps: what it asks of the waiting lines is theirs to say.
+SIGNATURE_LIMIT = "second_signature_above"
+
+
+class ParameterChange(BaseModel):
+    """Parameters as they should be; those that are left out stay as they are."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"parameters": {"service_goal_a": "0.99"}}]}
+    )
+    parameters: Annotated[dict[str, Annotated[str, Field(max_length=40)]], Field(min_length=1, max_length=100)]
+
+
+class ParameterProposal(ParameterChange):
+    """The same, and why."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"parameters": {"service_goal_a": "0.99"}, "reason": "class A ran empty twice in May"}]
+        },
+    )
+    reason: Text
+
+
+@router.get("/proposals", summary="Proposals to change the parameters", responses=OWNERS_ANSWER)
+async def proposals(who: Who, parts: Parts) -> dict[str, Any]:
+    """Newest first, each with the effect its author was shown; the parameters in force, defaults included; every version."""
+    said = (await parts.owners.call("policy", "GET", "/policy", who.principal)).json()
+    newest: dict[str, Any] = next((one for one in said["items"] if one["scope"] == "default"), {})
+    return {
+        "version": newest.get("version", 0),
+        "parameters": said["defaults"] | newest.get("parameters", {}),
+        "defaults": said["defaults"],
+        "items": said["proposals"],
+        "versions": said["items"],
+    }
+
+
+@router.post("/preview", summary="What other parameters would change", responses=OWNERS_ANSWER)
+async def preview(body: ParameterChange, who: Who, parts: Parts) -> dict[str, Any]:
+    """Planned twice by the policy service, as things are and as they would be; nothing is kept. `signatures` is what the
+    approvals service would ask of the lines that wait, where the limit of one signature changes."""
+    sent = body.model_dump(mode="json")
+    planned = parts.owners.call("policy", "POST", "/policy/preview", who.principal, json=sent)
+    answer, signatures = await asyncio.gather(planned, _signatures(body, who, parts))
+    effect: dict[str, Any] = answer.json()
+    return effect | {"signatures": signatures}
+
+
+async def _signatures(body: ParameterChange, who: Who, parts: Parts) -> Any:
+    """None where the limit stays, or is no limit at all: then the policy service says what is wrong with it."""
+    if SIGNATURE_LIMIT not in body.parameters:
+        return None
+    limit = {SIGNATURE_LIMIT: body.parameters[SIGNATURE_LIMIT]}
+    try:
+        return (await parts.owners.call("approvals", "POST", "/limits/effect", who.principal, json=limit)).json()
+    except Problem as problem:
+        if problem.status == 422:
+            return None
+        raise
+
+
+@router.post("/proposals", status_code=201, summary="Propose other parameters", responses=OWNERS_ANSWER)
+async def propose(body: ParameterProposal, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None) -> Response:
+    """Kept with its effect; another approver or administrator puts it in force."""
+    return await _command(who, parts, "/policy/proposals", idempotency_key, body)
+
+
+@router.post(
+    "/proposals/{proposal_id}/approve", summary="Put another person's parameters in force", responses=OWNERS_ANSWER
+)
+async def approve(proposal_id: str, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None) -> Response:
+    """409 for one's own proposal, a decided one, and one reckoned from an older version. Everything is planned again."""
+    return await _command(who, parts, f"/policy/proposals/{segment(proposal_id)}/approve", idempotency_key)
+
+
+@router.post(
+    "/proposals/{proposal_id}/end", summary="Withdraw one's own parameters, decline another's", responses=OWNERS_ANSWER
+)
+async def end(proposal_id: str, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None) -> Response:
+    """It stays on record."""
+    return await _command(who, parts, f"/policy/proposals/{segment(proposal_id)}/end", idempotency_key)
+
+
+async def _command(who: Who, parts: Parts, path: str, key: str | None, body: BaseModel | None = None) -> Response:
+    sent: Any = body.model_dump(mode="json") if body is not None else None
+    return passed(await parts.owners.call("policy", "POST", path, who.principal, json=sent, headers=once(key)))
