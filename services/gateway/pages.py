@@ -80,6 +80,7 @@ PAGES = (
     Page("data-problems", "Data problems", "Work"),
     Page("items", "Items", "Understand"),
     Page("suppliers", "Suppliers", "Understand"),
+    Page("classes", "Classes", "Understand"),
     Page("forecasts", "Forecasts", "Understand"),
     Page("backtests", "Back-tests", "Understand"),
     Page("policy", "Policy", "Govern"),

@@ -29,6 +29,7 @@ PATHS = (
     "/forecasts?tab=models",
     "/backtests",
     "/suppliers",
+    "/classes",
     "/usage",
     "/policy",
     "/audit",

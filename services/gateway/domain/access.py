@@ -94,6 +94,8 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/v1/orders/{order_id}"): _READ,
     ("POST", "/v1/orders/{order_id}/cancel"): _DECIDE,
     ("GET", "/v1/suppliers"): _READ,
+    ("GET", "/v1/classes"): _READ,
+    ("GET", "/v1/classes/{sku}/{location}"): _READ,
     ("GET", "/v1/usage"): _READ,
     ("GET", "/v1/exceptions"): _READ,
     ("GET", "/v1/policy"): _READ,

@@ -456,3 +456,37 @@ async def test_what_if_answers_by_the_same_code(seat: Seat) -> None:
     assert Decimal(longer["quantity"]) > Decimal(plain["quantity"])
     assert own["value"] == "2.00" and own["stock_out_probability"] > plain["stock_out_probability"]
     assert (await seat.call("GET", "/positions/A/L1", tenant="other")).status_code == 404
+
+
+async def test_a_closed_day_classes_its_items_and_their_plans_follow(seat: Seat) -> None:
+    """Thirty days of sales: A sells nearly all of the value, evenly; C sold once, so it is C and erratic."""
+    await seat.send(*catalogue("A", "C"))
+    start = NOON - timedelta(days=29)
+    await seat.send(receipt("A", 400, start), receipt("C", 50, start))
+    await seat.send(*(sale("A", 10, start + timedelta(days=day, hours=1)) for day in range(30)), sale("C", 1, NOON))
+    await seat.send(count("A", 2, NOON + timedelta(hours=5)), forecast("A"), forecast("C"))
+    await ready(seat)
+
+    async def booked() -> bool:
+        return bool((await seat.rows("select count(*) as n from policy.ledger"))[0]["n"] == 34)
+
+    await until(booked, "everything that moved is in the ledger")
+    await seat.send(closed())
+
+    async def classed() -> bool:
+        answer = await seat.call("GET", "/classes")
+        return bool({one["name"] for one in answer.json()["items"]} == {"AX", "CZ"})
+
+    await until(classed, "both items have their class")
+    told = (await seat.call("GET", "/classes")).json()
+    assert (told["first_day"], told["last_day"]) == (start.date().isoformat(), DAY.isoformat())
+    assert [(one["name"], one["items"], one["goal"]) for one in told["items"]] == [("AX", 1, "0.98"), ("CZ", 1, "0.9")]
+    assert (await seat.call("GET", "/classes/A/L1")).json()["served_units"] == "300"
+    assert (await seat.call("GET", "/classes/B/L1")).status_code == 404
+    run = (await seat.call("POST", "/runs", {"abc_class": "A"})).json()
+    assert (await finished(seat, run["run_id"]))["items"] == 1
+    said = await seat.read("recommendations.v1", lambda f: bool(proposals(f)), "a recommendation")
+    line = proposals(said)[-1]
+    (step,) = [one for one in line["steps"] if one["code"] == "target"]
+    assert (line["sku"], step["inputs"]["abc_class"], step["inputs"]["goal"]) == ("A", "AX", "0.98")
+    assert rederive({name: value for name, value in line.items() if name != "type"})[0]

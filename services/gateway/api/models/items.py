@@ -51,6 +51,7 @@ class ItemFacts(View):
     brand: str | None
     price: str | None
     abc_class: str | None
+    item_class: str | None = None
     shelf_life_days: int | None
     supplier: str | None
     supplier_name: str | None

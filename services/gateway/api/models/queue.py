@@ -6,7 +6,8 @@ from services.gateway.api.models.base import Coded, Counted, View
 
 
 class Line(View):
-    """A line of the queue: the newest recommendation of a need and what was decided about it."""
+    """A line of the queue: the newest recommendation of a need and what was decided about it. abc_class: the catalogue's;
+    item_class: the ABC x XYZ class it was planned by, such as AX."""
 
     recommendation_id: str
     line_id: str
@@ -22,6 +23,7 @@ class Line(View):
     supplier_name: str | None
     category: str | None
     abc_class: str | None
+    item_class: str | None = None
     unit: str
     on_hand: str
     on_order: str

@@ -11,7 +11,7 @@ const page = byId("page");
 const { sku, location: place } = page.dataset;
 
 function terms(item) {
-  const rows = [["Supplier", item.supplier_name ?? item.supplier], ["Lead time", item.lead_time_days === null || item.lead_time_days === undefined ? null : count(item.lead_time_days, "day")], ["Pack", item.pack ? quantity(item.pack, item.unit) : null], ["Minimum order", item.moq ? quantity(item.moq, item.unit) : null], ["Unit cost", item.unit_cost ? money(item.unit_cost, item.currency) : null], ["Price", item.price ? money(item.price, item.currency) : null], ["Shelf life", item.shelf_life_days ? count(item.shelf_life_days, "day") : null], ["Category", [item.department, item.category].filter(Boolean).join(" · ")], ["Class", item.abc_class], ["Time zone", item.time_zone]].filter(([, value]) => value);
+  const rows = [["Supplier", item.supplier_name ?? item.supplier], ["Lead time", item.lead_time_days === null || item.lead_time_days === undefined ? null : count(item.lead_time_days, "day")], ["Pack", item.pack ? quantity(item.pack, item.unit) : null], ["Minimum order", item.moq ? quantity(item.moq, item.unit) : null], ["Unit cost", item.unit_cost ? money(item.unit_cost, item.currency) : null], ["Price", item.price ? money(item.price, item.currency) : null], ["Shelf life", item.shelf_life_days ? count(item.shelf_life_days, "day") : null], ["Category", [item.department, item.category].filter(Boolean).join(" · ")], ["Class", item.item_class ?? item.abc_class], ["Time zone", item.time_zone]].filter(([, value]) => value);
   return h("section.card", {}, h("div.part", {}, h("h3", {}, "Terms"), h("dl.kv.flat", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))));
 }
 
