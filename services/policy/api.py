@@ -173,8 +173,10 @@ async def _evidence(tx: Transaction, tenant: str, sku: str, location: str) -> Ev
 
 def _position_document(evidence: Evidence, moved: list[dict[str, Any]], limit: int) -> dict[str, Any]:
     stock = evidence.stock
-    on_order = sum((one.quantity for one in evidence.open_orders if one.status != "failed"), Decimal(0))
-    position = stock.on_hand + on_order - stock.reserved - stock.backorders
+    coming = [one.quantity for one in evidence.open_orders if one.status != "failed"]
+    on_order = sum((quantity for quantity in coming if quantity > 0), Decimal(0))
+    # What leaves for another location is in the list below with a negative quantity.
+    position = stock.on_hand + sum(coming, Decimal(0)) - stock.reserved - stock.backorders
     return {
         "sku": evidence.sku,
         "location": evidence.location,

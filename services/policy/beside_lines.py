@@ -18,7 +18,7 @@ from services.policy.domain.outcome import Recommendation
 from services.policy.planned import SERVICE, Planned, moment
 from services.policy.store import beside as store
 from services.policy.store import order_changes as changes_store
-from services.policy.store import plans, supply
+from services.policy.store import plans, supply, transfers
 from services.policy.store.beside import Kept, Key
 
 # A person who refused to change an order is not asked about it again for a week of business days.
@@ -28,11 +28,17 @@ Proposed = tuple[Evidence, Recommendation]
 
 
 async def plan_beside(
-    tx: Transaction, tenant: str, evidences: Sequence[Evidence], planned: Planned, run_id: str | None
+    tx: Transaction,
+    tenant: str,
+    evidences: Sequence[Evidence],
+    moves: Sequence[Proposed],
+    planned: Planned,
+    run_id: str | None,
 ) -> None:
-    """Publish what is worth doing beside these items' own orders, once; end what is not worth doing any more."""
+    """Publish what is worth doing beside these items' own orders (transfers, changes of open orders), once; end what is not
+    worth doing any more."""
     before = await store.of_items(tx, tenant, [(one.sku, one.location) for one in evidences])
-    proposed = {_key(evidence): (evidence, outcome) for evidence, outcome in order_changes(evidences)}
+    proposed = {_key(evidence): (evidence, outcome) for evidence, outcome in [*moves, *order_changes(evidences)]}
     await _name_anew(tx, tenant, proposed, before)
     rows: list[Kept] = []
     published: list[plans.Published] = []
@@ -136,11 +142,16 @@ async def decide(
     if not is_replay:
         await _change_line(tx, tenant, decision)
     is_change = ours["action"] in changes_store.CHANGES
-    item, name = (ours["sku"], ours["location"]), decision.recommendation_id
+    # Both sides of a transfer have another position now.
+    items = [
+        (ours["sku"], ours["location"]),
+        *([(ours["sku"], ours["about"])] if ours["action"] in transfers.KINDS else []),
+    ]
     if decision.verdict in APPROVALS:
-        return await (changes_store.approve if is_change else supply.approve)(tx, tenant, decision)
+        return [*items, *await (changes_store.approve if is_change else supply.approve)(tx, tenant, decision)]
     if decision.verdict in ("undone", "expired", "recalled"):
-        return [item, *await (changes_store.withdraw if is_change else supply.withdraw)(tx, tenant, name)]
+        withdraw = changes_store.withdraw if is_change else supply.withdraw
+        return [*items, *await withdraw(tx, tenant, decision.recommendation_id)]
     return []
 
 

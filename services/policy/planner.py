@@ -11,6 +11,7 @@ from services.policy.domain.cascade import plan
 from services.policy.domain.evidence import Evidence, Policy, canonical, document_of, sha256_of
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
+from services.policy.moving import move_first
 from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, moment
 from services.policy.store import evidence as evidence_store
 from services.policy.store import plans, policies
@@ -54,7 +55,9 @@ async def plan_items(
         return planned
     policy, planned.says = await current_policy(tx, tenant)
     loaded = await evidence_store.load(tx, tenant, chosen, policy)
-    loaded, outcomes = await _named_anew(tx, tenant, loaded, plan([evidence for evidence, _previous in loaded]))
+    outcomes = plan([evidence for evidence, _previous in loaded])
+    loaded, outcomes, moves = await move_first(tx, tenant, policy, loaded, outcomes)
+    loaded, outcomes = await _named_anew(tx, tenant, loaded, outcomes)
     rows: list[plans.Plan] = []
     published: list[plans.Published] = []
     for (evidence, previous), outcome in zip(loaded, outcomes, strict=True):
@@ -68,7 +71,7 @@ async def plan_items(
         await plans.publish(tx, tenant, published)
     thresholds = [_thresholds(outcome) for outcome in outcomes]
     await evidence_store.keep_thresholds(tx, tenant, chosen, thresholds)
-    await plan_beside(tx, tenant, [evidence for evidence, _previous in loaded], planned, run_id)
+    await plan_beside(tx, tenant, [evidence for evidence, _previous in loaded], moves, planned, run_id)
     return planned
 
 

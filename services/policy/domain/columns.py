@@ -157,7 +157,8 @@ def arrival_of(order: OpenOrder, evidence: Evidence, as_of: date) -> tuple[float
     elapsed = (as_of - order.arrive_on).days
     if order.status == "failed" or elapsed > int(evidence.policy.parameters.overdue_days_max):
         return (0.0,) * (DAYS + 1)
-    if evidence.deliveries is not None:
+    # Lorries between own locations keep no supplier's habits.
+    if evidence.deliveries is not None and order.status not in ("proposed", "outgoing"):
         return arrival_curve(evidence.deliveries.about(order.status), elapsed)
     return tuple(float(day >= max(-elapsed, 1)) for day in range(DAYS + 1))
 

@@ -34,6 +34,8 @@ class Parameters:
     forecast_age_max_days, overdue_days_max: after how long a forecast, or an overdue receipt, no longer counts.
     order_change_cost: cost of changing or cancelling an open order. expedite_cost_share: extra cost of a unit brought forward,
     share of its cost. expedite_days: soonest an order brought forward can come, days after the decision.
+    transfer_days: from one location to another; 0: stock does not move between locations. transfer_unit_cost,
+    transfer_fixed_cost: of moving a unit, and of each line that moves.
     """
 
     service_kind: str = "cycle_service"
@@ -65,6 +67,9 @@ class Parameters:
     order_change_cost: Decimal = Decimal("2.00")
     expedite_cost_share: Decimal = Decimal("0.10")
     expedite_days: Decimal = Decimal(2)
+    transfer_days: Decimal = Decimal(0)
+    transfer_unit_cost: Decimal = Decimal("0.05")
+    transfer_fixed_cost: Decimal = Decimal("2.00")
     service_goal_y_less: Decimal = Decimal(0)
     service_goal_z_less: Decimal = Decimal(0)
     class_source: str = "catalogue"
@@ -99,6 +104,9 @@ ADDED = frozenset(
         "order_change_cost",
         "expedite_cost_share",
         "expedite_days",
+        "transfer_days",
+        "transfer_unit_cost",
+        "transfer_fixed_cost",
         "service_goal_y_less",
         "service_goal_z_less",
         "class_source",

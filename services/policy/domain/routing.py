@@ -83,7 +83,7 @@ def reasons_beside(
     reason for which lines of this kind go to a person whatever they are worth."""
     whole = Facts(value, None, Decimal(1), Decimal(0), confidence_of(evidence), Decimal(0), False, is_scenario_active)
     found = {*reasons_of(evidence, whole), *(() if always is None else (always,))}
-    return tuple(reason for reason in REASONS if reason in found and reason not in OF_OWN_ORDER)
+    return tuple(one for one in REASONS if one in found and (one == always or one not in OF_OWN_ORDER))
 
 
 def _is_doubtful(evidence: Evidence, index: int) -> bool:

@@ -31,6 +31,8 @@ class Step:
 # Only what is written in braces may be a number: the checker test removes inputs and results and finds no digit left.
 SENTENCES = {
     "net": "Inventory position: {on_hand} on hand + {on_order} on order − {reserved} reserved − {backorders} backordered = {result}.",
+    "net_leaving": "Inventory position: {on_hand} on hand + {on_order} on order − {leaving} leaving for other locations − {reserved}"
+    " reserved − {backorders} backordered = {result}.",
     "calendar": "Ordered on {order_on} it arrives on {arrive_on}; the order after that arrives on {result}, {protection_days} days to cover.",
     "open_order": "Overdue: {quantity} of {order_id} ({status}, due {arrive_on}) still come in time with probability {probability}: {result} counted.",
     "lead_time": "The lead time is quoted as {quoted_days} days, spread {quoted_spread}; the newest {receipts} deliveries came"
@@ -58,6 +60,11 @@ SENTENCES = {
     " of its {units} are enough. Not holding the rest saves {saves} beyond {cost} of changing it.",
     "order_cancel": "With order {order_id} and all others the position is {position}, above the order-up-to level {order_up_to}: none of"
     " its {result} due {arrive_on} are needed. Not holding them saves {saves} beyond {cost} of changing it.",
+    "transfer": "{from_location} has {available} on its shelf and keeps its reorder point of {floor}: {spare} can go. {result} of them"
+    " avoid {avoided} of lost margin here until a bought order comes, add {risk} of risk there and cost {cost} to move: {benefit} in all.",
+    "allocate": "{from_location} has {available} on its shelf and keeps its reorder point of {floor}: {spare} can go, less than is wanted."
+    " The share that leaves everybody the same chance to run out is {result}: it avoids {avoided} of lost margin here, adds {risk} of"
+    " risk there and costs {cost} to move: {benefit} in all.",
     "minimum_and_pack": "Minimum {moq}, packs of {pack}: {wanted} wanted becomes {result} ordered; {excess} more than wanted, worth {excess_cost}.",
     "value": "{quantity} at {unit_cost} cost {result}; rule limit {limit}.",
     "service": "After the order the probability of no stock-out is {result}; minimum {minimum}.",

@@ -80,13 +80,14 @@ def best_transfers(
         if steps < 0.5:
             continue
         units = round(steps) * step
-        sent = _valued(sites[a], sites[b], units, unit_costs[sites[a].name, sites[b].name] * units + fixed_cost)
+        sent = valued(sites[a], sites[b], units, unit_costs[sites[a].name, sites[b].name] * units + fixed_cost)
         if sent.benefit > 0:
             found.append(sent)
     return sorted(found, key=lambda one: (-one.benefit, one.sender, one.receiver))
 
 
-def _valued(sender: Site, receiver: Site, units: float, cost: float) -> Transfer:
+def valued(sender: Site, receiver: Site, units: float, cost: float) -> Transfer:
+    """What sending so many units changes in money on both sides."""
     avoided = receiver.margin * (_short(receiver, receiver.available) - _short(receiver, receiver.available + units))
     risk = sender.margin * (_short(sender, sender.available - units) - _short(sender, sender.available))
     return Transfer(sender.name, receiver.name, units, avoided, risk, cost)

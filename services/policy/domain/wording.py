@@ -1,5 +1,6 @@
 """The steps of one line: which inputs and which result each sentence is filled with."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 from services.policy.domain.columns import arrival_of, share_counted
@@ -29,17 +30,20 @@ def beside_steps(line: Line, told: Step) -> tuple[Step, ...]:
 
 def position_steps(line: Line) -> list[Step]:
     numbers, stock, opportunity = line.numbers, line.evidence.stock, line.opportunity
+    leaving = _leaving(line)
     return [
         step(
             "net",
             {
                 "on_hand": plain(stock.on_hand),
-                "on_order": plain(numbers.on_order),
+                "on_order": plain(numbers.on_order + leaving),
                 "reserved": plain(stock.reserved),
                 "backorders": plain(stock.backorders),
-            },
+            }
+            | ({"leaving": plain(leaving)} if leaving else {}),
             plain(numbers.position),
             unit=line.item.unit,
+            sentence="net_leaving" if leaving else "net",
         ),
         *_open_orders(line),
         step(
@@ -58,6 +62,17 @@ def position_steps(line: Line) -> list[Step]:
             plain(numbers.stockout_probability),
         ),
     ]
+
+
+def _leaving(line: Line) -> Decimal:
+    """What leaves for other locations before the receipt of the order after next, units."""
+    believed = timedelta(days=int(line.evidence.policy.parameters.overdue_days_max))
+    counted = (
+        one
+        for one in line.evidence.open_orders
+        if one.quantity < 0 and line.as_of - believed <= one.arrive_on < line.opportunity.next_arrive_on
+    )
+    return -sum((one.quantity for one in counted), Decimal(0))
 
 
 def _open_orders(line: Line) -> list[Step]:

@@ -35,7 +35,8 @@ NO_DELIVERIES = Deliveries()
 NO_PLAN = Previous(None, "none", None, None, None, False, None)
 
 # Terms of the location itself come before those for everywhere, then the supplier's priority, then the lower cost.
-# What is still to come of an order line = what was confirmed (or ordered) minus the receipts booked against its order.
+# What is still to come of an order line = what was confirmed (or ordered) minus the receipts booked against its order; what is
+# still to leave for another location = what was ordered minus what was booked out for that order, as a negative quantity.
 LOAD = """
 select t.sku, t.location,
   s.on_hand, s.reserved, s.backorders, s.movements,
@@ -71,10 +72,17 @@ left join lateral (
            coalesce(v.confirmed < v.quantity, false) and v.change_id is null as is_short,
            coalesce(v.change_quantity, v.confirmed, v.quantity) - coalesce((
              select sum(l.quantity) from ledger l where l.tenant = $1 and l.order_id = v.order_id and l.sku = v.sku
-               and l.location = v.location and l.kind = 'receipt'), 0) as open
+               and l.location = v.location and l.kind in ('receipt', 'transfer_in')), 0) as open
     from supply v
     where v.tenant = $1 and v.sku = t.sku and v.location = t.location and v.status not in ('received', 'cancelled')
-  ) y where y.open > 0
+    union all
+    select v.order_id, v.recommendation_id, v.arrive_on, 'outgoing', false,
+           coalesce((select sum(l.quantity) from ledger l where l.tenant = $1 and l.order_id = v.order_id and l.sku = v.sku
+               and l.location = v.from_location and l.kind = 'transfer_out'), 0) - v.quantity
+    from supply v
+    where v.tenant = $1 and v.sku = t.sku and v.from_location = t.location
+      and v.status in ('approved', 'released', 'acknowledged', 'confirmed')
+  ) y where y.open > 0 or y.status = 'outgoing' and y.open < 0
 ) o on true
 order by t.n
 """

@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from schemas.catalogue import LocationDefined
 from schemas.decisions import DecisionMade, OrderLine, OrderLineUpdate, OrderReleased, OrderUpdated
+from schemas.recommendations import PolicyPublished
 from schemas.signals import Scope, SignalObserved
 from services.policy.derive import rederive
 from services.policy.domain.cascade import derive
@@ -392,6 +394,67 @@ async def test_an_order_nobody_needs_any_more_is_proposed_to_be_cancelled_once_a
 
     await until(agreed, "the supplier agreed")
     assert (await seat.call("GET", "/positions/A/L1")).json()["open_orders"] == []
+
+
+async def rules(seat: Seat, **parameters: str) -> None:
+    """Put a version of the policy in force that differs from the defaults in these."""
+    told = PolicyPublished(
+        tenant=TENANT,
+        scope="default",
+        version=2,
+        valid_from=DAY,
+        parameters=parameters,
+        published_by="eva",
+        reason="test",
+    )
+    await seat.send(told)
+
+    async def known() -> bool:
+        return bool(await seat.rows("select 1 from policy.policies where version = 2"))
+
+    await until(known, "the policy is in force")
+
+
+async def test_a_transfer_is_proposed_before_a_buy_and_leaves_the_senders_position_when_approved(seat: Seat) -> None:
+    await begin(seat, "A", on_hand=1)
+    await rules(seat, transfer_days="1", transfer_fixed_cost="0.10", transfer_unit_cost="0.01")
+    there = {"location": "L2"}
+    await seat.send(
+        LocationDefined(tenant=TENANT, location="L2", name="Other store", defined_at=NOON),
+        count("A", 200, NOON).model_copy(update=there), forecast("A").model_copy(update=there),
+    )  # fmt: skip
+
+    async def both() -> bool:
+        rows = await seat.rows("select count(*) as n from policy.forecasts")
+        return bool(rows[0]["n"] == 2)
+
+    await until(both, "the other store is known")
+    first = (await seat.call("POST", "/runs", {})).json()
+    run = await finished(seat, first["run_id"])
+    assert (run["items"], run["proposed"] + run["withheld"]) == (2, 2)
+    said = await seat.read(
+        "recommendations.v1", lambda f: any(one.get("action") == "transfer" for one in f), "a transfer"
+    )
+    (move,) = [one for one in proposals(said) if one["action"] == "transfer"]
+    assert (move["location"], move["from_location"]) == ("L1", "L2")
+    assert rederive({name: value for name, value in move.items() if name != "type"})[0]
+    bought = [one for one in proposals(said) if one["action"] == "buy"]
+    assert all(rederive({name: value for name, value in one.items() if name != "type"})[0] for one in bought)
+    await seat.call("POST", "/runs", {})
+    assert (await finished(seat, first["run_id"]))["published"] == 0
+    await seat.send(decision(move, "approved"))
+
+    async def promised() -> bool:
+        sender = (await seat.call("GET", "/positions/A/L2")).json()
+        receiver = (await seat.call("GET", "/positions/A/L1")).json()
+        left = Decimal(200) - Decimal(move["quantity"])
+        return receiver["on_order"] == move["quantity"] and Decimal(sender["inventory_position"]) == left
+
+    await until(promised, "what is approved to move counts on both sides")
+    await seat.call("POST", "/runs", {})
+    await finished(seat, first["run_id"])
+    again = await seat.read("recommendations.v1", lambda f: len(f) >= len(said), "what was said")
+    assert len([one for one in proposals(again) if one["action"] == "transfer"]) == 1, "what moves is not moved again"
 
 
 async def test_a_signal_is_planned_for_at_once_and_shows_its_numbers(seat: Seat) -> None:
