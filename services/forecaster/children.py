@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kit.database import Database
-from services.forecaster.domain.frame import Frame, build
+from services.forecaster.domain.frame import Frame
 from services.forecaster.domain.known_ahead import learnable
 from services.forecaster.store import catalogue, history, signals
 
@@ -54,12 +54,11 @@ def read_frame(source: Source) -> Frame | None:
             async with database.transaction(source.tenant) as tx:
                 told = await signals.known(tx, source.tenant)
                 zones = await catalogue.time_zones(tx, source.tenant)
-                return await history.load(tx, source.tenant), told, zones
+                return await history.frame(tx, source.tenant, history_days=source.history_days), told, zones
         finally:
             await database.close()
 
-    records, told, zones = asyncio.run(read())
-    frame = build(records, history_days=source.history_days)
+    frame, told, zones = asyncio.run(read())
     return learnable(frame, told, zones) if frame is not None else None
 
 

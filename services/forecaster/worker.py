@@ -14,7 +14,7 @@ from kit import outbox, telemetry
 from kit.database import Database
 from services.forecaster import ledger
 from services.forecaster.domain.booking import WHOLE_LOCATION
-from services.forecaster.domain.frame import Frame, Records, build
+from services.forecaster.domain.frame import Frame
 from services.forecaster.domain.known_ahead import KnownSignal, lay
 from services.forecaster.domain.overrides import Override, change
 from services.forecaster.domain.pins import Pin, pinned
@@ -107,7 +107,7 @@ class Worker:
             champion = await registry.champion(tx, tenant)
             if champion is None and self._settings.await_first_model and not await registry.has_failed(tx, tenant):
                 return False
-            records = await history.load(tx, tenant)
+            frame = await history.frame(tx, tenant, history_days=self._settings.history_days)
             people = People(
                 await overrides.active(tx, tenant),
                 await overrides.discontinued(tx, tenant),
@@ -116,7 +116,9 @@ class Worker:
             lead_times = await accuracy.lead_times(tx, tenant)
             told = Told(await signals.known(tx, tenant), await catalogue.time_zones(tx, tenant))
         speaker = await asyncio.to_thread(self._speaker, champion)
-        frame, issued = await asyncio.to_thread(self._compute, tenant, records, speaker, people, told, closings, items)
+        issued: list[Issued] = []
+        if frame is not None:
+            issued = await asyncio.to_thread(self._compute, tenant, frame, speaker, people, told, closings, items)
         promised = await asyncio.to_thread(ledger.promises, frame, issued, lead_times) if frame is not None else []
         async with self._database.transaction(tenant) as tx:
             await due.keep(tx, tenant, [(one.message, one.outgoing.value.decode(), one.caused_at) for one in issued])
@@ -168,16 +170,13 @@ class Worker:
     def _compute(
         self,
         tenant: str,
-        records: Records,
+        frame: Frame,
         speaker: Speaker,
         people: People,
         told: Told,
         closings: Sequence[due.DueClosing],
         items: Sequence[due.DueItem],
-    ) -> tuple[Frame | None, list[Issued]]:
-        frame = build(records, history_days=self._settings.history_days)
-        if frame is None:
-            return None, []
+    ) -> list[Issued]:
         frame = lay(frame, told.signals, told.zones, speaker.known_names)
         work = tasks(
             frame,
@@ -186,7 +185,7 @@ class Worker:
             WHOLE_LOCATION,
         )
         held = pinned(people.pins, frame.items)
-        issued = issue_all(
+        return issue_all(
             tenant,
             frame,
             work,
@@ -194,7 +193,6 @@ class Worker:
             lambda origin, rows: self._voices(tenant, frame, speaker, origin).speak(frame.panel, origin, rows, held),
             lambda said, origin, rows: change(said, people.overrides, frame, origin, rows, people.discontinued),
         )
-        return frame, issued
 
     def _voices(self, tenant: str, frame: Frame, speaker: Speaker, origin: int) -> Voices:
         panel = frame.panel

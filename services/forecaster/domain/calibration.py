@@ -124,11 +124,18 @@ def collect(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int]) 
 
     Windows with an unknown (censored) day are left out: their realised demand is not known.
     """
-    return errors(panel, forecaster, origins, HORIZONS_DAYS).cumulative
+    return errors(panel, forecaster, origins, HORIZONS_DAYS, with_single=False).cumulative
 
 
-def errors(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int], horizons: tuple[int, ...]) -> Errors:
-    """As `collect`, for any horizons, with the errors of single periods beside those of totals."""
+def errors(
+    panel: DemandPanel,
+    forecaster: MeanForecaster,
+    origins: list[int],
+    horizons: tuple[int, ...],
+    *,
+    with_single: bool = True,
+) -> Errors:
+    """As `collect`, for any horizons, with the errors of single periods beside those of totals where they are wanted."""
     parts: list[list[tuple[FloatArray, FloatArray, FloatArray]]] = [[] for _ in horizons]
     single: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     for origin in origins:
@@ -143,6 +150,8 @@ def errors(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int], h
                 known = alive & ~np.isnan(realised[:, horizon - 1])
                 actual = np.maximum(realised[known, horizon - 1], 0.0)
                 parts[node].append((totals[known, horizon - 1], actual, expected.lumpiness[known]))
+        if not with_single:
+            continue
         seen = np.asarray(alive[:, None] & ~np.isnan(came))
         lumps = np.broadcast_to(expected.lumpiness[:, None], came.shape)
         single.append((expected.by_day[seen], np.maximum(came[seen], 0.0), lumps[seen]))

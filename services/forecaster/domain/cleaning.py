@@ -9,6 +9,7 @@ import numpy as np
 
 from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray, start_at_first_sale
 
+ITEMS_AT_ONCE = 5_000  # rows that may be copied at once: 30 MB of two years
 CLOSED_ITEMS_MIN = 10  # fewer items that are all silent on a day are chance, not a closed door
 # Wholesale orders of twenty times the usual are real demand and stay; a till's typing error is a hundred times it.
 SPIKE_TIMES_USUAL = 50.0
@@ -62,17 +63,30 @@ def closed_by_accident(demand: FloatArray, location: IntArray) -> BoolArray:
     will be closed again; that is demand the model must learn.
     """
     hidden = np.zeros(demand.shape, dtype=np.bool_)
+    for code, columns in closed_days(demand, location).items():
+        hidden[np.ix_(np.flatnonzero(location == code), columns)] = True
+    return hidden
+
+
+def closed_days(demand: FloatArray, location: IntArray) -> dict[int, IntArray]:
+    """The columns of such days by location; rows are counted, never copied, so a large frame costs no second one."""
     weekday = np.arange(demand.shape[1]) % 7
-    filled = np.nan_to_num(demand)
-    for code in np.unique(location):
+    found = {}
+    for code in np.unique(location).tolist():
         mine = np.flatnonzero(location == code)
-        alive = (~np.isnan(demand[mine])).sum(axis=0)
-        sold = (filled[mine] > 0).sum(axis=0)
+        alive, sold = np.zeros(demand.shape[1], dtype=np.int64), np.zeros(demand.shape[1], dtype=np.int64)
+        for start in range(0, len(mine), ITEMS_AT_ONCE):
+            part = demand[mine[start : start + ITEMS_AT_ONCE]]
+            alive += (~np.isnan(part)).sum(axis=0)
+            sold += (part > 0).sum(axis=0)
         judged = alive >= CLOSED_ITEMS_MIN
+        hidden = np.zeros(demand.shape[1], dtype=np.bool_)
         for day in range(7):
             same = judged & (weekday == day)
             # So few items may all be silent by chance: the day must be far from what this weekday usually sells.
             usual = float(np.mean(sold[same])) if same.any() else 0.0
             if usual >= CLOSED_ITEMS_MIN:
-                hidden[np.ix_(mine, np.flatnonzero(same & (sold == 0)))] = True
-    return hidden
+                hidden |= same & (sold == 0)
+        if hidden.any():
+            found[code] = np.flatnonzero(hidden)
+    return found

@@ -128,7 +128,7 @@ def _shape_features(panel: DemandPanel, origin: int, level: FloatArray) -> list[
     everything = panel.demand[:, : origin + 1]
     seen = ~np.isnan(everything)
     first = np.where(seen.any(axis=1), seen.argmax(axis=1), origin + 1)
-    positive = np.nan_to_num(everything) > 0
+    positive = everything > 0
     last = np.where(positive.any(axis=1), origin - positive[:, ::-1].argmax(axis=1), -1)
     year = panel.span(YEAR_DAYS)
     since = np.where(last >= 0, origin - last, year)

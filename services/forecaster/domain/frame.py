@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from services.forecaster.domain.cleaning import closed_by_accident, spike_days
+from services.forecaster.domain.cleaning import ITEMS_AT_ONCE, closed_days, spike_days
 from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray, start_at_first_sale
 from services.forecaster.domain.series import CENSORED_LOOK_BACK_DAYS
 from services.forecaster.domain.stock import on_hand_at_close, stock_out_days
@@ -79,45 +79,71 @@ class Frame:
         return np.asarray(np.nansum(self.panel.demand[:, max(0, origin - days + 1) : origin + 1], axis=1))
 
 
-def build(records: Records, *, history_days: int) -> Frame | None:
-    """The frame of everything that is closed, at most `history_days` long; None when nothing is.
+class FrameBuilder:
+    """A frame filled portion by portion of its items, so that beside the panel only one portion's records are held.
 
-    Stock levels need counts from before the window, so they are worked out over all records first.
+    Stock levels need counts from before the window, so the rows are as long as what is known of anybody until the end.
     """
-    items = records.items
-    if not items:
+
+    def __init__(self, items: Sequence[ItemRecord], *, history_days: int) -> None:
+        self.items = tuple(items)
+        self._number = {(item.sku, item.location): row for row, item in enumerate(self.items)}
+        self._start = min(item.first_on for item in self.items)
+        self._days = (max(item.closed_on for item in self.items) - self._start).days + 1
+        self._cut = max(0, self._days - history_days)
+        self._demand = np.full((len(self.items), self._days), np.nan)
+        self._censored = np.zeros((len(self.items), self._days), dtype=np.bool_)
+        self._negative = np.zeros(len(self.items), dtype=np.int64)
+        self._revision = np.zeros(len(self.items), dtype=np.int64)
+
+    def add(self, records: Records) -> None:
+        """Take in everything that is known of some of the items."""
+        items, start, days = records.items, self._start, self._days
+        demand = _spread(records.demand, len(items), start, days)
+        closed = np.array([(item.closed_on - start).days for item in items], dtype=np.int64)
+        first = np.array([(item.first_on - start).days for item in items], dtype=np.int64)
+        column = np.arange(days)
+        unknown = (column[None, :] > closed[:, None]) | (column[None, :] < first[:, None])
+        censored = _censored(records, len(items), start, days) & ~unknown
+        rows = np.array([self._number[(item.sku, item.location)] for item in items], dtype=np.int64)
+        # Facts that flags are made of count inside the window only: an old mistake must not flag an item for ever.
+        self._negative[rows] = ((demand < 0) & ~unknown)[:, self._cut :].sum(axis=1)
+        self._demand[rows] = np.where(unknown | censored, np.nan, np.maximum(demand, 0.0))
+        self._censored[rows] = censored
+        self._revision[rows] = records.revision
+
+    def frame(self) -> Frame:
+        """Keep out what says nothing about demand, and hand over; nothing can be added afterwards."""
+        place = codes([item.location for item in self.items])
+        for code, hidden in closed_days(self._demand, place).items():
+            self._demand[np.ix_(np.flatnonzero(place == code), hidden)] = np.nan
+        spikes = np.zeros(len(self.items), dtype=np.int64)
+        for start in range(0, len(self.items), ITEMS_AT_ONCE):
+            part = slice(start, start + ITEMS_AT_ONCE)
+            beyond = spike_days(self._demand[part])
+            spikes[part] = beyond[:, self._cut :].sum(axis=1)
+            self._demand[part] = start_at_first_sale(np.where(beyond, np.nan, self._demand[part]))
+        cut = self._cut
+        panel = DemandPanel(
+            tuple(f"{item.sku}/{item.location}" for item in self.items),
+            self._start + timedelta(days=cut),
+            self._demand[:, cut:],
+            place,
+            codes([item.category for item in self.items]),
+            codes([item.sku for item in self.items]),
+        )
+        origin = np.array([(item.closed_on - self._start).days for item in self.items], dtype=np.int64) - cut
+        return Frame(self.items, panel, origin, self._censored[:, cut:], self._negative, self._revision, spikes)
+
+
+def build(records: Records, *, history_days: int) -> Frame | None:
+    """The frame of everything that is closed, at most `history_days` long, from records in one piece; None when nothing
+    is."""
+    if not records.items:
         return None
-    start = min(item.first_on for item in items)
-    end = max(item.closed_on for item in items)
-    days = (end - start).days + 1
-    if days < 1:
-        return None
-    demand = _spread(records.demand, len(items), start, days)
-    closed = np.array([(item.closed_on - start).days for item in items], dtype=np.int64)
-    first = np.array([(item.first_on - start).days for item in items], dtype=np.int64)
-    column = np.arange(days)
-    unknown = (column[None, :] > closed[:, None]) | (column[None, :] < first[:, None])
-    censored = _censored(records, len(items), start, days) & ~unknown
-    negative = (demand < 0) & ~unknown
-    open_demand = np.where(unknown | censored, np.nan, np.maximum(demand, 0.0))
-    cut = max(0, days - history_days)
-    place = codes([item.location for item in items])
-    open_demand[closed_by_accident(open_demand, place)] = np.nan
-    spikes = spike_days(open_demand)
-    known = start_at_first_sale(np.where(spikes, np.nan, open_demand))
-    panel = DemandPanel(
-        tuple(f"{item.sku}/{item.location}" for item in items),
-        start + timedelta(days=cut),
-        known[:, cut:],
-        place,
-        codes([item.category for item in items]),
-        codes([item.sku for item in items]),
-    )
-    # Facts that flags are made of count inside the window only: an old mistake must not flag an item for ever.
-    return Frame(
-        items, panel, closed - cut, censored[:, cut:], negative[:, cut:].sum(axis=1), records.revision,
-        spikes[:, cut:].sum(axis=1),
-    )  # fmt: skip
+    builder = FrameBuilder(records.items, history_days=history_days)
+    builder.add(records)
+    return builder.frame()
 
 
 def codes(names: Sequence[str | None]) -> IntArray:

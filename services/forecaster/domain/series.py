@@ -24,7 +24,7 @@ def flags(panel: DemandPanel, origin: int, censored: FloatArray, negative: IntAr
     (their demand counts as zero).
     """
     known = ~np.isnan(panel.demand[:, : origin + 1])
-    sold = np.asarray(np.nan_to_num(panel.demand[:, : origin + 1]) > 0)
+    sold = np.asarray(panel.demand[:, : origin + 1] > 0)
     days = known.sum(axis=1)
     never = ~sold.any(axis=1)
     silent = ~sold[:, -DEAD_AFTER_DAYS:].any(axis=1) & ~never & (days >= DEAD_AFTER_DAYS)
@@ -63,7 +63,7 @@ def is_dead(panel: DemandPanel, origin: int) -> BoolArray:
     quiet = past[:, -window:]
     known = (~np.isnan(quiet)).sum(axis=1) >= window
     earlier = past[:, max(0, past.shape[1] - window - year) : past.shape[1] - window]
-    sold_days, known_days = (np.nan_to_num(earlier) > 0).sum(axis=1), (~np.isnan(earlier)).sum(axis=1)
+    sold_days, known_days = (earlier > 0).sum(axis=1), (~np.isnan(earlier)).sum(axis=1)
     # Chance of no sale in the window is about exp(-promised); an item that never sold has promised nothing and is dead.
     promised = window * sold_days / np.maximum(known_days, 1)
     silent = ~_sold(quiet) & known & ((promised >= DEAD_PROMISED_SALES_MIN) | ~_sold(past))
@@ -75,7 +75,7 @@ def is_dead(panel: DemandPanel, origin: int) -> BoolArray:
 
 
 def _sold(part: FloatArray) -> BoolArray:
-    return np.asarray((np.nan_to_num(part) > 0).any(axis=1), dtype=np.bool_)
+    return np.asarray((part > 0).any(axis=1), dtype=np.bool_)  # an unknown day is not above zero
 
 
 def expected_of(

@@ -10,6 +10,7 @@ import numpy as np
 
 from kernel.distribution import DAYS, HORIZONS_DAYS, LEVELS
 from services.forecaster.domain.calibration import Calibration
+from services.forecaster.domain.cleaning import ITEMS_AT_ONCE
 from services.forecaster.domain.panel import DemandPanel, IntArray
 from services.forecaster.domain.segments import assigned, best_of, segments
 from services.forecaster.domain.strategy import DistributionForecast, MeanForecaster
@@ -63,7 +64,7 @@ class Voices:
 
     def speak(self, panel: DemandPanel, origin: int, rows: IntArray, pins: Mapping[int, str]) -> Spoken:
         """Distributions after column `origin` of these rows; `pins`: strategy by row of the frame."""
-        kinds = segments(panel.take(rows), origin) if self.choice.best else ("",) * len(rows)
+        kinds = _segments(panel, origin, rows) if self.choice.best else ("",) * len(rows)
         held = {position: pins[row] for position, row in enumerate(rows.tolist()) if row in pins}
         names = np.array(assigned(kinds, self.choice.best, PREFERRED, item_pins=held), dtype=object)
         by_day = np.empty((len(rows), DAYS))
@@ -82,6 +83,11 @@ class Voices:
             return self.preferred
         known = self.choice.calibrations.get(name)
         return self.calibrated(name) if known is None else Calibrated(SIMPLE[name], known, {})
+
+
+def _segments(panel: DemandPanel, origin: int, rows: IntArray) -> tuple[str, ...]:
+    parts = [rows[start : start + ITEMS_AT_ONCE] for start in range(0, len(rows), ITEMS_AT_ONCE)]
+    return tuple(kind for part in parts for kind in segments(panel.take(part), origin))
 
 
 def choose(panel: DemandPanel, earlier: MeanForecaster) -> Choice:

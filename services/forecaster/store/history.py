@@ -1,6 +1,7 @@
-"""Reading daily records: all of a tenant as arrays for the models, one item as rows for people."""
+"""Reading daily records: all of a tenant as one frame for the models, one item as rows for people."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+import asyncio
+from collections.abc import Sequence
 from datetime import date
 from typing import Any
 
@@ -8,35 +9,54 @@ import numpy as np
 
 from kit.database import Transaction
 from services.forecaster.domain.booking import WHOLE_LOCATION
-from services.forecaster.domain.frame import Cells, ItemRecord, Records
+from services.forecaster.domain.frame import Cells, Frame, FrameBuilder, ItemRecord, Records
 from services.forecaster.domain.panel import FloatArray, IntArray
-from services.forecaster.domain.succession import move
+from services.forecaster.domain.succession import affected, move
 from services.forecaster.store import arrays, succession
 
-# Rows fetched at once. One row holds one item's whole history, so a portion of 200 items x 2 years is 2 MB on its way.
-PORTION = 200
-# One row per item, its days and values as binary arrays: a year of 3,000 items arrives as 3,000 rows of bytes, and no
-# number becomes a Python object on its way into the frame.
+# Items read at once: 2,000 items x 2 years are some 30 MB of records beside the frame.
+PORTION = 2_000
+# One row per item, its days and values as binary arrays: no number becomes a Python object on its way into the frame.
 _DAYS = "array_send(array_agg((business_date - date '1970-01-01') order by business_date)) as days"
+_OF = " where tenant = $1 and (sku, location) in (select * from unnest($2::text[], $3::text[])) group by sku, location"
 _DEMAND = (
     f"select sku, location, {_DAYS}, array_send(array_agg(quantity::float8 order by business_date)) as value,"
     " array_send(array_agg((quantity - restocked)::float8 order by business_date)) as shelf,"
-    " sum(revision)::int as revision from daily_demand where tenant = $1 group by sku, location"
+    f" sum(revision)::int as revision from daily_demand{_OF}"
 )
 _NET = (
     f"select sku, location, {_DAYS}, array_send(array_agg(net::float8 order by business_date)) as value"
-    " from stock_days where tenant = $1 group by sku, location"
+    f" from stock_days{_OF}"
 )
 _COUNTS = (
     f"select sku, location, {_DAYS}, array_send(array_agg(quantity::float8 order by business_date)) as value,"
-    " array_send(array_agg(at_opening::int4 order by business_date)) as opening"
-    " from stock_counts where tenant = $1 group by sku, location"
+    f" array_send(array_agg(at_opening::int4 order by business_date)) as opening from stock_counts{_OF}"
 )
 
 
-async def load(tx: Transaction, tenant: str) -> Records:
-    """Everything of a tenant whose location has closed a day, items in key order; the demand of superseded products is
-    their successors'."""
+async def frame(tx: Transaction, tenant: str, *, history_days: int, portion: int = PORTION) -> Frame | None:
+    """The frame of everything of a tenant whose location has closed a day, items in key order; the demand of superseded
+    products is their successors'. Read in portions of items: beside the frame itself, one portion is in memory at a time.
+    None when no day is closed."""
+    items = await _items(tx, tenant)
+    if not items:
+        return None
+    successions = await succession.read(tx, tenant)
+    moving = set(affected(successions))
+    # Demand moves only among products that have to do with each other, so those are read together.
+    linked = await _records(tx, tenant, [item for item in items if item.sku in moving])
+    linked = move(linked, successions) if linked.items else linked
+    rest = [item for item in items if item.sku not in moving]
+    everyone = sorted([*linked.items, *rest], key=lambda item: (item.sku, item.location))
+    builder = await asyncio.to_thread(FrameBuilder, everyone, history_days=history_days)
+    if linked.items:
+        await asyncio.to_thread(builder.add, linked)
+    for start in range(0, len(rest), portion):
+        await asyncio.to_thread(builder.add, await _records(tx, tenant, rest[start : start + portion]))
+    return await asyncio.to_thread(builder.frame)
+
+
+async def _items(tx: Transaction, tenant: str) -> list[ItemRecord]:
     rows = await tx.fetch(
         "select i.sku, i.location, i.partition, i.first_on, c.category, c.abc_class, max(d.business_date) as closed_on"
         " from items i join closed_days d on d.tenant = i.tenant and d.location = i.location"
@@ -46,39 +66,36 @@ async def load(tx: Transaction, tenant: str) -> Records:
         tenant,
         WHOLE_LOCATION,
     )
-    items = tuple(
+    return [
         ItemRecord(
             r["sku"], r["location"], r["partition"], r["category"], r["first_on"], r["closed_on"], r["abc_class"]
         )
         for r in rows
-    )
+    ]
+
+
+async def _records(tx: Transaction, tenant: str, items: Sequence[ItemRecord]) -> Records:
+    """Everything of these items."""
     number = {(item.sku, item.location): position for position, item in enumerate(items)}
+    asked = (tenant, [item.sku for item in items], [item.location for item in items])
     revision = np.zeros(len(items), dtype=np.int64)
     sold, left, moved, counted = _Gathered(), _Gathered(), _Gathered(), _Gathered()
     opening: list[IntArray] = []
-    async for item, row in _portions(tx, _DEMAND, tenant, number):
-        days = arrays.integers(row["days"])
+    for row in await tx.fetch(_DEMAND, *asked):
+        item, days = number[(row["sku"], row["location"])], arrays.integers(row["days"])
         sold.add(item, days, arrays.floats(row["value"]))
         left.add(item, days, arrays.floats(row["shelf"]))
         revision[item] = row["revision"]
-    async for item, row in _portions(tx, _NET, tenant, number):
-        moved.add(item, arrays.integers(row["days"]), arrays.floats(row["value"]))
-    async for item, row in _portions(tx, _COUNTS, tenant, number):
-        counted.add(item, arrays.integers(row["days"]), arrays.floats(row["value"]))
+    for row in await tx.fetch(_NET, *asked):
+        place = number[(row["sku"], row["location"])]
+        moved.add(place, arrays.integers(row["days"]), arrays.floats(row["value"]))
+    for row in await tx.fetch(_COUNTS, *asked):
+        place = number[(row["sku"], row["location"])]
+        counted.add(place, arrays.integers(row["days"]), arrays.floats(row["value"]))
         opening.append(arrays.integers(row["opening"]))
     at_opening = np.concatenate(opening) > 0 if opening else np.zeros(0, dtype=np.bool_)
-    records = Records(items, sold.cells(), left.cells(), moved.cells(), counted.cells(), at_opening, revision)
-    return move(records, await succession.read(tx, tenant))
-
-
-async def _portions(
-    tx: Transaction, query: str, tenant: str, number: Mapping[tuple[str, str], int]
-) -> AsyncIterator[tuple[int, Any]]:
-    """Rows of known items, a portion in memory at a time."""
-    async for row in tx.cursor(query, tenant, prefetch=PORTION):
-        item = number.get((row["sku"], row["location"]))
-        if item is not None:
-            yield item, row
+    cells = (sold.cells(), left.cells(), moved.cells(), counted.cells())
+    return Records(tuple(items), *cells, at_opening, revision)
 
 
 class _Gathered:

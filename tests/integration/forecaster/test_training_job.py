@@ -11,9 +11,11 @@ import httpx2
 import numpy as np
 import pytest
 
+from kit.database import Database
 from kit.identity import Mint, Principal, ensure_keys
 from schemas.forecasts import ForecastIssued, ModelPromoted, StrategyPinSet, StrategyPinWithdrawn
 from schemas.signals import Scope, SignalObserved
+from services.forecaster.store import history
 from tests.ground import FreshDatabase, Ground
 from tests.integration.forecaster.stage import TENANT, Stage, days, sale, staged
 
@@ -55,6 +57,19 @@ async def feed(stage: Stage, items: int, number_of_days: int, *, promoted: bool 
     await stage.close_day("L1", calendar[-1])
 
 
+async def read_in_portions(stage: Stage) -> None:
+    """The frame of the stage's tenant is the same however few of its items are read at once."""
+    database = await Database.open(stage.database.url("forecaster"), "forecaster", pool_max=1)
+    try:
+        async with database.transaction(TENANT) as tx:
+            whole = await history.frame(tx, TENANT, history_days=756)
+            parts = await history.frame(tx, TENANT, history_days=756, portion=7)
+    finally:
+        await database.close()
+    assert whole is not None and parts is not None and whole.items == parts.items and len(whole.items) == 60
+    np.testing.assert_array_equal(whole.panel.demand, parts.panel.demand)
+
+
 def promotion(sku: str, first: date) -> SignalObserved:
     """A week of promotion that is said to triple demand."""
     begins = datetime.combine(first, time(), tzinfo=UTC)
@@ -71,6 +86,7 @@ async def test_a_promotion_that_was_told_is_in_the_live_forecast_and_says_so(sta
     before = ForecastIssued.model_validate_json((await call(stage, "GET", "/forecast/s58/L1")).text)
     assert "knows_promotion" not in before.flags  # the last one ended, the next one is not told yet
     last = before.origin
+    await read_in_portions(stage)
     await stage.send([promotion("s58", last + timedelta(days=8))])
     told = "select count(*) from forecasts where sku = 's58' and body like '%knows_promotion%'"
     await stage.until(told, lambda known: known == 1)
