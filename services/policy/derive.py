@@ -1,23 +1,21 @@
-"""`./run derive <recommendation-id>`: computes a recommendation again from its logged evidence and compares bytes."""
+"""`./run derive`: computes recommendations again from their logged evidence alone and compares bytes, one or all of them."""
 
 import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
-
-from kit.settings import ServiceSettings
-from schemas.topics import RECOMMENDATIONS
+from services.policy import published
 from services.policy.domain.cascade import derive
 from services.policy.domain.evidence import CODE_VERSION, canonical, evidence_of, sha256_of
 
 # What the shell adds around the derived content: which line, run and predecessor it belongs to.
 AROUND = frozenset({"line_id", "run_id", "supersedes"})
 AGREES, DIFFERS, NOT_FOUND = 0, 1, 2
+TOPIC = "the recommendations topic"
+TOLD_MAX = 20  # of those that differ, when all are derived
 
 
 def rederive(event: Mapping[str, Any]) -> tuple[bool, bytes, bytes]:
@@ -26,128 +24,93 @@ def rederive(event: Mapping[str, Any]) -> tuple[bool, bytes, bytes]:
     return logged == (derived := derive(evidence_of(event["evidence"]))), logged, derived
 
 
-def main(argv: Sequence[str]) -> int:
-    """Exit code 0: equal bytes; 1: they differ, and where; 2: the recommendation is not in the given file."""
-    parser = argparse.ArgumentParser(prog="derive", description=__doc__)
-    parser.add_argument("recommendation_id")
-    parser.add_argument(
-        "--from",
-        dest="source",
-        help="a recommendation event, a list of them, JSON lines, or an audit export (file or directory); - reads stdin;"
-        " without it the recommendations topic is read",
-    )
-    arguments = parser.parse_args(argv)
-    if arguments.source is None:
-        arguments.source = "the recommendations topic"
-        event = asyncio.run(_from_topic(arguments.recommendation_id))
-    else:
-        event = _find(arguments.source, arguments.recommendation_id)
-    if event is None:
-        print(
-            f"{arguments.recommendation_id} is not among the recommendations in {arguments.source}; export the audit log of"
-            " the day it was made, or name a file that holds its event",
-            file=sys.stderr,
-        )
-        return NOT_FOUND
-    return _report(event)
-
-
-def _report(event: Mapping[str, Any]) -> int:
-    agrees, logged, derived = rederive(event)
-    name = event["recommendation_id"]
+def difference(event: Mapping[str, Any]) -> str | None:
+    """What is wrong with a published recommendation, in a sentence; None when it is derived again byte for byte."""
     if sha256_of(event["evidence"]) != event["evidence_sha256"]:
-        print(f"{name}: the evidence is not the one that was hashed: it was changed after publication", file=sys.stderr)
-        return DIFFERS
+        return "the evidence is not the one that was hashed: it was changed after publication"
+    try:
+        agrees, logged, derived = rederive(event)
+    except (KeyError, ValueError, TypeError) as error:
+        return f"the evidence cannot be read: {type(error).__name__}: {error}"
     if agrees:
-        print(f"{name}: derived again from its evidence, {len(derived)} equal bytes ({CODE_VERSION})")
-        return AGREES
+        return None
     before, after = json.loads(logged), json.loads(derived)
     fields = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
     version = event.get("code_version")
     hint = f"; it was made by {version}, this is {CODE_VERSION}" if version != CODE_VERSION else ""
-    print(f"{name}: differs in {', '.join(fields)}{hint}", file=sys.stderr)
-    return DIFFERS
+    return f"differs in {', '.join(fields)}{hint}"
 
 
-async def _from_topic(recommendation_id: str) -> Mapping[str, Any] | None:
-    """Read the recommendations topic from its beginning to where it ends now."""
-    settings = ServiceSettings()
-    topic = RECOMMENDATIONS.on(settings.namespace)
-    consumer = AIOKafkaConsumer(
-        bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False, isolation_level="read_committed"
+def main(argv: Sequence[str]) -> int:
+    """Exit code 0: equal bytes; 1: one differs, and where; 2: there is no such recommendation, or none at all."""
+    parser = argparse.ArgumentParser(prog="derive", description=__doc__)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("recommendation_id", nargs="?", help="derive this one")
+    which.add_argument("--all", action="store_true", help="derive every recommendation there is, and count")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        help="a recommendation event, a list of them, JSON lines, an audit export (file or directory), or a result of"
+        " plan --documents; - reads stdin; without it the recommendations topic is read",
     )
-    await consumer.start()
+    arguments = parser.parse_args(argv)
     try:
-        places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
-        if not places:
-            places = [TopicPartition(topic, number) for number in range(RECOMMENDATIONS.partitions)]
-        consumer.assign(places)
-        await consumer.seek_to_beginning(*places)
-        ends = await consumer.end_offsets(places)
-        wanted = recommendation_id.encode()
-        while any([await consumer.position(place) < ends[place] for place in places]):
-            for records in (await consumer.getmany(timeout_ms=500)).values():
-                for record in records:
-                    if record.value is not None and wanted in record.value:
-                        found = _search(json.loads(record.value), recommendation_id)
-                        if found is not None:
-                            return found
-    finally:
-        await consumer.stop()
-    return None
+        if arguments.all:
+            return asyncio.run(_all(arguments.source))
+        return asyncio.run(_one(arguments.recommendation_id, arguments.source))
+    except OSError as error:
+        print(f"{arguments.source} cannot be read: {error.strerror}; name a file or directory", file=sys.stderr)
+        return NOT_FOUND
 
 
-def _find(source: str, recommendation_id: str) -> Mapping[str, Any] | None:
-    for text in _texts(source):
-        for document in _documents(text):
-            found = _search(document, recommendation_id)
-            if found is not None:
-                return found
-    return None
-
-
-def _texts(source: str) -> Iterator[str]:
-    if source == "-":
-        yield sys.stdin.read()
-        return
-    path = Path(source)
-    files = sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]
-    for file in files:
-        try:
-            yield file.read_text("utf-8")
-        except UnicodeDecodeError:
-            continue  # keys and packed tiles of an export are no events
-
-
-def _documents(text: str) -> Iterator[Any]:
-    try:
-        yield json.loads(text)
-        return
-    except ValueError:
-        pass
-    for line in text.splitlines():
-        try:
-            yield json.loads(line)
-        except ValueError:
-            continue
-
-
-def _search(document: Any, recommendation_id: str) -> Mapping[str, Any] | None:
-    """The event, however deep an export has wrapped it (a payload may be JSON text itself)."""
-    if isinstance(document, str) and recommendation_id in document and document.lstrip().startswith("{"):
-        try:
-            return _search(json.loads(document), recommendation_id)
-        except ValueError:
-            return None
-    if isinstance(document, Mapping):
-        if document.get("recommendation_id") == recommendation_id and "evidence" in document and "steps" in document:
-            return document
-        children: Sequence[Any] = list(document.values())
-    elif isinstance(document, list):
-        children = document
+async def _events(source: str | None, wanted: str) -> AsyncIterator[published.Event]:
+    if source is None:
+        async for event in published.on_topic(wanted):
+            yield event
     else:
-        return None
-    return next((found for one in children if (found := _search(one, recommendation_id)) is not None), None)
+        for event in published.in_files(source, wanted):
+            yield event
+
+
+async def _one(name: str, source: str | None) -> int:
+    async for event in _events(source, name):
+        if event["recommendation_id"] == name:
+            wrong = difference(event)
+            if wrong is None:
+                size = len(canonical({key: value for key, value in event.items() if key not in AROUND}))
+                print(f"{name}: derived again from its evidence, {size} equal bytes ({CODE_VERSION})")
+                return AGREES
+            print(f"{name}: {wrong}", file=sys.stderr)
+            return DIFFERS
+    print(
+        f"{name} is not among the recommendations in {source or TOPIC}; export the audit log of"
+        " the day it was made, or name a file that holds its event",
+        file=sys.stderr,
+    )
+    return NOT_FOUND
+
+
+async def _all(source: str | None) -> int:
+    """Each event counts, also one that is there twice; those that differ are named."""
+    derived = agreed = size = 0
+    async for event in _events(source, published.MARK):
+        derived += 1
+        size += len(canonical(event["evidence"]))
+        wrong = difference(event)
+        if wrong is None:
+            agreed += 1
+        elif derived - agreed <= TOLD_MAX:
+            print(f"{event['recommendation_id']}: {wrong}", file=sys.stderr)
+    if not derived:
+        print(
+            f"there is no recommendation in {source or TOPIC}; name an audit export or a result of plan --documents",
+            file=sys.stderr,
+        )
+        return NOT_FOUND
+    print(
+        f"{agreed} of {derived} recommendations derived again byte for byte, from {size} bytes of evidence ({CODE_VERSION})"
+    )
+    return AGREES if agreed == derived else DIFFERS
 
 
 if __name__ == "__main__":

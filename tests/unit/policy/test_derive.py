@@ -58,3 +58,23 @@ def test_an_unknown_recommendation_says_what_to_do(
 ) -> None:
     assert main(["nobody", "--from", written(tmp_path, event)]) == NOT_FOUND
     assert "export the audit log" in capsys.readouterr().err
+
+
+def test_all_of_an_export_are_counted_and_those_that_differ_are_named(
+    event: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = [json.dumps({"seq": number, "payload": json.dumps(event)}) for number in range(3)]
+    (tmp_path / "entries.jsonl").write_text("\n".join([*lines, '{"seq": 9, "payload": "{}"}']), "utf-8")
+    assert main(["--all", "--from", str(tmp_path)]) == AGREES
+    assert "3 of 3 recommendations derived again" in capsys.readouterr().out
+    written(tmp_path, [event, event | {"quantity": "999"}, event | {"evidence": {}}])
+    assert main(["--all", "--from", str(tmp_path)]) == DIFFERS
+    told = capsys.readouterr()
+    assert "4 of 6" in told.out
+    assert "differs in quantity" in told.err and "was changed" in told.err
+
+
+def test_nothing_to_derive_is_no_agreement(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--all", "--from", str(tmp_path)]) == NOT_FOUND
+    assert main(["--all", "--from", str(tmp_path / "nothing.json")]) == NOT_FOUND
+    assert "cannot be read" in capsys.readouterr().err

@@ -1,0 +1,108 @@
+"""Finding recommendations as they were published: on their topic, in event files, audit exports and results of `./run plan`."""
+
+import json
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from kit.settings import ServiceSettings
+from schemas.topics import RECOMMENDATIONS
+
+Event = Mapping[str, Any]
+# Text without this word holds no recommendation.
+MARK = "evidence_sha256"
+PARQUET_MAGIC = b"PAR1"
+
+
+async def on_topic(wanted: str = MARK) -> AsyncIterator[Event]:
+    """Every recommendation whose text holds `wanted`, from the topic's beginning to where it ends now."""
+    settings = ServiceSettings()
+    topic = RECOMMENDATIONS.on(settings.namespace)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False, isolation_level="read_committed"
+    )
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
+        if not places:
+            places = [TopicPartition(topic, number) for number in range(RECOMMENDATIONS.partitions)]
+        consumer.assign(places)
+        await consumer.seek_to_beginning(*places)
+        ends = await consumer.end_offsets(places)
+        while any([await consumer.position(place) < ends[place] for place in places]):
+            for records in (await consumer.getmany(timeout_ms=500)).values():
+                for record in records:
+                    if record.value is not None and wanted.encode() in record.value:
+                        for event in _events(json.loads(record.value), wanted):
+                            yield event
+    finally:
+        await consumer.stop()
+
+
+def in_files(source: str, wanted: str = MARK) -> Iterator[Event]:
+    """Every recommendation whose text holds `wanted` in a file, a directory of files, or (`-`) standard input."""
+    for text in _texts(source):
+        if wanted in text:
+            for document in _documents(text, wanted):
+                yield from _events(document, wanted)
+
+
+def _texts(source: str) -> Iterator[str]:
+    if source == "-":
+        yield sys.stdin.read()
+        return
+    path = Path(source)
+    for file in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]:
+        with file.open("rb") as opened:
+            is_table = opened.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
+        if is_table:
+            yield from _rows(file)
+            continue
+        try:
+            yield file.read_text("utf-8")
+        except UnicodeDecodeError:
+            continue  # keys and packed tiles of an export are no events
+
+
+def _rows(file: Path) -> Iterator[str]:
+    """The documents of a result of `./run plan --documents`; other tables hold none."""
+    with pq.ParquetFile(file) as table:
+        if "document" in table.schema_arrow.names:
+            for batch in table.iter_batches(batch_size=1_000, columns=["document"]):
+                yield from (text for text in batch.column(0).to_pylist() if text)
+
+
+def _documents(text: str, wanted: str) -> Iterator[Any]:
+    try:
+        yield json.loads(text)
+        return
+    except ValueError:
+        pass
+    for line in text.splitlines():
+        if wanted in line:
+            try:
+                yield json.loads(line)
+            except ValueError:
+                continue
+
+
+def _events(document: Any, wanted: str) -> Iterator[Event]:
+    """The events, however deep an export has wrapped them (a payload may be JSON text itself)."""
+    if isinstance(document, str) and wanted in document and document.lstrip().startswith("{"):
+        try:
+            yield from _events(json.loads(document), wanted)
+        except ValueError:
+            return
+    elif isinstance(document, Mapping):
+        if {"recommendation_id", "evidence", "steps"} <= document.keys():
+            yield document
+        else:
+            for child in document.values():
+                yield from _events(child, wanted)
+    elif isinstance(document, list):
+        for child in document:
+            yield from _events(child, wanted)
