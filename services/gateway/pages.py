@@ -83,6 +83,7 @@ PAGES = (
     Page("classes", "Classes", "Understand"),
     Page("forecasts", "Forecasts", "Understand"),
     Page("backtests", "Back-tests", "Understand"),
+    Page("scenarios", "Scenarios", "Understand"),
     Page("policy", "Policy", "Govern"),
     Page("audit", "Audit", "Govern"),
     Page("usage", "Usage", "Govern"),

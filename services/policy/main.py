@@ -2,7 +2,7 @@
 
 from kit import held
 from kit.runtime import Runtime, run
-from services.policy import api, classes_api, parameters_api, stream
+from services.policy import api, classes_api, parameters_api, scenarios_api, stream
 from services.policy.runner import Runner
 from services.policy.settings import Settings
 
@@ -19,6 +19,7 @@ async def main() -> None:
         app = runtime.api(description="Internal: reached through the gateway.")
         api.attach(app, runtime.database, runner)
         classes_api.attach(app, runtime.database)
+        scenarios_api.attach(app, runtime.database)
         parameters_api.attach(app, runtime.database, runner, runtime.relay)
         held.attach(
             app, runtime.database, runtime.consumer(), lambda tx, tenant: handlers.free(tx, tenant, cause="held")

@@ -28,6 +28,7 @@ PATHS = (
     "/forecasts?tab=overrides",
     "/forecasts?tab=models",
     "/backtests",
+    "/scenarios",
     "/suppliers",
     "/classes",
     "/usage",

@@ -3,13 +3,16 @@
 import csv
 import io
 import re
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from schemas.signals import Scope, SignalObserved
 from tests.browser.conftest import Seat
-from tests.browser.stage import issued, product
+from tests.browser.stage import DAY, TENANT, eventually, issued, product
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -132,6 +135,39 @@ def test_parameter_is_proposed_after_its_effect_was_seen_and_another_person_deci
     expect(theirs.get_by_role("button", name="Put in force")).to_be_visible()  # doing it plans the whole stage again
     theirs.get_by_role("button", name="Decline").click()
     expect(theirs).to_contain_text("Declined")
+
+
+def test_scenarios_show_what_a_signal_did_and_the_plan_without_it(planner: Seat) -> None:
+    page = planner.open("/scenarios")
+    expect(page.get_by_role("table", name="Strategies")).to_contain_text("reorder point at most × 2.5")
+    planner.stage.plan_one("sku-93", "Promoted tea", "903")
+    starts = datetime.combine(DAY + timedelta(days=1), time(), UTC)
+    promotion = SignalObserved(
+        tenant=TENANT,
+        signal_id="tea-week",
+        kind="promotion",
+        scope=Scope(sku="sku-93"),
+        strength=3.0,
+        probability=Decimal("0.9"),
+        starts_at=starts,
+        ends_at=starts + timedelta(days=7),
+        advisory=False,
+    )
+    planner.stage.publish(promotion)
+    row = page.get_by_role("row", name=re.compile("tea-week"))
+
+    def moved() -> bool:
+        page.goto(planner.stage.url + "/scenarios")
+        expect(page.get_by_role("table", name="Strategies")).to_be_visible()
+        return row.count() == 1 and "1 of 1 line changed" in row.inner_text()
+
+    eventually(moved, why="the promotion never moved the line")
+    row.get_by_role("button", name="Lines").click()
+    lines = page.get_by_role("table", name="Lines this signal moved")
+    expect(lines).to_contain_text("Promoted tea · 903")
+    page.keyboard.press("Escape")
+    row.get_by_role("button", name="Plan without").click()
+    expect(page.get_by_role("dialog")).to_contain_text("Of 1 item, 1 would order less.")
 
 
 def test_secret_of_a_key_is_shown_once(seat: Seat) -> None:

@@ -45,6 +45,8 @@ REFUSES_BY_RULE = {
     "POST /v1/approval-matrix/proposals": "a matrix must cover all values, by rules between its rows",
     "POST /v1/approval-matrix/proposals/{proposal_id}/approve": "nobody approves what was not proposed",
     "POST /v1/approval-matrix/proposals/{proposal_id}/end": "nothing is proposed",
+    "GET /v1/scenarios/{signal_id}/lines": "there is no signal",
+    "POST /v1/scenarios/{signal_id}/without": "there is no signal",
     "POST /v1/policy/preview": "only names of parameters with sensible values pass",
     "POST /v1/policy/proposals": "the same",
     "POST /v1/policy/proposals/{proposal_id}/approve": "nobody approves what was not proposed",

@@ -1,6 +1,6 @@
 """Master data, exceptions, signals, policy versions and checkpoints as they were last published."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from kit.database import Transaction
 from services.gateway.store.rows import Row, as_json
@@ -22,6 +22,17 @@ async def put_catalogue(tx: Transaction, tenant: str, rows: Sequence[Row]) -> No
         tenant,
         as_json(rows),
     )
+
+
+async def names(tx: Transaction, tenant: str, kind: str, identities: Collection[str]) -> dict[str, str]:
+    """The names of these facts, as far as the catalogue has told them."""
+    rows = await tx.fetch(
+        "select identity, name from catalogue where tenant = $1 and kind = $2 and identity = any($3) and name is not null",
+        tenant,
+        kind,
+        sorted(identities),
+    )
+    return {row["identity"]: row["name"] for row in rows}
 
 
 async def raise_exceptions(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
