@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from cli.platform.processes import ROOT
-from lab.bench.quix_peer import INSTALL_SECONDS_MAX, NOT_INSTALLED
+from lab.bench.peer_environment import INSTALL_SECONDS_MAX, NOT_INSTALLED
 
 SECONDS = 25
 # Module, and what a reader of the ratio must know.

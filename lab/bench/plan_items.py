@@ -37,11 +37,16 @@ def shapes(seed: int) -> Shapes:
     return Shapes(daily, np.sqrt(daily * ratio), np.maximum.accumulate(quantiles, axis=1))
 
 
+def shapes_of(items: int, seed: int, chance: np.random.Generator | None = None) -> NDArray[np.int64]:
+    """Which pattern each item's demand has: the first thing drawn."""
+    return (chance or np.random.default_rng(seed)).integers(0, SHAPES, items)
+
+
 def write(folder: Path, items: int, seed: int = 7) -> tuple[Path, Path]:
     """Write `items-<n>.parquet` and `forecasts-<n>.parquet`; the same seed gives the same rows."""
     chance = np.random.default_rng(seed)
     known = shapes(seed)
-    shape = chance.integers(0, SHAPES, items)
+    shape = shapes_of(items, seed, chance)
     daily = known.daily[shape]
     skus = [f"SKU{index // LOCATIONS:05}" for index in range(items)]
     places = [f"L{index % LOCATIONS:02}" for index in range(items)]

@@ -1,16 +1,15 @@
 """Planning at scale without servers: the whole cascade from files, its growth, its peers, scarcity, and derivation.
 
 Peers on the same items in the same run: the source system's rule (r = mu L + z sigma sqrt(L), and the economic lot) as a plain
-loop, and stockpyl's (r, Q) and (s, S) functions where that library is installed (it is no dependency of this project).
+loop, and stockpyl's (r, Q) and (s, S) functions in an environment of their own.
 """
 
-import importlib
 import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from math import sqrt
 from pathlib import Path
@@ -20,13 +19,14 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from lab.bench import stockpyl_peer
 from lab.bench.machine import Memory, slope
-from lab.bench.plan_items import shapes, write
+from lab.bench.plan_items import shapes, shapes_of, write
 from services.policy.derive import rederive
 from services.policy.domain.scarcity import BLOCKS_MAX
 from services.policy.domain.selection import Blocks, best_choice, choose, choose_closely
 
-SIZES = (1_000, 10_000, 100_000)
+SIZES = (1_000, 10_000, 30_000, 100_000)
 SEED = 7
 TARGETS = {"plan_100000_seconds": 30.0, "plan_peak_mb": 2048, "select_100000_seconds": 5.0, "gap_to_optimum": 0.005}
 PEER_ITEMS_MAX = 2_000  # a library that solves one item in milliseconds is timed on so many, and told per item
@@ -45,19 +45,33 @@ def measure(say: Say, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
         say("deriving every recommendation of a run again")
         derived = _derived(folder, sizes[min(1, len(sizes) - 1)] * 2)
         say("the source system's rule on the same items")
-        peers = {"source_rule": _source_rule(sizes[-1]), "stockpyl": _stockpyl()}
+        columns = _columns(folder, sizes[-1])
+        peers = {"source_rule": _source_rule(columns)}
+        say(f"stockpyl on {PEER_ITEMS_MAX:,} of them")
+        peers["stockpyl"] = _stockpyl(columns)
     say("choosing under a budget")
     largest = runs[-1]
     return {
         "runs": runs,
         "seconds_per_1000_items": [round(one["seconds"] / one["items"] * 1000, 3) for one in runs],
-        "added_seconds_per_1000": round(slope([(one["items"], one["seconds"]) for one in runs]) * 1000, 4),
+        "growth": growth(runs),
         "derive": derived,
         "selection": _selection(sizes[-1]),
         "peers": peers,
-        "ratio_to_source_rule": round(largest["seconds"] / max(peers["source_rule"]["seconds"], 1e-9), 1),
+        "ratios": _ratios(largest, peers),
         "targets": TARGETS,
     }
+
+
+def _ratios(largest: dict[str, Any], peers: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Our seconds for the whole cascade of the largest run, files and words included, over each peer's for as many items: below
+    1 we are faster. The peers compute a level and a lot from mean and spread, nothing else."""
+    ours = largest["seconds"] / largest["items"] * 100_000
+    told = {"source_rule": largest["seconds"] / max(peers["source_rule"]["seconds"], 1e-9)}
+    for name, figures in peers["stockpyl"].items():
+        if isinstance(figures, dict):
+            told[f"stockpyl_{name}"] = ours / max(figures["seconds_per_100000"], 1e-9)
+    return {name: round(ratio, 3) for name, ratio in told.items()}
 
 
 def _planned(folder: Path, items: int, *options: str) -> dict[str, Any]:
@@ -88,52 +102,55 @@ def _derived(folder: Path, items: int) -> dict[str, Any]:
     return {"recommendations": len(rows), "agree": agreed, "share": agreed / len(rows)}
 
 
-def _source_rule(items: int) -> dict[str, Any]:
+def _source_rule(columns: dict[str, list[float]]) -> dict[str, Any]:
     """Reorder point by the normal rule and the economic lot, one item after the other."""
-    known = shapes(SEED)
-    chance = np.random.default_rng(SEED)
-    shape = chance.integers(0, len(known.daily), items)
-    mean, spread = known.daily[shape].tolist(), known.spread[shape].tolist()
-    lead, cost = chance.integers(1, 15, items).tolist(), (chance.lognormal(1.2, 0.9, items) + 0.05).tolist()
-    stock = (known.daily[shape] * chance.uniform(0, 30, items)).tolist()
     started = time.monotonic()
     orders = 0
-    for index in range(items):
+    for mean, spread, lead, cost, stock in zip(*columns.values(), strict=True):
         z = NormalDist().inv_cdf(0.95)
-        point = mean[index] * lead[index] + z * spread[index] * sqrt(lead[index])
-        lot = sqrt(2 * 0.5 * mean[index] * 365 / (0.25 * cost[index]))
-        orders += stock[index] < point and lot > 0
-    return {"items": items, "seconds": round(time.monotonic() - started, 3), "orders": orders}
+        point = mean * lead + z * spread * sqrt(lead)
+        lot = sqrt(2 * 0.5 * mean * 365 / (0.25 * cost))
+        orders += stock < point and lot > 0
+    return {"items": len(columns["mean"]), "seconds": round(time.monotonic() - started, 3), "orders": orders}
 
 
-def _stockpyl() -> dict[str, Any]:
-    """Seconds per item of the library's comparable functions, or that it is not installed."""
-    try:
-        rq, ss = (importlib.import_module(f"stockpyl.{name}") for name in ("rq", "ss"))
-    except ImportError:
-        return {"installed": False, "says": "stockpyl is not installed here; install it beside the project to compare"}
-    known = shapes(SEED)
-    timed: dict[str, Any] = {"installed": True}
-    calls: dict[str, Callable[[float, float], object]] = {
-        "r_q_eil": lambda mean, spread: rq.r_q_eil_approximation(
-            0.25, 5.0, 0.5, mean * 365, spread * sqrt(365), 7 / 365
-        ),
-        "s_s_power": lambda mean, spread: ss.s_s_power_approximation(0.25 / 365, 1.0, 0.5, mean, spread),
+def _columns(folder: Path, items: int) -> dict[str, list[float]]:
+    """What the peers need of the same items: daily mean and spread of demand, lead time, cost, stock."""
+    table = pq.read_table(folder / f"items-{items}.parquet", columns=["lead_time_days", "unit_cost", "on_hand"])
+    known, shape = shapes(SEED), shapes_of(items, SEED)
+    return {
+        "mean": known.daily[shape].tolist(),
+        "spread": known.spread[shape].tolist(),
+        "lead": table["lead_time_days"].to_pylist(),
+        "cost": table["unit_cost"].to_pylist(),
+        "stock": table["on_hand"].to_pylist(),
     }
-    for name, call in calls.items():
-        started, solved, count = time.monotonic(), 0, 0
-        for mean, spread in zip(known.daily.tolist(), known.spread.tolist(), strict=True):
-            count += 1
-            try:
-                call(mean, spread)
-                solved += 1
-            except (ValueError, ArithmeticError, AssertionError):
-                continue
-            if count >= PEER_ITEMS_MAX:
-                break
-        seconds = time.monotonic() - started
-        timed[name] = {"items": count, "solved": solved, "seconds_per_100000": round(seconds / count * 100_000, 1)}
-    return timed
+
+
+def _stockpyl(columns: dict[str, list[float]]) -> dict[str, Any]:
+    few = list(zip(*(values[:PEER_ITEMS_MAX] for values in columns.values()), strict=True))
+    return stockpyl_peer.measure(
+        [(mean, spread, lead, 0.25 * cost, cost, 0.5) for mean, spread, lead, cost, _stock in few]
+    )
+
+
+def growth(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How time grows with items: the straight line through the runs and how well it fits, and what an added item costs in the
+    upper half of the sizes against the lower (1: the same)."""
+    points = [(float(one["items"]), float(one["seconds"])) for one in runs]
+    per_item = slope(points)
+    mean_x, mean_y = (sum(one[axis] for one in points) / len(points) for axis in (0, 1))
+    start = mean_y - per_item * mean_x
+    left = sum((y - start - per_item * x) ** 2 for x, y in points)
+    whole = sum((y - mean_y) ** 2 for _x, y in points)
+    half = len(points) // 2 + 1
+    lower, upper = slope(points[:half]), slope(points[half - 1 :])
+    return {
+        "start_seconds": round(start, 2),
+        "added_seconds_per_1000": round(per_item * 1000, 4),
+        "r_squared": round(1 - left / whole, 5) if whole else None,
+        "upper_to_lower": round(upper / lower, 2) if lower > 0 else None,
+    }
 
 
 def blocks(items: int, seed: int = SEED) -> Blocks:

@@ -17,22 +17,6 @@ from pathlib import Path
 from typing import Any
 
 REQUIREMENT = "quixstreams>=3.20,<4"
-INSTALL_SECONDS_MAX = 180
-# What this ends with when the peer is not there, after one line that says why.
-NOT_INSTALLED = 4
-
-
-def environment() -> Path:
-    """The Python of the peer's own environment; made once. Raises CalledProcessError, TimeoutExpired, OSError."""
-    home = Path(sys.prefix) / "peers" / "quix"
-    python = home / "bin" / "python"
-    ready = home / "ready"
-    if not ready.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(home)], check=True, capture_output=True)
-        install = [str(python), "-m", "pip", "install", "-q", REQUIREMENT]
-        subprocess.run(install, check=True, capture_output=True, timeout=INSTALL_SECONDS_MAX)
-        ready.touch()
-    return python
 
 
 def count(bootstrap: str, topic_name: str, seconds: float) -> None:
@@ -74,11 +58,11 @@ def main() -> None:
         count(sys.argv[1], sys.argv[2], float(sys.argv[3]))
         return
     try:
-        python = environment()
+        from lab.bench.peer_environment import NOT_INSTALLED, environment, reason
+
+        python = environment("quix", [REQUIREMENT])
     except (subprocess.SubprocessError, OSError) as error:
-        said = getattr(error, "stderr", b"") or b""
-        last = (said.decode(errors="replace").strip().splitlines() or [str(error)])[-1]
-        sys.stdout.write(f"Quix Streams could not be installed into an environment of its own: {last}\n")
+        sys.stdout.write(f"{reason('Quix Streams', error)}\n")
         raise SystemExit(NOT_INSTALLED) from error
     os.execv(str(python), [str(python), str(Path(__file__)), *sys.argv[1:], "--inside"])  # noqa: S606 - our own interpreter and file
 
