@@ -5,11 +5,14 @@ from typing import Any
 
 from cli import output
 from cli.errors import Exit, Trouble
-from lab.bench import forecast
+from lab.bench import forecast, forecast_cost
 
 
 def measure(data: Path | None, contests: str, *, with_peers: bool, as_json: bool) -> None:
-    """Run the contests whose files are in `data`; raises Trouble where there are none."""
+    """Run the contests whose files are in `data`; raises Trouble where there are none. `cost` needs no files."""
+    if contests in forecast_cost.SIZES:
+        _cost(forecast_cost.run(contests, output.say), as_json=as_json)
+        return
     if data is None or not data.is_dir():
         raise Trouble(
             "bench_data_missing", "There is no demand to forecast.", why="the demand files are not part of the project",
@@ -21,7 +24,7 @@ def measure(data: Path | None, contests: str, *, with_peers: bool, as_json: bool
     if unknown:
         raise Trouble(
             "bench_unknown", f"There is no contest called {unknown[0]!r}.", why="it is not in lab/bench/forecast.py",
-            way_out=f"one of {', '.join(one.name for one in forecast.CONTESTS)}", exit_code=Exit.USAGE,
+            way_out=f"one of {', '.join([*forecast_cost.SIZES, *(one.name for one in forecast.CONTESTS)])}", exit_code=Exit.USAGE,
         )  # fmt: skip
     found = forecast.run(data, names, with_peers=with_peers, say=output.say)
     if as_json:
@@ -29,6 +32,16 @@ def measure(data: Path | None, contests: str, *, with_peers: bool, as_json: bool
         return
     rows = [row for name, contest in found.items() for row in _rows(name, contest)]
     output.table(["contest", "model", "wQL", "total error", "bias", ".90", ".95", ".99", "CPU s"], rows)
+
+
+def _cost(found: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        output.result(found)
+        return
+    rows = [
+        [told["series"], *told["cpu_seconds_per_1000"].values(), told["peak_mb"]] for told in found["sizes"].values()
+    ]
+    output.table(["series", "CPU s / 1,000", "train", "compare", "forecast", "peak MB"], rows)
 
 
 def _rows(name: str, contest: dict[str, Any]) -> list[list[object]]:

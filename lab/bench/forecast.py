@@ -151,8 +151,9 @@ def _scores(
     out["wql"] = round(float(np.mean([weighted_quantile_loss(y, quantiles[one], one) for one in LEVELS])), 4)
     out["coverage"] = {str(level): round(coverage(y, quantiles[level]), 4) for level in COVERED}
     if totals is not None:
-        out["totals"] = {span: _totals(contest, rows, totals, span) for span in contest.totals}
-        out["coverage_by_class"] = _by_class(contest, history, rows)
+        classes = _classes(contest, history)
+        out["totals"] = {span: _totals(contest, rows, totals, span, classes) for span in contest.totals}
+        out["coverage_by_class"] = _by_class(rows, classes)
     return out
 
 
@@ -168,25 +169,33 @@ def _scored(contest: Contest, history: pd.DataFrame, forecast: pd.DataFrame) -> 
     return rows[whole]
 
 
-def _totals(contest: Contest, rows: pd.DataFrame, totals: pd.DataFrame, span: int) -> dict[str, Any]:
+def _totals(
+    contest: Contest, rows: pd.DataFrame, totals: pd.DataFrame, span: int, classes: "pd.Series[str]"
+) -> dict[str, Any]:
     inside = rows[rows.ds <= rows.cutoff + pd.Timedelta(days=span * contest.step_days)]
     came = inside.groupby(["unique_id", "cutoff"]).y.sum().reset_index()
     told = totals[totals.horizon == span].merge(came, on=["unique_id", "cutoff"])
     y = told.y.to_numpy()
     losses = [weighted_quantile_loss(y, told[f"q{level:g}"].to_numpy(), level) for level in LEVELS]
     covered = {str(level): round(coverage(y, told[f"q{level:g}"].to_numpy()), 4) for level in COVERED}
-    return {"wql": round(float(np.mean(losses)), 4), "coverage": covered}
+    by_class = _by_class(told, classes)
+    return {"wql": round(float(np.mean(losses)), 4), "coverage": covered, "coverage_by_class": by_class}
 
 
-def _by_class(contest: Contest, history: pd.DataFrame, rows: pd.DataFrame) -> dict[str, dict[str, float]]:
+def _classes(contest: Contest, history: pd.DataFrame) -> "pd.Series[str]":
+    """ABC class by series, from the units sold before the first origin."""
     before = history[history.ds <= pd.Timestamp(contest.origins[0])].groupby("unique_id").y.sum()
     share = before.sort_values(ascending=False).cumsum() / before.sum()
+    edges = [-1.0, *(high for _, high in CLASSES)]
+    return pd.cut(share, edges, labels=[name for name, _ in CLASSES]).astype(str)
+
+
+def _by_class(rows: pd.DataFrame, classes: "pd.Series[str]") -> dict[str, dict[str, float]]:
+    kind = rows.unique_id.map(classes)
     out = {}
-    low = -1.0
-    for name, high in CLASSES:
-        mine = rows[rows.unique_id.map(share).between(low, high, inclusive="right")]
+    for name, _ in CLASSES:
+        mine = rows[kind == name]
         out[name] = {
             str(level): round(coverage(mine.y.to_numpy(), mine[f"q{level:g}"].to_numpy()), 4) for level in COVERED
         }
-        low = high
     return out
