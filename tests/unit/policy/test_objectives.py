@@ -1,0 +1,102 @@
+"""Levels by weighed objectives: against brute force, the newsvendor's fractile, and the definition of CVaR."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.policy.domain.objectives import POINTS, TAIL_POINTS, Weights, best_levels, efficient, judged
+from services.policy.domain.refusal import PolicyRefusal
+
+MONEY = st.floats(0.01, 20)
+WEIGHT = st.sampled_from([0.0, 0.3, 1.0, 2.5])
+
+
+def one(value: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    return np.asarray([value], dtype=np.float64)
+
+
+def demand_of(seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    return np.sort(np.random.default_rng(seed).gamma(2.0, 10.0, POINTS))[np.newaxis, :]
+
+
+def by_hand(demand: list[float], level: float, margin: float, holding: float) -> tuple[float, float, float]:
+    costs = [margin * (d - level) if d > level else holding * (level - d) for d in demand]
+    lost = sum(margin * (d - level) for d in demand if d > level) / len(demand)
+    held = sum(holding * (level - d) for d in demand if d < level) / len(demand)
+    return lost, held, sum(sorted(costs)[-TAIL_POINTS:]) / TAIL_POINTS
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0, 90), MONEY, MONEY)
+def test_what_a_level_leads_to_by_the_definition(seed: int, level: float, margin: float, holding: float) -> None:
+    demand = demand_of(seed)
+    told = judged(demand, one(level), one(margin), one(holding))
+    truth = by_hand(demand[0].tolist(), level, margin, holding)
+    assert (told.lost[0], told.held[0], told.tail[0]) == pytest.approx(truth)
+    # The mean of the worst is never below the mean of all.
+    assert told.tail[0] >= told.lost[0] + told.held[0] - 1e-9
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), MONEY, MONEY, WEIGHT, WEIGHT, WEIGHT)
+def test_no_level_weighs_less_than_the_best(
+    seed: int, margin: float, holding: float, service: float, cost: float, risk: float
+) -> None:
+    demand = demand_of(seed)
+    found = best_levels(demand, one(margin), one(holding), one(service), one(cost), one(risk))
+
+    def weighed(level: float) -> float:
+        lost, held, tail = by_hand(demand[0].tolist(), level, margin, holding)
+        return service * lost + cost * held + risk * tail
+
+    assert found[0] in demand[0]
+    assert weighed(found[0]) <= min(weighed(level) for level in demand[0].tolist()) + 1e-6
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 10_000), MONEY, MONEY)
+def test_without_risk_it_is_the_newsvendors_fractile(seed: int, margin: float, holding: float) -> None:
+    demand = demand_of(seed)
+    found = best_levels(demand, one(margin), one(holding), one(1.0), one(1.0), one(0.0))[0]
+    fractile = margin / (margin + holding)
+    at_most = float((demand[0] <= found).mean())
+    below = float((demand[0] < found).mean())
+    assert below - 1e-6 <= fractile <= at_most + 1e-6
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10_000), st.sampled_from([0.0, 0.5]))
+def test_more_weight_on_service_never_holds_less_and_more_on_cost_never_more(seed: int, risk: float) -> None:
+    demand, margin, holding = demand_of(seed), one(2.0), one(1.0)
+    rising = [best_levels(demand, margin, holding, one(w), one(1.0), one(risk))[0] for w in (0.2, 0.5, 1.0, 3.0)]
+    falling = [best_levels(demand, margin, holding, one(1.0), one(w), one(risk))[0] for w in (0.2, 0.5, 1.0, 3.0)]
+    assert rising == sorted(rising) and falling == sorted(falling, reverse=True)
+
+
+def test_rows_do_not_depend_on_the_rows_beside_them() -> None:
+    rows = np.vstack([demand_of(seed) for seed in range(50)])
+    margin, holding = np.linspace(0.5, 9, 50), np.linspace(3, 0.1, 50)
+    weights = (np.full(50, 1.0), np.full(50, 0.7), np.full(50, 0.4))
+    together = best_levels(rows, margin, holding, *weights)
+    alone = [
+        best_levels(rows[i : i + 1], margin[i : i + 1], holding[i : i + 1], *(w[i : i + 1] for w in weights))[0]
+        for i in range(50)
+    ]
+    assert together.tolist() == alone
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(*[st.integers(0, 4)] * 3), min_size=1, max_size=14))
+def test_efficient_points_by_comparing_each_with_each(points: list[tuple[int, int, int]]) -> None:
+    def beats(a: tuple[int, ...], b: tuple[int, ...]) -> bool:
+        return all(x <= y for x, y in zip(a, b, strict=True)) and a != b
+
+    assert efficient(points) == [not any(beats(other, point) for other in points) for point in points]
+    assert any(efficient(points))
+
+
+@pytest.mark.parametrize("bad", [(0, 0, 0), (-1, 1, 1), (float("nan"), 1, 1), (float("inf"), 1, 1)])
+def test_weights_that_weigh_nothing_are_refused(bad: tuple[float, float, float]) -> None:
+    with pytest.raises(PolicyRefusal, match="weights_invalid"):
+        Weights(*bad)
