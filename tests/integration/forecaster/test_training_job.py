@@ -14,6 +14,7 @@ import pytest
 from kit.database import Database
 from kit.identity import Mint, Principal, ensure_keys
 from schemas.forecasts import ForecastIssued, ModelPromoted, StrategyPinSet, StrategyPinWithdrawn
+from schemas.recommendations import ExceptionRaised
 from schemas.signals import Scope, SignalObserved
 from services.forecaster.store import history
 from tests.ground import FreshDatabase, Ground
@@ -153,6 +154,26 @@ async def pin_and_take_back(stage: Stage, last: date) -> None:
         refused = await call(stage, "POST", "/pins", json=wanted | wrong, headers={"idempotency-key": code})
         assert refused.status_code == 422 and refused.json()["code"] == code
     assert (await call(stage, "GET", "/pins", tenant="other")).json()["items"] == []
+
+
+@pytest.mark.timeout(360)  # fourteen days are closed one after the other
+async def test_one_item_that_drifts_away_opens_an_exception_through_the_ledger(stage: Stage) -> None:
+    """The item that sells most sells six times as much from one day on: a week later the scored weeks say so."""
+    await feed(stage, 30, 140)
+    await stage.start()
+    await stage.until("select count(*) from forecasts where strategy = 'lightgbm_tweedie'", lambda known: known == 30)
+    dice = np.random.default_rng(4)
+    last = (await stage.query("select max(origin) from forecasts"))[0][0]
+    for day in days(last + timedelta(days=1), 14):
+        units = {f"s{number}": int(dice.poisson(0.3 + number / 10)) for number in range(29)} | {"s29": 40}
+        await stage.send([sale(sku, "L1", day, count) for sku, count in units.items() if count])
+        await stage.close_day("L1", day)
+        await stage.until("select count(*) from forecasts where origin = $1", lambda known: known == 30, day)
+    told = ExceptionRaised.model_validate_json((await stage.read("exceptions.v1", 1))[0].value)
+    assert told.kind == "model_drift" and told.subject.startswith("forecasts: ")
+    assert told.details["value"] is not None and told.remedy
+    drift = (await call(stage, "GET", "/accuracy/drift")).json()
+    assert any(flag["is_open"] and flag["rule"] == "bias" for flag in drift["flags"])
 
 
 async def test_a_training_is_asked_for_once_however_often_and_says_why_it_cannot(stage: Stage) -> None:
