@@ -44,6 +44,10 @@ class Columns:
     goal: Floats
     by_fill_rate: NDArray[np.bool_]
     holding_cost: Floats  # money per unit and year
+    by_weights: NDArray[np.bool_]
+    weight_service: Floats
+    weight_cost: Floats
+    weight_risk: Floats
     setup_cost: Floats
     lot_cover_max_days: Floats
     presentation_minimum: Floats
@@ -69,6 +73,7 @@ def columns_of(evidences: Sequence[Evidence], opportunities: Sequence[Opportunit
     fill = np.asarray([one.policy.parameters.service_kind == "fill_rate" for one in evidences], dtype=bool)
     yearly = demand.mean_cumulative[:, DAYS] / DAYS * DAYS_PER_YEAR
     lots = np.asarray([_discount_lot(one, float(units)) for one, units in zip(evidences, yearly, strict=True)])
+    weighed = np.asarray([one.policy.parameters.service_kind == "weighed" for one in evidences], dtype=bool)
     allotted = np.asarray(
         [float("nan") if one.allotment is None else float(one.allotment.quantity) for one in evidences]
     )
@@ -79,6 +84,7 @@ def columns_of(evidences: Sequence[Evidence], opportunities: Sequence[Opportunit
         by_fill_rate=fill,
         discount_lot=lots,
         reorder_most=np.full(count, NO_LIMIT),
+        by_weights=weighed,
         allotted=allotted,
         **plain,
     )
@@ -109,6 +115,9 @@ _NAMES = (
 
 def _row(evidence: Evidence, opportunity: Opportunity) -> tuple[float, ...]:
     item, terms, stock, rules = evidence.item, evidence.terms, evidence.stock, evidence.policy.parameters
+    "weight_service",
+    "weight_cost",
+    "weight_risk",
     assert item is not None and terms is not None and terms.unit_cost is not None  # screening refused the others
     cost = float(terms.unit_cost)
     step = 1.0 if item.unit in WHOLE_UNITS else FRACTION_STEP
@@ -139,6 +148,7 @@ def _row(evidence: Evidence, opportunity: Opportunity) -> tuple[float, ...]:
 
 def unit_margin(price: Decimal | None, unit_cost: Decimal) -> Decimal:
     """Money lost per unit not sold: the margin, never below 0; the cost stands in where no price is known."""
+        *(float(one) for one in rules.weights(item.abc_class)),
     return unit_cost if price is None else max(price - unit_cost, Decimal(0))
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from kernel.distribution import DAYS, Mixture, curve_probability, curve_quantile, curve_shortage
 from services.policy.domain.columns import DAYS_PER_YEAR, Columns, Floats
+from services.policy.domain.objectives import weighed_levels
 from services.policy.domain.screening import LEAD_TIME_REACH
 
 COVER_DAYS_MAX = 999.0  # beyond this, "practically for ever" is said with one number
@@ -126,6 +127,7 @@ def reorder_points(columns: Columns, exposure: Exposure, cycle_demand: Floats) -
     """s: the smallest stock that meets the service goal until the receipt of the order after next, units.
 
     Cycle service: P(D <= s) >= goal. Fill rate: E[(D - s)+] <= (1 - goal) x expected demand of one review cycle.
+    Weighed: where margin lost, holding and risk together weigh least (`objectives`).
     Rounded up to what exists (pieces, grams); never below the presentation minimum.
     Source: Silver, Pyke & Thomas, sections 6.7.10 (P1, P2) and 6.9 for the interval L + R.
     """
@@ -136,6 +138,8 @@ def reorder_points(columns: Columns, exposure: Exposure, cycle_demand: Floats) -
     if by_fill.any():
         allowed = (1.0 - columns.goal) * np.maximum(cycle_demand, 0.0)
         level = np.where(by_fill, exposure.level_for_shortage(allowed), level)
+    if columns.by_weights.any():
+        level = np.where(columns.by_weights, weighed_levels(columns, exposure.quantile), level)
     level = np.minimum(level, columns.reorder_most)
     return round_up(np.maximum(level, columns.presentation_minimum), columns.step)
 

@@ -4,13 +4,12 @@ Demand until the receipt of the order after next is looked at as `POINTS` equall
 of as many slices. All three objectives are money of one such cycle, so that weights compare like with like.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from services.policy.domain.columns import DAYS_PER_YEAR, Columns, Floats
-from services.policy.domain.levels import Exposure
 from services.policy.domain.refusal import PolicyRefusal, require_not_negative
 
 POINTS = 40
@@ -48,9 +47,9 @@ class Outcome:
         return service * self.lost + cost * self.held + risk * self.tail
 
 
-def outcomes_of(exposure: Exposure, count: int) -> Floats:
-    """Demand as equally probable outcomes (count, POINTS), units, rising."""
-    columns = [exposure.quantile(np.full(count, (index + 0.5) / POINTS)) for index in range(POINTS)]
+def outcomes_of(quantile: Callable[[Floats], Floats], count: int) -> Floats:
+    """Demand as equally probable outcomes (count, POINTS), units, rising; `quantile` asks its distribution."""
+    columns = [quantile(np.full(count, (index + 0.5) / POINTS)) for index in range(POINTS)]
     return np.stack(columns, axis=1)
 
 
@@ -78,7 +77,8 @@ def best_levels(demand: Floats, margin: Floats, holding: Floats, service: Floats
 
     Without risk that is the newsvendor's fractile: service x margin / (service x margin + cost x holding).
     """
-    best, least = demand[:, 0].copy(), np.full(len(demand), np.inf)
+    best: Floats = demand[:, 0].copy()
+    least: Floats = np.full(len(demand), np.inf)
     for index in range(demand.shape[1]):
         level = demand[:, index]
         weighed = np.round(judged(demand, level, margin, holding).weighed(service, cost, risk), 9)
@@ -87,12 +87,20 @@ def best_levels(demand: Floats, margin: Floats, holding: Floats, service: Floats
     return best
 
 
+def weighed_levels(columns: Columns, quantile: Callable[[Floats], Floats]) -> Floats:
+    """The best level of each row by its class' weights, units."""
+    demand = outcomes_of(quantile, len(columns.goal))
+    weights = (columns.weight_service, columns.weight_cost, columns.weight_risk)
+    return best_levels(demand, columns.margin, holding_of(columns), *weights)
+
+
 def _mean(values: Floats) -> Floats:
     """Mean over the second axis in a fixed order: the same bits for a row alone or among others."""
-    total = np.zeros(len(values))
+    total: Floats = np.zeros(len(values))
     for index in range(values.shape[1]):
         total = total + values[:, index]
-    return total / values.shape[1]
+    mean: Floats = total / values.shape[1]
+    return mean
 
 
 def efficient(points: Sequence[Sequence[float]]) -> list[bool]:

@@ -8,8 +8,9 @@ from typing import Any
 from services.policy.domain.numbers import plain
 from services.policy.domain.refusal import PolicyRefusal
 
-SERVICE_KINDS = ("cycle_service", "fill_rate")
+SERVICE_KINDS = ("cycle_service", "fill_rate", "weighed")
 CLASS_SOURCES = ("catalogue", "computed")
+NO_LIMIT = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,8 @@ class Parameters:
     """One version of the rules; money in the tenant's currency, shares between 0 and 1.
 
     service_kind: what the goals mean: `cycle_service` = probability of no stock-out in the protection interval,
-    `fill_rate` = share of demand met from the shelf. service_goal_*: by ABC class; items without a class use `b`.
+    `fill_rate` = share of demand met from the shelf; `weighed` = no goal, but the level at which margin lost, holding and the
+    worst tenth of outcomes weigh least, by weight_service_*, weight_cost_* and weight_risk_* of the ABC class. service_goal_*: by ABC class; items without a class use `b`.
     service_goal_y_less, service_goal_z_less: how much lower the goal is where demand varies (Y) or is erratic (Z).
     class_source: which ABC class counts where both are known, the catalogue's or the one computed from sales.
     service_minimum: below this probability of no stock-out after the order, a person decides.
@@ -36,6 +38,8 @@ class Parameters:
     share of its cost. expedite_days: soonest an order brought forward can come, days after the decision.
     transfer_days: from one location to another; 0: stock does not move between locations. transfer_unit_cost,
     transfer_fixed_cost: of moving a unit, and of each line that moves.
+    cash_budget, volume_budget_m3: money and cubic metres that all orders of a business date may take together; supplier_capacities:
+    units that a supplier delivers of a business date's orders, as `SUP=500;OTHER=20`. `none`: no limit.
     """
 
     service_kind: str = "cycle_service"
@@ -73,11 +77,41 @@ class Parameters:
     service_goal_y_less: Decimal = Decimal(0)
     service_goal_z_less: Decimal = Decimal(0)
     class_source: str = "catalogue"
+    weight_service_a: Decimal = Decimal(1)
+    weight_service_b: Decimal = Decimal(1)
+    weight_service_c: Decimal = Decimal(1)
+    weight_cost_a: Decimal = Decimal(1)
+    weight_cost_b: Decimal = Decimal(1)
+    weight_cost_c: Decimal = Decimal(1)
+    weight_risk_a: Decimal = Decimal(0)
+    weight_risk_b: Decimal = Decimal(0)
+    weight_risk_c: Decimal = Decimal(0)
+    cash_budget: str = NO_LIMIT
+    volume_budget_m3: str = NO_LIMIT
+    supplier_capacities: str = NO_LIMIT
 
     def service_goal(self, abc_class: str | None, xyz_class: str | None = None) -> Decimal:
         """The goal of a class; without an ABC class that of B, without an XYZ class that of X."""
         goal = {"A": self.service_goal_a, "C": self.service_goal_c}.get(abc_class or "B", self.service_goal_b)
         return goal - {"Y": self.service_goal_y_less, "Z": self.service_goal_z_less}.get(xyz_class or "X", Decimal(0))
+
+    def limit(self, name: str) -> Decimal | None:
+        """A budget by its parameter's name; None: there is none. Raises ValueError when it is no number."""
+        text = getattr(self, name)
+        return None if text == NO_LIMIT else _amount(text)
+
+    def capacities(self) -> dict[str, Decimal]:
+        """Units by supplier. Raises ValueError when the text cannot be read."""
+        if self.supplier_capacities == NO_LIMIT:
+            return {}
+        pairs = (one.split("=") for one in self.supplier_capacities.split(";") if one.strip())
+        return {supplier.strip(): _amount(units) for supplier, units in pairs}
+
+    def weights(self, abc_class: str | None) -> tuple[Decimal, Decimal, Decimal]:
+        """How much margin lost, holding and risk count for a class; without a class as for B."""
+        letter = (abc_class or "B").lower()
+        service, cost, risk = (getattr(self, f"weight_{name}_{letter}") for name in ("service", "cost", "risk"))
+        return service, cost, risk
 
     def as_text(self) -> dict[str, str]:
         """All parameters as contract strings."""
@@ -89,6 +123,16 @@ class Parameters:
         older evidence keeps its bytes."""
         told = self.as_text()
         return {name: text for name, text in told.items() if name not in ADDED or text != _DEFAULTS[name]}
+
+
+def _amount(text: str) -> Decimal:
+    try:
+        amount = Decimal(text.strip())
+    except InvalidOperation:
+        raise ValueError(f"{text!r} is not a number") from None
+    if not (amount.is_finite() and amount >= 0):
+        raise ValueError(f"{text!r} is not a finite number of at least 0")
+    return amount
 
 
 # Parameters that evidence of the first version did not know.
@@ -110,10 +154,15 @@ ADDED = frozenset(
         "service_goal_y_less",
         "service_goal_z_less",
         "class_source",
+        *(f"weight_{name}_{letter}" for name in ("service", "cost", "risk") for letter in "abc"),
+        "cash_budget",
+        "volume_budget_m3",
+        "supplier_capacities",
     }
 )
 _DEFAULTS = Parameters().as_text()
 NAMES = tuple(one.name for one in fields(Parameters))
+_TEXTS = frozenset({"service_kind", "class_source", "cash_budget", "volume_budget_m3", "supplier_capacities"})
 _SHARES = ("service_goal_a", "service_goal_b", "service_goal_c", "service_minimum", "confidence_minimum")
 _RISKS = ("expiry_risk_max", "expiry_risk_never")
 _ABOVE_ZERO = ("carrying_rate", "max_cover_days", "lot_cover_max_days", "expedite_days")
@@ -131,7 +180,7 @@ def parse_parameters(given: Mapping[str, Any], *, ignore_unknown: bool = False) 
             if ignore_unknown:
                 continue
             raise PolicyRefusal("policy_contradictory", f"{name}: no such parameter; known are {', '.join(NAMES)}")
-        if name in ("service_kind", "class_source"):
+        if name in _TEXTS:
             values[name] = str(raw)
             continue
         try:
@@ -149,8 +198,20 @@ def _check(given: Parameters) -> None:
 
     if given.service_kind not in SERVICE_KINDS:
         raise refuse("service_kind", f"is not one of {', '.join(SERVICE_KINDS)}")
+    for letter in "abc":
+        if given.service_kind == "weighed" and not sum(given.weights(letter)) > 0:
+            raise refuse(f"weight_service_{letter}", f"and the cost and risk of class {letter.upper()} weigh nothing")
     if given.class_source not in CLASS_SOURCES:
         raise refuse("class_source", f"is not one of {', '.join(CLASS_SOURCES)}")
+    for name, read in (
+        ("cash_budget", lambda: given.limit("cash_budget")),
+        ("volume_budget_m3", lambda: given.limit("volume_budget_m3")),
+        ("supplier_capacities", given.capacities),
+    ):
+        try:
+            read()
+        except ValueError as error:
+            raise refuse(name, f"cannot be read: {error}") from None
     for name in NAMES:
         value = getattr(given, name)
         if isinstance(value, Decimal) and not (value.is_finite() and value >= 0):

@@ -45,6 +45,8 @@ SENTENCES = {
     " plus safety stock {safety_stock} makes the reorder point {result}.",
     "target_fill_rate": "Class {abc_class} is to have {goal} of demand met from stock: expected demand {protection_demand}"
     " plus safety stock {safety_stock} makes the reorder point {result}.",
+    "target_weighed": "Class {abc_class} weighs margin lost {weight_service}, holding {weight_cost} and the worst outcomes {weight_risk}:"
+    " expected demand {protection_demand} plus safety stock {safety_stock} weighs least, and makes the reorder point {result}.",
     "economic_quantity": "Order line cost {setup_cost} against holding at {carrying_rate} of {unit_cost} a year, for {yearly_demand}"
     " a year and at most {lot_cover_max_days} days: economic lot {result}.",
     "order_up_to": "Reorder point {reorder_point} + economic lot {economic_lot} = order up to {order_up_to}; position {position}"
@@ -65,6 +67,8 @@ SENTENCES = {
     "allocate": "{from_location} has {available} on its shelf and keeps its reorder point of {floor}: {spare} can go, less than is wanted."
     " The share that leaves everybody the same chance to run out is {result}: it avoids {avoided} of lost margin here, adds {risk} of"
     " risk there and costs {cost} to move: {benefit} in all.",
+    "filled_up": "The order to this supplier would not reach its {resource}: the best next units fill it up, {result} instead of"
+    " {unlimited} (place {rank} in the list of this run).",
     "minimum_and_pack": "Minimum {moq}, packs of {pack}: {wanted} wanted becomes {result} ordered; {excess} more than wanted, worth {excess_cost}.",
     "value": "{quantity} at {unit_cost} cost {result}; rule limit {limit}.",
     "service": "After the order the probability of no stock-out is {result}; minimum {minimum}.",

@@ -136,13 +136,22 @@ def _scenarios(line: Line) -> list[Step]:
 
 
 def _levels(line: Line) -> list[Step]:
+def _goal(line: Line) -> dict[str, str]:
+    """The service goal of the item's class, or what its objectives weigh."""
+    rules, item = line.evidence.policy.parameters, line.item
+    if rules.service_kind != "weighed":
+        return {"goal": plain(rules.service_goal(item.abc_class, item.xyz_class))}
+    names = ("weight_service", "weight_cost", "weight_risk")
+    return {name: plain(weight) for name, weight in zip(names, rules.weights(item.abc_class), strict=True)}
+
+
     numbers, rules, unit = line.numbers, line.evidence.policy.parameters, line.item.unit
     return [
         step(
             "target",
             {
                 "abc_class": line.item.class_name,
-                "goal": plain(rules.service_goal(line.item.abc_class, line.item.xyz_class)),
+                **_goal(line),
                 "protection_demand": plain(numbers.protection_demand),
                 "safety_stock": plain(numbers.safety_stock),
             },

@@ -1,12 +1,19 @@
 """Levels by weighed objectives: against brute force, the newsvendor's fractile, and the definition of CVaR."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from services.policy.domain.cascade import derive
+from services.policy.domain.evidence import canonical, evidence_of
 from services.policy.domain.objectives import POINTS, TAIL_POINTS, Weights, best_levels, efficient, judged
+from services.policy.domain.parameters import parse_parameters
 from services.policy.domain.refusal import PolicyRefusal
+from tests.unit.policy.examples import with_
+from tests.unit.policy.test_cascade import recommended
 
 MONEY = st.floats(0.01, 20)
 WEIGHT = st.sampled_from([0.0, 0.3, 1.0, 2.5])
@@ -100,3 +107,31 @@ def test_efficient_points_by_comparing_each_with_each(points: list[tuple[int, in
 def test_weights_that_weigh_nothing_are_refused(bad: tuple[float, float, float]) -> None:
     with pytest.raises(PolicyRefusal, match="weights_invalid"):
         Weights(*bad)
+
+
+def test_weights_move_the_live_reorder_point_and_are_told() -> None:
+    kind = {"service_kind": "weighed"}
+    points = []
+    for changes in ({}, {"weight_service_b": Decimal("0.002")}, {"weight_cost_b": Decimal(400)}):
+        outcome = recommended(with_(stock={"on_hand": Decimal(0)}, parameters=kind | changes))
+        (step,) = [one for one in outcome.document["steps"] if one["code"] == "target"]
+        assert step["inputs"]["weight_service"] == ("0.002" if "weight_service_b" in changes else "1")
+        assert "goal" not in step["inputs"]
+        points.append(outcome.reorder_point)
+        assert derive(evidence_of(outcome.document["evidence"])) == canonical(outcome.document)
+    assert points[0] > points[1] and points[0] > points[2]
+
+
+def test_risk_draws_the_level_towards_where_bad_outcomes_cost_least() -> None:
+    """Without margin nothing is lost by being short, so that risk alone holds as little as there is; with a margin far above
+    the cost of holding it holds nearly the largest outcome."""
+    demand = demand_of(3)
+    weights = (one(0.0), one(0.0), one(1.0))
+    assert best_levels(demand, one(0.0), one(1.0), *weights)[0] == demand[0, 0]
+    assert best_levels(demand, one(1000.0), one(0.01), *weights)[0] == demand[0, -1]
+
+
+def test_classes_that_weigh_nothing_contradict_the_policy() -> None:
+    nothing = {"service_kind": "weighed", "weight_service_c": "0", "weight_cost_c": "0", "weight_risk_c": "0"}
+    with pytest.raises(PolicyRefusal, match="weight_service_c"):
+        parse_parameters(nothing)
