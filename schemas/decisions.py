@@ -71,6 +71,24 @@ class LineAssigned(Message):
         return self.recommendation_id
 
 
+class LineCommented(Message):
+    """What somebody said about a line. It decides nothing and counts no version."""
+
+    TYPE: ClassVar[str] = "line.commented.v1"
+    comment_id: Code
+    line_id: Code
+    recommendation_id: Code
+    sku: Code
+    location: Code
+    text: Annotated[str, Field(min_length=1, max_length=1000)]
+    commented_by: Code
+    role: Code
+    commented_at: Instant
+
+    def record_key(self) -> str:
+        return self.recommendation_id
+
+
 class OrderLine(Part):
     """One line of an order and the decision that allows it."""
 

@@ -42,6 +42,7 @@ MESSAGES: dict[str, type[Message]] = {
         matrix.ApprovalMatrixPublished,
         decisions.DecisionMade,
         decisions.LineAssigned,
+        decisions.LineCommented,
         decisions.OrderReleased,
         decisions.OrderCancelled,
         decisions.OrderUpdated,

@@ -109,7 +109,7 @@ DECISIONS = Topic(
     retention_days=-1,
     producers=("approvals",),
     consumers=("policy", "audit", "gateway"),
-    messages=("decision.made.v1", "line.assigned.v1"),
+    messages=("decision.made.v1", "line.assigned.v1", "line.commented.v1"),
 )
 ORDERS = Topic(
     name="orders.v1",

@@ -5,7 +5,16 @@ from decimal import Decimal
 from typing import Literal, cast
 
 from kit.events import Outgoing, outgoing
-from schemas.decisions import DecisionMade, LineAssigned, OrderCancelled, OrderLine, OrderReleased, Verdict
+from kit.identity import Principal
+from schemas.decisions import (
+    DecisionMade,
+    LineAssigned,
+    LineCommented,
+    OrderCancelled,
+    OrderLine,
+    OrderReleased,
+    Verdict,
+)
 from schemas.recommendations import RecommendationIssued
 from services.approvals.domain.lifecycle import Decision, Moment
 from services.approvals.domain.line import Line, Proposal
@@ -74,6 +83,23 @@ def decision_made(line: Line, decision: Decision) -> Outgoing:
     return outgoing(
         body, service=SERVICE, cause=decision.decision_id, time=decision.at, subject=decision.recommendation_id
     )
+
+
+def line_commented(line: Line, comment_id: str, text: str, by: Principal, now: datetime) -> Outgoing:
+    """What somebody said about a line, as the others read it."""
+    body = LineCommented(
+        tenant=line.tenant,
+        comment_id=comment_id,
+        line_id=line.line_id,
+        recommendation_id=line.proposal.recommendation_id,
+        sku=line.proposal.sku,
+        location=line.proposal.location,
+        text=text,
+        commented_by=by.subject,
+        role=sorted(by.roles)[0] if by.roles else by.kind,
+        commented_at=now,
+    )
+    return outgoing(body, service=SERVICE, cause=comment_id, time=now, subject=line.proposal.recommendation_id)
 
 
 def line_assigned(line: Line, moment: Moment) -> Outgoing:

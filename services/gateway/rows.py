@@ -5,7 +5,15 @@ from typing import Any
 
 from kit.events import Received
 from schemas.base import Message
-from schemas.decisions import CheckpointSigned, DecisionMade, LineAssigned, OrderCancelled, OrderReleased, OrderUpdated
+from schemas.decisions import (
+    CheckpointSigned,
+    DecisionMade,
+    LineAssigned,
+    LineCommented,
+    OrderCancelled,
+    OrderReleased,
+    OrderUpdated,
+)
 from schemas.forecasts import HORIZONS_DAYS, LEVELS, ForecastIssued, ModelPromoted
 from schemas.recommendations import (
     ExceptionRaised,
@@ -80,6 +88,10 @@ def runs(events: Sequence[Received[Any]]) -> list[Row]:
 
 def decision(one: Received[DecisionMade]) -> Row:
     return one.body.model_dump(mode="json", exclude={"tenant"}) | {"status": status_after(one.body.verdict)}
+
+
+def comment(one: Received[LineCommented]) -> Row:
+    return one.body.model_dump(mode="json", exclude={"tenant"})
 
 
 def assignment(one: Received[LineAssigned]) -> Row:

@@ -12,7 +12,7 @@ from kit.database import Transaction
 from kit.events import Outgoing, Received
 from schemas import topics
 from schemas.base import Message
-from schemas.decisions import DecisionMade, LineAssigned, OrderCancelled, OrderReleased, OrderUpdated
+from schemas.decisions import DecisionMade, LineAssigned, LineCommented, OrderCancelled, OrderReleased, OrderUpdated
 from schemas.forecasts import ForecastIssued, ModelPromoted
 from schemas.recommendations import (
     ExceptionRaised,
@@ -42,7 +42,9 @@ async def recommendations(tx: Transaction, tenant: str, events: Events) -> list[
     beside = {one.body.line_id: one for one in events if rows.is_beside(one.body)}
     events = [one for one in events if not rows.is_beside(one.body)]
     newest = {(one.body.sku, one.body.location): one for one in events}
-    issued = {one.body.line_id: one for one in [*events, *beside.values()] if isinstance(one.body, RecommendationIssued)}
+    issued = {
+        one.body.line_id: one for one in [*events, *beside.values()] if isinstance(one.body, RecommendationIssued)
+    }
     if issued:
         await planning.put_lines(tx, tenant, [rows.line(one) for one in issued.values()])
     ended = [line_id for line_id, one in beside.items() if line_id not in issued]
@@ -98,15 +100,20 @@ def _withheld(one: Received[RecommendationWithheld]) -> Told:
 
 
 async def decisions(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
-    """Every decision, the status of its line, and who answers for the lines that wait."""
+    """Every decision, the status of its line, who answers for the lines that wait, and what people said of them."""
     made: list[Received[DecisionMade]] = of_type(events, DecisionMade)
     assigned: list[Received[LineAssigned]] = of_type(events, LineAssigned)
     await decided.put_assignments(tx, tenant, [rows.assignment(one) for one in assigned])
     await notices.add(tx, tenant, list(tell.of_assignments(one.body for one in assigned)))
+    said: list[Received[LineCommented]] = of_type(events, LineCommented)
+    if said:
+        await decided.put_comments(tx, tenant, [rows.comment(one) for one in said])
     await decided.put_decisions(tx, tenant, [rows.decision(one) for one in made])
     changed = await planning.settle(tx, tenant, {one.body.line_id for one in made})
     status = {row["line_id"]: row["status"] for row in changed}
-    await _tell(tx, tenant, [_decided(one.body, status.get(one.body.line_id)) for one in made])
+    told = [_decided(one.body, status.get(one.body.line_id)) for one in made]
+    told += [("comment", one.body.model_dump(mode="json", exclude={"tenant"})) for one in said]
+    await _tell(tx, tenant, told)
     return []
 
 

@@ -13,6 +13,7 @@ from kit.http import Problem
 from kit.identity import Principal, require
 from schemas.base import Code
 from services.policy import planner
+from services.policy.domain.comparison import without
 from services.policy.domain.evidence import Evidence
 from services.policy.domain.numbers import plain
 from services.policy.domain.whatif import Changes, answer
@@ -61,6 +62,7 @@ class WhatIf(BaseModel):
     lead_time_days: Annotated[int, Field(ge=0, le=56)] | None = None
     service_level: Annotated[Decimal, Field(gt=0, lt=1)] | None = None
     demand_multiplier: Annotated[Decimal, Field(ge=0, le=100)] | None = None
+    without_signal: Code | None = None
 
 
 def attach(app: FastAPI, database: Database, runner: Runner) -> None:
@@ -162,6 +164,8 @@ def _items(router: APIRouter, database: Database) -> None:
         async with database.transaction(caller.tenant) as tx:
             evidence = await _evidence(tx, caller.tenant, body.sku, body.location)
         changes = Changes(body.quantity, body.lead_time_days, body.service_level, body.demand_multiplier)
+        if body.without_signal is not None:
+            (evidence,) = without([evidence], body.without_signal)
         return answer(evidence, changes)
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from schemas.demand import StockCounted
 from schemas.signals import Scope, SignalObserved
 from tests.browser.conftest import Seat
 from tests.browser.stage import DAY, TENANT, eventually, issued, product
@@ -168,6 +169,36 @@ def test_scenarios_show_what_a_signal_did_and_the_plan_without_it(planner: Seat)
     page.keyboard.press("Escape")
     row.get_by_role("button", name="Plan without").click()
     expect(page.get_by_role("dialog")).to_contain_text("Of 1 item, 1 would order less.")
+
+
+def test_panel_opens_a_number_down_to_its_events_answers_what_if_and_keeps_comments(planner: Seat) -> None:
+    stage = planner.stage
+    stage.plan_one("sku-94", "Asked beans", "904")
+    counted = datetime.combine(DAY, time(18), UTC)
+    stage.publish(
+        StockCounted(
+            tenant=TENANT, sku="sku-94", location="904", quantity=Decimal(7), business_date=DAY, counted_at=counted
+        )
+    )
+    with stage.client("planner") as client:
+        eventually(lambda: client.get("/v1/items/sku-94/904").json()["position"].get("movements"))
+    page = planner.open("/queue?q=sku-94")
+    ready(page)
+    panel = page.locator("#panel")
+    expect(panel.locator("ol.steps")).to_be_visible()
+    panel.get_by_text("Newest stock events").click()
+    expect(panel.get_by_role("table", name="Stock events")).to_contain_text("Count")
+    panel.get_by_text("What if …").click()
+    panel.get_by_label("Lead time, days").fill("20")
+    page.keyboard.press("Enter")
+    expect(panel.locator(".what-if [role=status]")).to_contain_text("days of cover and a stock-out probability of")
+    panel.get_by_label("Comment on this line").fill("Ben called: <b>Thursday</b>")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#announce")).to_contain_text("Your comment is recorded")
+    with stage.client("planner") as client:
+        eventually(lambda: client.get("/v1/items/sku-94/904").json()["comments"])
+    page.goto(f"{stage.url}/items/sku-94/904")
+    expect(page.get_by_text("Ben called: <b>Thursday</b>")).to_be_visible()
 
 
 def test_secret_of_a_key_is_shown_once(seat: Seat) -> None:

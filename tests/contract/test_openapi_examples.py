@@ -24,6 +24,7 @@ NOT_RECORDED = frozenset(
         "POST /v1/overrides",
         "GET /v1/overrides/{override_id}",
         "POST /v1/overrides/{override_id}/withdrawal",
+        "GET /v1/items/{sku}/{location}/movements",
         "POST /v1/policy/proposals",
         "POST /v1/policy/proposals/{proposal_id}/approve",
         "POST /v1/policy/proposals/{proposal_id}/end",

@@ -40,12 +40,14 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "policy.published.v1": ("scope", "version"),
     "approval-matrix.published.v1": ("version",),
     "line.assigned.v1": ("line_id", "recommendation_id", "owner", "due_at", "escalate_to", "signatures"),
+    "line.commented.v1": (*_ITEM, "line_id", "recommendation_id", "comment_id"),
     "signal.observed.v1": ("signal_id", "kind"),
 }
 _OTHER = (*_ITEM, "supplier", "channel", "code", "target", "predecessor", "successor", "substitute", "owner")
 # Where an event says who acted: (field of the subject, field or constant of the role).
 _ACTORS: Mapping[str, tuple[str, str]] = {
     "decision.made.v1": ("decided_by", "role"),
+    "line.commented.v1": ("commented_by", "role"),
     "order.cancelled.v1": ("cancelled_by", "=canceller"),
     "policy.published.v1": ("published_by", "=policy_publisher"),
     "approval-matrix.published.v1": ("approved_by", "=matrix_publisher"),
@@ -58,7 +60,7 @@ _ACTORS: Mapping[str, tuple[str, str]] = {
 PERSONAL = frozenset(
     {
         *("decision.made.v1", "order.cancelled.v1", "order.updated.v1", "policy.published.v1"),
-        *("approval-matrix.published.v1", "line.assigned.v1"),
+        *("approval-matrix.published.v1", "line.assigned.v1", "line.commented.v1"),
         *("owner-scope.defined.v1", "forecast-override.set.v1", "forecast-override.withdrawn.v1"),
         *("strategy-pin.set.v1", "strategy-pin.withdrawn.v1"),
     }

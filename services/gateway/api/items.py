@@ -1,19 +1,21 @@
 """Items, positions and forecasts: lists, and the whole argument for one item."""
 
 import asyncio
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from kit.database import Transaction
 from kit.http import Problem
 from services.gateway.api import models, present
+from services.gateway.api.planning import OWNERS_ANSWER
 from services.gateway.api.shared import Code, Cursor, Limit, Parts, Search, Who, behind, following, not_found
 from services.gateway.context import Context
 from services.gateway.domain import fan as fans
 from services.gateway.domain.wording import WITHHELD_REASONS
+from services.gateway.owners import passed
 from services.gateway.store import queue, views
 from services.gateway.store.rows import Row, amount, loaded, plain
 
@@ -21,6 +23,9 @@ router = APIRouter(prefix="/v1", tags=["items"])
 # Three months show the season of a grocery item and still fit a chart.
 HISTORY_DAYS = 90
 PAST_DECISIONS = 5
+COMMENTS_SHOWN = 20
+# Two weeks show whether an order came in time and was enough; later days are another decision's.
+RESULT_DAYS = 14
 Name = Annotated[str, Path(min_length=1, max_length=64)]
 
 
@@ -97,6 +102,21 @@ async def forecast(sku: Name, location: Name, who: Who, parts: Parts) -> models.
     )
 
 
+@router.get("/items/{sku}/{location}/movements", summary="The stock events behind a position", responses=OWNERS_ANSWER)
+async def movements(
+    sku: Name,
+    location: Name,
+    who: Who,
+    parts: Parts,
+    before: Annotated[datetime | None, Query(description="next_before of the page before")] = None,
+    limit: Limit = 50,
+) -> Response:
+    """The position of this moment and a page of its ledger, newest first, as the policy service keeps them."""
+    path = f"/positions/{quote(sku, safe='')}/{quote(location, safe='')}"
+    asked = {"before": before.isoformat() if before else None, "limit": limit}
+    return passed(await parts.owners.call("policy", "GET", path, who.principal, params=asked))
+
+
 @router.get("/items/{sku}/{location}", summary="The whole argument for one item")
 async def item(
     sku: Name,
@@ -113,12 +133,33 @@ async def item(
         facts = await _facts(tx, who.tenant, sku, location, known.line)
         exceptions = await views.exceptions(tx, who.tenant, status="open", kind=None, item=(sku, location), limit=20)
         past = await views.decisions_of_item(tx, who.tenant, sku, location, PAST_DECISIONS)
+        comments = await views.comments_of_item(tx, who.tenant, sku, location, COMMENTS_SHOWN)
         since = known.since
         signals = await views.signals_of_item(tx, who.tenant, sku, location, since) if since else []
     history, position = await asked
     if known.nothing and facts.item_name is None and position is None:
         raise not_found("item", f"{sku}/{location}")
-    return known.panel(facts, history, position, exceptions, past, signals, missing)
+    panel = known.panel(facts, history, position, exceptions, past, signals, missing)
+    return panel.model_copy(update={"comments": [present.comment(row) for row in comments]})
+
+
+def decision_with_result(row: Row, history: list[models.HistoryDay]) -> models.DecisionView:
+    """A past decision and what came of it: its order, and demand and empty shelves in the days that followed."""
+    origin, received_on = row["origin"], row["received_on"]
+    after = [] if origin is None else [one for one in history if origin.isoformat() < one.date][:RESULT_DAYS]
+    late = (received_on - row["arrive_on"]).days if received_on and row["arrive_on"] else None
+    result = models.DecisionResult(
+        order_id=row["order_id"],
+        order_status=(row["order_status"] or "released") if row["order_id"] else None,
+        received=plain(row["received"]),
+        received_on=received_on.isoformat() if received_on else None,
+        days_late=late,
+        days=len(after),
+        sold=sum(one.sold for one in after) if after else None,
+        empty_days=sum(one.censored for one in after) if after else None,
+    )
+    found = present.decision(row)
+    return found.model_copy(update={"result": result, "business_date": origin.isoformat() if origin else None})
 
 
 class _Known:
@@ -169,7 +210,8 @@ class _Known:
             sentence=fans.sentence(present.published(self.forecast)) if self.forecast else None,
             withheld_reason=present.coded(WITHHELD_REASONS, (outcome or {}).get("withheld_reason")),
             withheld_says=(outcome or {}).get("withheld_says"),
-            past_decisions=[present.decision(row) for row in past],
+            comments=[],
+            past_decisions=[decision_with_result(row, history or []) for row in past],
             evidence=present.evidence(line, outcome),
             exceptions=[present.exception(row) for row in exceptions],
             signals=[loaded(row["body"]) for row in signals],

@@ -36,6 +36,7 @@ class WhatIf(_In):
     lead_time_days: Annotated[int, Field(ge=0, le=730)] | None = None
     service_level: Annotated[Decimal, Field(gt=0, lt=1, max_digits=8)] | None = None
     demand_multiplier: Annotated[Decimal, Field(gt=0, le=100, max_digits=8)] | None = None
+    without_signal: Id | None = None
 
 
 class PlanningRun(_In):

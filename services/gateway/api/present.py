@@ -127,6 +127,16 @@ def decision(row: Row) -> models.DecisionView:
     )
 
 
+def comment(row: Row) -> models.CommentView:
+    return models.CommentView(
+        comment_id=row["comment_id"],
+        recommendation_id=row["recommendation_id"],
+        text=row["text"],
+        by=row["commented_by"],
+        at=instant(row["commented_at"]) or "",
+    )
+
+
 def evidence(row: Row | None, outcome: Row | None) -> models.Evidence:
     known = row or outcome or {}
     return models.Evidence(

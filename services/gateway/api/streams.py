@@ -24,7 +24,7 @@ QueryId = Annotated[int | None, Query(ge=0, lt=10**18, description="the same for
 async def stream(
     request: Request, who: Who, parts: Parts, last_event_id: EventId = None, after: QueryId = None
 ) -> Response:
-    """Events `recommendation`, `decision`, `order`, `exception`, `changed` (many at once: look again), `reset` (away too long:
+    """Events `recommendation`, `decision`, `comment`, `order`, `exception`, `changed` (many at once: look again), `reset` (away too long:
     load afresh) and `heartbeat`. Every page of a tenant gets what its own tenant committed, in order."""
     behind = int(last_event_id) if last_event_id is not None else after
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}

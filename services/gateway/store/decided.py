@@ -25,6 +25,22 @@ async def put_decisions(tx: Transaction, tenant: str, rows: Sequence[Row]) -> No
     )
 
 
+async def put_comments(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
+    """What people said, each once."""
+    await tx.execute(
+        """
+        insert into comments (tenant, comment_id, line_id, recommendation_id, sku, location, text, commented_by, role, commented_at)
+        select $1, comment_id, line_id, recommendation_id, sku, location, text, commented_by, role, commented_at
+        from jsonb_to_recordset($2::jsonb) as r(comment_id text, line_id text, recommendation_id text, sku text, location text,
+          text text, commented_by text, role text, commented_at timestamptz)
+        order by comment_id
+        on conflict do nothing
+        """,
+        tenant,
+        as_json(rows),
+    )
+
+
 async def put_assignments(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
     """The newest assignment of each line."""
     await tx.execute(

@@ -3,7 +3,7 @@
 from kit.database import Database
 
 READ_MODELS = (
-    "catalogue", "outcomes", "lines", "assignments", "decisions", "orders", "order_lines", "order_updates", "exceptions", "forecasts", "models",
+    "catalogue", "outcomes", "lines", "assignments", "comments", "decisions", "orders", "order_lines", "order_updates", "exceptions", "forecasts", "models",
     "signals", "policies", "checkpoints", "runs",
 )  # fmt: skip
 # What was told to open pages is not told again: the heads stay, so that numbers go on rising.

@@ -104,11 +104,36 @@ async def forecast(tx: Transaction, tenant: str, sku: str, location: str) -> Row
 
 
 async def decisions_of_item(tx: Transaction, tenant: str, sku: str, location: str, limit: int) -> list[Row]:
-    """What people (not rules) last did about this item, newest first."""
+    """What was last decided about this item, newest first, with the order that followed and what came of it."""
     rows = await tx.fetch(
-        "select * from decisions where tenant = $1 and sku = $2 and location = $3"
-        " and verdict in ('approved', 'amended', 'rejected', 'snoozed', 'recalled', 'approved_by_rule')"
-        " order by decided_at desc, line_id, version desc limit $4",
+        "select d.*, l.origin, o.order_id, o.arrive_on, u.status as order_status, u.received_on, u.received"
+        " from decisions d"
+        " left join lines l on l.tenant = $1 and l.line_id = d.line_id and l.recommendation_id = d.recommendation_id"
+        " left join order_lines n on n.tenant = $1 and n.decision_id = d.decision_id"
+        " left join orders o on o.tenant = $1 and o.order_id = n.order_id"
+        " left join lateral ("
+        "   select (array_agg(x.status order by (x.status = 'cancelled') desc, x.updated_at desc))[1] as status,"
+        "     max(coalesce(x.business_date, (x.updated_at at time zone 'UTC')::date)) filter (where x.status = 'received')"
+        "       as received_on, sum(c.quantity) filter (where x.status = 'received') as received"
+        "   from order_updates x left join lateral (select sum((e->>'quantity')::numeric) as quantity"
+        "     from jsonb_array_elements(x.lines) e where e->>'sku' = d.sku) c on true"
+        "   where x.tenant = $1 and x.order_id = o.order_id) u on true"
+        " where d.tenant = $1 and d.sku = $2 and d.location = $3"
+        " and d.verdict in ('approved', 'amended', 'rejected', 'snoozed', 'recalled', 'approved_by_rule')"
+        " order by d.decided_at desc, d.line_id, d.version desc limit $4",
+        tenant,
+        sku,
+        location,
+        limit,
+    )
+    return as_dicts(rows)
+
+
+async def comments_of_item(tx: Transaction, tenant: str, sku: str, location: str, limit: int) -> list[Row]:
+    """What people last said about this item's lines, oldest first."""
+    rows = await tx.fetch(
+        "select * from (select * from comments where tenant = $1 and sku = $2 and location = $3"
+        " order by commented_at desc, comment_id limit $4) newest order by commented_at, comment_id",
         tenant,
         sku,
         location,

@@ -8,6 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
+from schemas.decisions import LineCommented
+from schemas.topics import DECISIONS
 from tests.integration.approvals.seat import Seat, issued
 
 pytestmark = pytest.mark.integration
@@ -210,3 +212,28 @@ async def test_queue_is_ranked_by_money_at_risk_and_pages_without_gaps(patient_s
     for bad in ("/lines?cursor=x", "/lines?status=odd", "/lines?limit=0", "/orders?cursor=x"):
         assert (await ann.call("GET", bad)).status_code in (400, 422)
     assert (await seat.person("zoe", "planner", tenant="other").call("GET", "/lines?status=all")).json()["total"] == 0
+
+
+async def test_a_comment_is_an_event_with_who_and_when_and_decides_nothing(patient_seat: Seat) -> None:
+    seat = patient_seat
+    await seat.send([issued(1)])
+    await seat.wait_for_lines(1)
+    ann, eve = seat.person("ann", "planner"), seat.person("eve", "auditor")
+    path = "/lines/rec-0001/comments"
+    said = await ann.call("POST", path, json={"text": "  call them first "}, headers={"idempotency-key": "c1"})
+    assert said.status_code == 201, said.text
+    again = await ann.call("POST", path, json={"text": "  call them first "}, headers={"idempotency-key": "c1"})
+    assert again.json() == said.json()
+    assert (await eve.call("POST", path, json={"text": "why?"}, headers={"idempotency-key": "c2"})).status_code == 201
+    for body, status in (({"text": "   "}, 422), ({"text": "x" * 1001}, 422)):
+        assert (await ann.call("POST", path, json=body, headers={"idempotency-key": "c3"})).status_code == status
+    nobody = await ann.call("POST", "/lines/nobody/comments", json={"text": "x"}, headers={"idempotency-key": "c4"})
+    assert (nobody.status_code, nobody.json()["code"]) == (404, "line_not_found")
+    told = [one.body for one in await seat.read(DECISIONS) if isinstance(one.body, LineCommented)]
+    assert [(one.commented_by, one.role, one.text) for one in told] == [
+        ("ann", "planner", "call them first"),
+        ("eve", "auditor", "why?"),
+    ]
+    assert {one.line_id for one in told} == {said.json()["line_id"]}
+    (line,) = await seat.sql("select version, state from lines")
+    assert (line["version"], line["state"]) == (0, "pending")

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import httpx2
 import pytest
 
-from schemas.decisions import OrderLineUpdate
+from schemas.decisions import LineCommented, OrderLineUpdate
 from tests.integration.gateway import messages
 from tests.integration.gateway.process import Gateway, eventually, said
 
@@ -77,3 +78,40 @@ def test_other_tenants_see_nothing_of_it(gateway: Gateway, planner: httpx2.Clien
     with gateway.client("planner", "globex") as other:
         assert other.get("/v1/suppliers").json()["items"] == []
         assert other.get("/v1/usage").json()["metered"]["decisions"] == 0
+
+
+def test_past_decisions_say_what_came_of_them(planner: httpx2.Client) -> None:
+    """The order that followed, when it came and how late; a rejection has none."""
+
+    def past(sku: str) -> dict[str, Any]:
+        (one,) = planner.get(f"/v1/items/{sku}/367").json()["past_decisions"]
+        return dict(one)
+
+    on_time, late, none = past(EGGS.sku), past(MILK.sku), past(SALT.sku)
+    assert on_time["business_date"] == EGGS.origin.isoformat()
+    assert (on_time["result"]["order_status"], on_time["result"]["days_late"]) == ("received", 0)
+    assert Decimal(on_time["result"]["received"]) == IN_TIME.lines[0].quantity
+    assert (late["result"]["order_id"], late["result"]["days_late"]) == ("PO-2", 2)
+    assert Decimal(late["result"]["received"]) == LATE.lines[0].quantity - 1
+    assert none["result"]["order_id"] is None
+    assert none["result"]["days"] == 0  # no history is told here: the forecaster does not run
+
+
+def test_comments_are_shown_with_the_item_oldest_first(gateway: Gateway, planner: httpx2.Client) -> None:
+    for number, text in ((1, "first <b>word</b>"), (2, "second")):
+        comment = LineCommented(
+            tenant="acme",
+            comment_id=f"c-{number}",
+            line_id=MILK.line_id,
+            recommendation_id=MILK.recommendation_id,
+            sku=MILK.sku,
+            location=MILK.location,
+            text=text,
+            commented_by="ann",
+            role="planner",
+            commented_at=datetime(2017, 11, 6, 8, number, tzinfo=UTC),
+        )
+        gateway.publish(said(comment, "approvals"))
+    path = f"/v1/items/{MILK.sku}/{MILK.location}"
+    shown = eventually(lambda: (found := planner.get(path).json()["comments"])[1:] and found)
+    assert [(one["by"], one["text"]) for one in shown] == [("ann", "first <b>word</b>"), ("ann", "second")]

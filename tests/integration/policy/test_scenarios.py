@@ -63,6 +63,8 @@ async def test_a_signal_shows_what_it_changed_and_the_plan_without_it(seat: Seat
     (changed,) = effect["changed"]
     assert Decimal(changed["before"]["quantity"]) == Decimal(line["quantity"])
     assert Decimal(changed["after"]["quantity"]) == before["A"]
+    asked = {"sku": "A", "location": "L1", "without_signal": "promo.1"}
+    assert Decimal((await seat.call("POST", "/what-if", asked)).json()["quantity"]) == before["A"]
     unknown = await seat.call("POST", "/scenarios/nobody/without")
     assert (unknown.status_code, unknown.json()["code"]) == (404, "signal_not_found")
     assert (await seat.call("GET", "/scenarios", tenant="globex")).json()["signals"] == []

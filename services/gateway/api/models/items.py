@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from services.gateway.api.models.base import Coded, View
-from services.gateway.api.models.queue import DecisionView, Evidence, Line, StepView
+from services.gateway.api.models.queue import CommentView, DecisionView, Evidence, Line, StepView
 
 
 class ItemRow(View):
@@ -160,6 +160,7 @@ class ItemPanel(View):
     withheld_reason: Coded | None
     withheld_says: str | None
     past_decisions: list[DecisionView]
+    comments: list[CommentView]
     evidence: Evidence
     exceptions: list[ExceptionView]
     signals: list[dict[str, Any]]

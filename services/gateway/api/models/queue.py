@@ -111,8 +111,24 @@ class StepView(View):
     binding: bool
 
 
+class DecisionResult(View):
+    """What came of a decision: the order that followed it, and the days after it as far as they are over.
+
+    `sold` and `empty_days` count the `days` business days after the decision's own; `days_late`: against the promised day.
+    """
+
+    order_id: str | None
+    order_status: str | None
+    received: str | None
+    received_on: str | None
+    days_late: int | None
+    days: int
+    sold: float | None
+    empty_days: int | None
+
+
 class DecisionView(View):
-    """One decision about a line."""
+    """One decision about a line. `result` is told where past decisions of an item are."""
 
     decision_id: str
     recommendation_id: str
@@ -128,6 +144,18 @@ class DecisionView(View):
     role: str
     decided_at: str
     snoozed_until: str | None
+    business_date: str | None = None
+    result: DecisionResult | None = None
+
+
+class CommentView(View):
+    """What somebody said about a line; it decides nothing."""
+
+    comment_id: str
+    recommendation_id: str
+    text: str
+    by: str
+    at: str
 
 
 class Evidence(View):

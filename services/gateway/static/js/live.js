@@ -1,7 +1,7 @@
 // One event stream per browser: the tab that holds the lock listens to the gateway, the others listen to that tab.
 import { get } from "./api.js";
 
-const KINDS = ["recommendation", "decision", "order", "exception", "changed", "reset", "heartbeat"];
+const KINDS = ["recommendation", "decision", "comment", "order", "exception", "changed", "reset", "heartbeat"];
 const QUIET_SECONDS_MAX = 45; // three missed heartbeats of 15 s
 const POLL_SECONDS = 10;
 const handlers = new Map();

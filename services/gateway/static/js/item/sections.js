@@ -2,6 +2,7 @@
 import { h } from "../dom.js";
 import { count, day, instant, money, number, percent, quantity, shortId, unitWord, utc, words } from "../format.js";
 import { demandChart, stockChart } from "./charts.js";
+import { movements } from "./movements.js";
 
 const NARROW_CHART = 400;
 
@@ -56,24 +57,33 @@ export function pictures(detail, line, width = NARROW_CHART) {
 }
 
 /** The derivation in words. The step that bound the quantity is marked in colour and in words. */
-export function steps(list) {
+export function steps(list, position) {
   if (!list?.length) return null;
   return part("How the number came about", h("ol.steps", {}, ...list.map((step) => {
     const isBinding = Boolean(step.binding ?? step.is_binding);
     const value = step.value ?? step.result;
     const shown = value !== null && value !== "" && !Number.isNaN(Number(value)) ? [number(value, 2), step.unit ? [" ", h("small", {}, step.unit === "each" ? unitWord(step.unit, value) : step.unit)] : null] : words(value ?? "");
     return h(`li${isBinding ? ".bind" : ""}`, {}, h("span", {}, isBinding ? h("em", {}, "This bound the quantity") : null, step.sentence ?? step.says), h("b", {}, shown));
-  })));
+  })), movements(position));
 }
 
 const VERDICTS = { approved: "approved", approved_by_rule: "approved by rule", first_signature: "signed once", awaiting_second: "signed once", by_rule: "approved by rule", released: "sent", withheld: "withdrawn by the plan", amended: "amended", rejected: "rejected", snoozed: "snoozed", returned: "came back", undone: "taken back", escalated: "escalated", expired: "expired", superseded: "replaced by a fresher plan", recalled: "recalled" };
 export const verdictWord = (code) => VERDICTS[code] ?? words(code).toLowerCase();
 
+/** What came of a decision, in words: its order, then the shelf in the days after it. */
+export function resultWords(result, unit) {
+  if (!result) return "";
+  const late = result.days_late > 0 ? `, ${count(result.days_late, "day")} late` : result.days_late === null ? "" : ", in time";
+  const order = !result.order_id ? null : result.received_on ? `${quantity(result.received, unit)} came ${day(result.received_on, { weekday: false })}${late}` : `order ${words(result.order_status).toLowerCase()}`;
+  const shelf = !result.days ? null : `${number(result.sold)} sold in ${count(result.days, "day")} after, ${result.empty_days ? `empty on ${number(result.empty_days, 0)}` : "never empty"}`;
+  return [order, shelf].filter(Boolean).join("; ") || "nothing is known yet of what came of it";
+}
+
 export function pastDecisions(list, unit, zone) {
   if (!list?.length) return null;
-  return part("Last decisions", h("ul.past", {}, ...list.slice(0, 5).map((entry) => {
+  return part("Last decisions, and what came of them", h("ul.past", {}, ...list.slice(0, 5).map((entry) => {
     const changed = entry.verdict === "amended" && entry.recommended_quantity;
-    return h("li", {}, h("span", { title: utc(entry.decided_at) }, `${entry.business_date ? day(entry.business_date) : instant(entry.decided_at, zone)} · ${verdictWord(entry.verdict)} ${changed ? `${number(entry.recommended_quantity)} → ` : ""}${quantity(entry.quantity, unit)}${entry.reason ? ` (${words(entry.reason).toLowerCase()})` : ""}`), h("b", {}, entry.decided_by ?? ""));
+    return h("li", {}, h("span", { title: utc(entry.decided_at) }, `${entry.business_date ? day(entry.business_date) : instant(entry.decided_at, zone)} · ${verdictWord(entry.verdict)} ${changed ? `${number(entry.recommended_quantity)} → ` : ""}${quantity(entry.quantity, unit)}${entry.reason ? ` (${words(entry.reason).toLowerCase()})` : ""}`, h("small.block.faint", {}, resultWords(entry.result, unit))), h("b", {}, entry.decided_by ?? ""));
   })));
 }
 

@@ -3,6 +3,8 @@ import { get } from "../api.js";
 import { byId, h } from "../dom.js";
 import { count, money, quantity, words } from "../format.js";
 import { ask, evidence, facts, openExceptions, pastDecisions, pictures, steps } from "../item/sections.js";
+import { comments } from "../item/comments.js";
+import { whatIf } from "../item/whatif.js";
 import * as live from "../live.js";
 import { start } from "../shell.js";
 import { failed } from "../states.js";
@@ -34,7 +36,7 @@ async function draw() {
       action,
       h("div.item-grid", {},
         h("div.stack", {}, h("h2.sr", {}, "Stock, demand and reasoning"), facts(detail, line), h("section.card", { id: "pictures" })),
-        h("div.stack", {}, ...[steps(detail.steps), openExceptions(detail.exceptions), orders(detail.position, item.unit), pastDecisions(detail.past_decisions, item.unit, item.time_zone), evidence(detail.evidence, line)].filter(Boolean).map((part) => h("section.card", {}, part)), terms(item))));
+        h("div.stack", {}, ...[steps(detail.steps, detail.position), whatIf(detail, line), openExceptions(detail.exceptions), orders(detail.position, item.unit), pastDecisions(detail.past_decisions, item.unit, item.time_zone), comments(detail.comments, line), evidence(detail.evidence, line)].filter(Boolean).map((part) => h("section.card", {}, part)), terms(item))));
     const frame = byId("pictures");
     const paint = () => frame.replaceChildren(pictures(detail, line, Math.max(300, frame.clientWidth - 32)));
     paint();

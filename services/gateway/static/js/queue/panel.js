@@ -3,6 +3,8 @@ import { get, withQuery } from "../api.js";
 import { h, icon } from "../dom.js";
 import { instant, words } from "../format.js";
 import { ask, evidence, facts, openExceptions, pastDecisions, pictures, steps, verdictWord } from "../item/sections.js";
+import { comments } from "../item/comments.js";
+import { whatIf } from "../item/whatif.js";
 import { failed, notice } from "../states.js";
 import { keyFor } from "../keys.js";
 import { isOpen, isSignedByMe } from "./lines.js";
@@ -92,7 +94,7 @@ export class Panel {
   #argument(line, detail) {
     const zone = detail.item?.time_zone;
     const width = Math.max(320, this.scroll.clientWidth - 38);
-    return [pictures(detail, line, width), steps(detail.steps), pastDecisions(detail.past_decisions, line.unit, zone), openExceptions(detail.exceptions), evidence(detail.evidence, line)];
+    return [pictures(detail, line, width), steps(detail.steps, detail.position), whatIf(detail, line), pastDecisions(detail.past_decisions, line.unit, zone), openExceptions(detail.exceptions), comments(detail.comments, line, () => this.forget(line.recommendation_id)), evidence(detail.evidence, line)];
   }
 
   #notices(line) {
