@@ -20,6 +20,9 @@ from services.forecaster.domain.strategy import DistributionForecast, Expected, 
 
 LEVEL_BINS = 16
 LUMP_BINS = 3
+# Of a bin. With half of it, quantiles of totals cost 1 to 5 % more loss and cover up to a point more than they say, on
+# Online Retail series and origins outside the published keys; twice of it gained nothing.
+SAMPLES_PER_BIN = 800
 SAMPLES_PER_CELL_MIN = 60  # below this a cell's middle quantiles are noise; the bin answers instead
 TAIL_SAMPLES = 8  # a cell speaks about a tail level only where at least this many of its samples lie beyond it
 SAMPLES_MIN = 400  # below this nothing is pooled and the parametric fallback answers
@@ -70,7 +73,7 @@ def fit_horizon(samples: Samples, levels: tuple[float, ...] = LEVELS) -> Horizon
         return None
     expected = np.maximum(samples.expected, EXPECTED_FLOOR_UNITS)
     log_expected = np.log(expected)
-    bins = max(2, min(LEVEL_BINS, count // SAMPLES_MIN))
+    bins = max(2, min(LEVEL_BINS, count // SAMPLES_PER_BIN))
     edges = np.unique(np.quantile(log_expected, np.linspace(0, 1, bins + 1)[1:-1]))
     member = np.searchsorted(edges, log_expected, side="right")
     ratio = samples.realised / expected
@@ -91,12 +94,15 @@ def fit_horizon(samples: Samples, levels: tuple[float, ...] = LEVELS) -> Horizon
 
 
 def _tail_quantiles(ratio: FloatArray, levels: tuple[float, ...], wider: FloatArray | None) -> FloatArray:
-    """Conformal quantiles (the ceil((n+1) q)-th smallest); a tail too thin to read is continued in the shape of the
-    wider pool's tail from the last level that could be read."""
+    """Conformal quantiles: between the order statistics around the (n+1) q-th, so that a new value lies below with
+    probability q and not, as with the next larger one, up to 1/n above it. A tail too thin to read is continued in the
+    shape of the wider pool's tail from the last level that could be read."""
     ordered = np.sort(ratio)
     count = len(ordered)
-    rank = np.clip(np.ceil((count + 1) * np.asarray(levels)).astype(np.int64), 1, count) - 1
-    out: FloatArray = ordered[rank]
+    rank = np.clip((count + 1) * np.asarray(levels) - 1, 0, count - 1)
+    below = np.floor(rank).astype(np.int64)
+    above = np.minimum(below + 1, count - 1)
+    out: FloatArray = ordered[below] + (ordered[above] - ordered[below]) * (rank - below)
     if wider is None:
         return out
     for position, level in enumerate(levels):
