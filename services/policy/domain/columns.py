@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ WHOLE_UNITS = frozenset({"each", "piece", "pcs", "ea", "unit", "case", "pack"})
 FRACTION_STEP = 0.001
 NO_LIMIT = float("inf")
 DAYS_PER_YEAR = 365.0
+UNWEIGHED = (1.0, 1.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def _row(evidence: Evidence, opportunity: Opportunity) -> tuple[float, ...]:
 
 def unit_margin(price: Decimal | None, unit_cost: Decimal) -> Decimal:
     """Money lost per unit not sold: the margin, never below 0; the cost stands in where no price is known."""
+        *(UNWEIGHED if rules.service_kind != "weighed" else map(float, rules.weights(item.abc_class))),
         *(float(one) for one in rules.weights(item.abc_class)),
     return unit_cost if price is None else max(price - unit_cost, Decimal(0))
 
@@ -170,7 +173,12 @@ def arrival_of(order: OpenOrder, evidence: Evidence, as_of: date) -> tuple[float
     # Lorries between own locations keep no supplier's habits.
     if evidence.deliveries is not None and order.status not in ("proposed", "outgoing"):
         return arrival_curve(evidence.deliveries.about(order.status), elapsed)
-    return tuple(float(day >= max(-elapsed, 1)) for day in range(DAYS + 1))
+    return _promised(max(-elapsed, 1))
+
+
+@lru_cache(maxsize=1_024)
+def _promised(first: int) -> tuple[float, ...]:
+    return tuple(float(day >= first) for day in range(DAYS + 1))
 
 
 def share_counted(order: OpenOrder, curve: Sequence[float], as_of: date, opportunity: Opportunity) -> float:
