@@ -123,7 +123,8 @@ def _run_document(run: dict[str, Any]) -> dict[str, Any]:
     times = {
         name: run[name].isoformat() if run[name] else None for name in ("started_at", "finished_at", "business_date")
     }
-    return {name: run[name] for name in names} | times
+    scarce = None if run["scarce"] is None else json.loads(run["scarce"])
+    return {name: run[name] for name in names} | times | {"scarce": scarce}
 
 
 def _items(router: APIRouter, database: Database) -> None:
@@ -163,9 +164,9 @@ def _items(router: APIRouter, database: Database) -> None:
         """What the same code would recommend if this were different; changes nothing."""
         async with database.transaction(caller.tenant) as tx:
             evidence = await _evidence(tx, caller.tenant, body.sku, body.location)
-        changes = Changes(body.quantity, body.lead_time_days, body.service_level, body.demand_multiplier)
         if body.without_signal is not None:
             (evidence,) = without([evidence], body.without_signal)
+        changes = Changes(body.quantity, body.lead_time_days, body.service_level, body.demand_multiplier)
         return answer(evidence, changes)
 
 

@@ -15,13 +15,16 @@ from services.policy.store.transfers import Promise
 
 Loaded = list[tuple[Evidence, Previous]]
 
+# What is wanted, but cash or space was used up by others: moving it may not need either.
+RATIONED = "resource_exhausted"
+
 
 async def move_first(
     tx: Transaction, tenant: str, policy: Policy, loaded: Loaded, outcomes: list[Outcome]
 ) -> tuple[Loaded, list[Outcome], list[tuple[Evidence, Recommendation]]]:
     """(loaded, outcomes, transfers): items that would be bought while another location has too much of them are planned
     again with what comes from there. Nothing happens where the policy moves no stock between locations."""
-    lacking = [index for index, one in enumerate(outcomes) if isinstance(one, Recommendation)]
+    lacking = [index for index, one in enumerate(outcomes) if isinstance(one, Recommendation) or one.reason == RATIONED]
     if policy.parameters.transfer_days <= 0 or not lacking:
         return loaded, outcomes, []
     of_sku: dict[str, list[int]] = {}

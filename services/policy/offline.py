@@ -17,7 +17,7 @@ from services.policy.domain.cascade import plan
 from services.policy.domain.evidence import Evidence, Policy, canonical
 from services.policy.domain.outcome import Outcome, Recommendation, Withheld
 from services.policy.domain.parameters import Parameters
-from services.policy.domain.scarcity import Budget, Scarce, allot
+from services.policy.domain.scarcity import Budget, allot
 from services.policy.domain.screening import LEAD_TIME_REACH, Fault, screen
 from services.policy.offline_files import RESULT, ResultFile, forecasts_of, item_chunks
 from services.policy.offline_forecasts import ForecastBook
@@ -133,22 +133,8 @@ def _rationed(entries: Sequence[_Entry], budget: Budget, summary: Summary) -> li
         evidence = entries[place].evidence
         assert evidence is not None  # chosen above
         rationed[place] = replace(entries[place], evidence=replace(evidence, allotment=allotment))
-    summary.scarce = _told(found)
+    summary.scarce = found.told()
     return rationed
-
-
-def _told(found: Scarce) -> dict[str, Any]:
-    chosen = found.selection
-    told = zip(found.resources, found.capacities, chosen.used.tolist(), chosen.prices.tolist(), strict=True)
-    return {
-        "resources": {
-            name: {"capacity": limit, "used": round(used, 4), "shadow_price": round(price, 6)}
-            for name, limit, used, price in told
-        },
-        "expected_profit": round(chosen.profit, 2),
-        "bound": round(chosen.bound, 2),
-        "gap_at_most": round(chosen.gap, 6),
-    }
 
 
 def _planned(entries: Sequence[_Entry], request: Request) -> Iterator[dict[str, list[Any]]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 
 from kit.database import Transaction
 from kit.events import Outgoing, derived_id, outgoing
@@ -13,6 +14,7 @@ from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, 
 from services.policy.domain.parameters import Parameters
 from services.policy.moving import move_first
 from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, moment
+from services.policy.rationing import ration
 from services.policy.store import evidence as evidence_store
 from services.policy.store import plans, policies
 from services.policy.store.evidence import Previous
@@ -55,6 +57,7 @@ async def plan_items(
         return planned
     policy, planned.says = await current_policy(tx, tenant)
     loaded = await evidence_store.load(tx, tenant, chosen, policy)
+    loaded, budget_dates = await ration(tx, tenant, policy, loaded)
     outcomes = plan([evidence for evidence, _previous in loaded])
     loaded, outcomes, moves = await move_first(tx, tenant, policy, loaded, outcomes)
     loaded, outcomes = await _named_anew(tx, tenant, loaded, outcomes)
@@ -63,7 +66,8 @@ async def plan_items(
     for (evidence, previous), outcome in zip(loaded, outcomes, strict=True):
         if isinstance(outcome, Recommendation):
             planned.proposed += 1
-            _propose(planned, rows, published, evidence, previous, outcome, run_id)
+            budget_date = budget_dates.get((evidence.sku, evidence.location))
+            _propose(planned, rows, published, evidence, previous, outcome, run_id, budget_date)
         else:
             _withhold(planned, rows, evidence, previous, outcome, run_id)
     await plans.keep(tx, tenant, rows)
@@ -114,6 +118,7 @@ def _propose(
     previous: Previous,
     outcome: Recommendation,
     run_id: str | None,
+    budget_date: date | None,
 ) -> None:
     """Publish a recommendation, as a newer version of the item's open line if there is one, unless it says the same."""
     if not _is_news(previous, outcome):
@@ -134,9 +139,10 @@ def _propose(
         kept = canonical(body)
         published.append(
             plans.Published(
-                identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity, kept
+                identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity, kept,
+                budget_date=budget_date or message.origin, value=outcome.value, supplier=message.supplier,
             )
-        )
+        )  # fmt: skip
     rows.append(
         plans.Plan(
             evidence.sku,

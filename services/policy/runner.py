@@ -10,7 +10,8 @@ from kit.database import Database, Transaction
 from kit.events import derived_id
 from kit.outbox import enqueue
 from kit.relay import Relay
-from services.policy.planner import plan_items
+from services.policy.planner import current_policy, plan_items
+from services.policy.rationing import prepare
 from services.policy.settings import Settings
 from services.policy.store import classes, runs
 
@@ -86,8 +87,19 @@ class Runner:
                 run = await runs.lock_next(tx, tenant)
                 if run is None:
                     return False
-                await self._plan_next(tx, tenant, run)
+                if run["rationed_at"] is None:
+                    await self._ration(tx, tenant, run)
+                else:
+                    await self._plan_next(tx, tenant, run)
                 return True
+
+    async def _ration(self, tx: Transaction, tenant: str, run: asyncpg.Record) -> None:
+        """The run's first transaction: deal out what is scarce among all its items."""
+        policy, says = await current_policy(tx, tenant)
+        scarce = await prepare(tx, tenant, run, policy, self._settings.plan_chunk_items)
+        await runs.rationed(tx, tenant, run["run_id"], scarce)
+        if says:
+            await enqueue(tx, says)
 
     async def _plan_next(self, tx: Transaction, tenant: str, run: object) -> None:
         items = await runs.next_items(tx, tenant, run, self._settings.plan_chunk_items)

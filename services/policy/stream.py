@@ -28,6 +28,7 @@ from services.policy import beside_lines, demand
 from services.policy.planned import Planned
 from services.policy.planner import current_policy, plan_items
 from services.policy.store import (
+    allotments,
     catalogue,
     deliveries,
     forecasts,
@@ -160,6 +161,8 @@ class Stream:
         if not self._is_replay:
             await _change_plan(tx, tenant, item, decision, ours["quantity"])
         if decision.verdict in APPROVALS:
+            if not self._is_replay:
+                await allotments.spend(tx, tenant, *item)
             return await supply.approve(tx, tenant, decision)
         if decision.verdict == "undone":
             await supply.withdraw(tx, tenant, decision.recommendation_id)

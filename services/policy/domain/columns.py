@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from kernel.distribution import DAYS, HORIZONS_DAYS, LEVELS, DemandTable
 from services.policy.domain.evidence import Evidence, OpenOrder
+from services.policy.domain.filling import FILLED_UP
 from services.policy.domain.formulas.lot_size import all_units_discount_lot, incremental_discount_lot
 from services.policy.domain.lead_times import arrival_curve, lateness
 from services.policy.domain.supply_calendar import Opportunity
@@ -20,8 +21,8 @@ Floats = NDArray[np.float64]
 WHOLE_UNITS = frozenset({"each", "piece", "pcs", "ea", "unit", "case", "pack"})
 FRACTION_STEP = 0.001
 NO_LIMIT = float("inf")
-DAYS_PER_YEAR = 365.0
 UNWEIGHED = (1.0, 1.0, 0.0)
+DAYS_PER_YEAR = 365.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +46,11 @@ class Columns:
     shelf_life_days: Floats  # infinite when the product does not expire
     goal: Floats
     by_fill_rate: NDArray[np.bool_]
-    holding_cost: Floats  # money per unit and year
     by_weights: NDArray[np.bool_]
     weight_service: Floats
     weight_cost: Floats
     weight_risk: Floats
+    holding_cost: Floats  # money per unit and year
     setup_cost: Floats
     lot_cover_max_days: Floats
     presentation_minimum: Floats
@@ -58,6 +59,7 @@ class Columns:
     discount_lot: Floats  # economic lot under price breaks; NaN where there are none
     reorder_most: Floats  # the reorder point signals may raise it to; infinite where they may raise it at will
     allotted: Floats  # what the run lets the item have; NaN where nothing is scarce
+    fills_up: NDArray[np.bool_]  # the allotment may be more than is wanted: it fills up its supplier's order
 
 
 def columns_of(evidences: Sequence[Evidence], opportunities: Sequence[Opportunity]) -> Columns:
@@ -73,9 +75,9 @@ def columns_of(evidences: Sequence[Evidence], opportunities: Sequence[Opportunit
     table = np.asarray(rows, dtype=np.float64).reshape(count, len(_NAMES))
     plain = {name: np.ascontiguousarray(table[:, index]) for index, name in enumerate(_NAMES)}
     fill = np.asarray([one.policy.parameters.service_kind == "fill_rate" for one in evidences], dtype=bool)
+    weighed = np.asarray([one.policy.parameters.service_kind == "weighed" for one in evidences], dtype=bool)
     yearly = demand.mean_cumulative[:, DAYS] / DAYS * DAYS_PER_YEAR
     lots = np.asarray([_discount_lot(one, float(units)) for one, units in zip(evidences, yearly, strict=True)])
-    weighed = np.asarray([one.policy.parameters.service_kind == "weighed" for one in evidences], dtype=bool)
     allotted = np.asarray(
         [float("nan") if one.allotment is None else float(one.allotment.quantity) for one in evidences]
     )
@@ -84,10 +86,13 @@ def columns_of(evidences: Sequence[Evidence], opportunities: Sequence[Opportunit
         arrivals=arrivals,
         on_order=on_order,
         by_fill_rate=fill,
+        by_weights=weighed,
         discount_lot=lots,
         reorder_most=np.full(count, NO_LIMIT),
-        by_weights=weighed,
         allotted=allotted,
+        fills_up=np.asarray(
+            [one.allotment is not None and one.allotment.resource in FILLED_UP for one in evidences], dtype=bool
+        ),
         **plain,
     )
 
@@ -112,14 +117,14 @@ _NAMES = (
     "presentation_minimum",
     "expiry_risk_max",
     "expiry_risk_never",
+    "weight_service",
+    "weight_cost",
+    "weight_risk",
 )
 
 
 def _row(evidence: Evidence, opportunity: Opportunity) -> tuple[float, ...]:
     item, terms, stock, rules = evidence.item, evidence.terms, evidence.stock, evidence.policy.parameters
-    "weight_service",
-    "weight_cost",
-    "weight_risk",
     assert item is not None and terms is not None and terms.unit_cost is not None  # screening refused the others
     cost = float(terms.unit_cost)
     step = 1.0 if item.unit in WHOLE_UNITS else FRACTION_STEP
@@ -145,13 +150,12 @@ def _row(evidence: Evidence, opportunity: Opportunity) -> tuple[float, ...]:
         float(rules.presentation_minimum_units),
         float(rules.expiry_risk_max),
         float(rules.expiry_risk_never),
+        *(UNWEIGHED if rules.service_kind != "weighed" else map(float, rules.weights(item.abc_class))),
     )
 
 
 def unit_margin(price: Decimal | None, unit_cost: Decimal) -> Decimal:
     """Money lost per unit not sold: the margin, never below 0; the cost stands in where no price is known."""
-        *(UNWEIGHED if rules.service_kind != "weighed" else map(float, rules.weights(item.abc_class))),
-        *(float(one) for one in rules.weights(item.abc_class)),
     return unit_cost if price is None else max(price - unit_cost, Decimal(0))
 
 

@@ -257,22 +257,12 @@ def _added(evidence: Evidence) -> dict[str, Any]:
     added: dict[str, Any] = {}
     one = evidence.allotment
     if one is not None:
-        quantity, price = plain(one.quantity), plain(one.shadow_price)
-        added["allotment"] = {"quantity": quantity, "resource": one.resource, "shadow_price": price, "rank": one.rank}
+        numbers = {"quantity": plain(one.quantity), "shadow_price": plain(one.shadow_price), "rank": one.rank}
+        added["allotment"] = numbers | {"resource": one.resource}
     if evidence.round:
         added["round"] = evidence.round
     if evidence.signals:
-        added["signals"] = [
-            {
-                "signal_id": each.signal_id,
-                "kind": each.kind,
-                "strength": plain(each.strength),
-                "probability": plain(each.probability),
-                "starts_on": each.starts_on.isoformat(),
-                "ends_on": each.ends_on.isoformat(),
-            }
-            for each in evidence.signals
-        ]
+        added["signals"] = [_signal_document(each) for each in evidence.signals]
     if evidence.deliveries is not None:
         added["deliveries"] = evidence.deliveries.document()
     about = evidence.about
@@ -280,6 +270,12 @@ def _added(evidence: Evidence) -> dict[str, Any]:
         other = None if about.other is None else document_of(about.other)
         added["about"] = {"kind": about.kind, "code": about.code, "units": plain(about.units), "other": other}
     return added
+
+
+def _signal_document(one: Signal) -> dict[str, Any]:
+    days = {"starts_on": one.starts_on.isoformat(), "ends_on": one.ends_on.isoformat()}
+    numbers = {"strength": plain(one.strength), "probability": plain(one.probability)}
+    return {"signal_id": one.signal_id, "kind": one.kind} | numbers | days
 
 
 def _signal_of(document: Mapping[str, Any]) -> Signal:
@@ -369,13 +365,11 @@ def evidence_of(document: Mapping[str, Any]) -> Evidence:
         round=int(document.get("round", 0)),
         signals=tuple(_signal_of(one) for one in document.get("signals", ())),
         deliveries=Deliveries.of(document["deliveries"]) if "deliveries" in document else None,
-        about=_about_of(document.get("about")),
+        about=_about_of(document["about"]) if "about" in document else None,
     )
 
 
-def _about_of(document: Mapping[str, Any] | None) -> About | None:
-    if document is None:
-        return None
+def _about_of(document: Mapping[str, Any]) -> About:
     other = None if document["other"] is None else evidence_of(document["other"])
     return About(document["kind"], document["code"], Decimal(document["units"]), other)
 

@@ -10,6 +10,9 @@ from services.policy.domain.selection import Blocks
 
 # A truck that is filled less than this goes as it is: filling it up would order for months.
 TRUCK_SHARE_MIN = 0.6
+# Allotments that give more than is wanted, so that the supplier's order is worth its minimum or fills its truck.
+MINIMUM, TRUCK = "minimum_order_value", "truck"
+FILLED_UP = (MINIMUM, TRUCK)
 
 
 @dataclass(frozen=True, slots=True)

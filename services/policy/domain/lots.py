@@ -73,7 +73,8 @@ def allotted_of(columns: Columns, quantity: Floats, smallest: Floats) -> Floats:
     where it is less than the supplier delivers."""
     given = np.where(np.isnan(columns.allotted), quantity, columns.allotted)
     whole = round_down(given, columns.pack)
-    whole = np.where(given >= quantity, np.maximum(whole, quantity), whole)
+    enough = np.where(columns.fills_up, np.maximum(whole, quantity), quantity)
+    whole = np.where(given >= quantity, enough, whole)
     allowed: Floats = np.where((quantity > 0) & (whole >= smallest), whole, 0.0)
     return allowed
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,19 +64,66 @@ class Scarce:
     resources: tuple[str, ...]
     capacities: tuple[float, ...]
 
+    def told(self) -> dict[str, Any]:
+        """What people are told of it: use and shadow price of each resource, profit, and how far from the best it may be."""
+        chosen = self.selection
+        each = zip(self.resources, self.capacities, chosen.used.tolist(), chosen.prices.tolist(), strict=True)
+        return {
+            "resources": {
+                name: {"capacity": limit, "used": round(used, 4), "shadow_price": round(price, 6)}
+                for name, limit, used, price in each
+            },
+            "expected_profit": round(chosen.profit, 2),
+            "bound": round(chosen.bound, 2),
+            "gap_at_most": round(chosen.gap, 6),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Wants:
+    """What some items want, in blocks: place among all items, units, expected profit, cost of a unit."""
+
+    place: NDArray[np.int64]
+    units: Floats
+    profit: Floats
+    unit_cost: Floats
+
+    @staticmethod
+    def together(parts: Sequence["Wants"]) -> "Wants":
+        """Those of several lots of items."""
+        none = np.zeros(0)
+        joined = [
+            np.concatenate([none, *(getattr(one, name) for one in parts)])
+            for name in ("place", "units", "profit", "unit_cost")
+        ]
+        return Wants(joined[0].astype(np.int64), *joined[1:])
+
 
 def allot(evidences: Sequence[Evidence], budget: Budget, volumes_m3: Sequence[float] | None = None) -> Scarce:
     """Choose among all items' units under the budget. `volumes_m3`: space of one unit of each item.
 
     An item that can be planned and wants something gets an allotment, of 0 units if nothing was left for it.
     """
-    parts = [_wants(evidences, start) for start in range(0, len(evidences), CHUNK_ITEMS)]
-    place, units, profit, cost = (np.concatenate([one[index] for one in parts]) for index in range(4))
-    items = place.astype(np.int64)
-    uses = _uses(evidences, budget, items, units, cost, volumes_m3)
-    blocks = Blocks(items, units, profit, uses)
+    space = volumes_m3 if volumes_m3 is not None else [0.0] * len(evidences)
+    return choose_among(wants_of(evidences), [supplier_of(one) for one in evidences], space, budget)
+
+
+def choose_among(wants: Wants, suppliers: Sequence[str | None], volumes_m3: Sequence[float], budget: Budget) -> Scarce:
+    """As `allot`, of wants that were collected before: `suppliers` and `volumes_m3` by place."""
+    uses = _uses(wants, budget, suppliers, volumes_m3)
+    blocks = Blocks(wants.place, wants.units, wants.profit, uses)
     selection = choose_closely(blocks, budget.capacities)
     return Scarce(_allotments(blocks, selection, budget.resources), selection, budget.resources, budget.capacities)
+
+
+def wants_of(evidences: Sequence[Evidence], first: int = 0) -> Wants:
+    """What these items want; the place of the first of them is `first`."""
+    return Wants.together([_wants(evidences, start, first) for start in range(0, len(evidences), CHUNK_ITEMS)])
+
+
+def supplier_of(evidence: Evidence) -> str | None:
+    """Who delivers it."""
+    return None if evidence.terms is None else evidence.terms.supplier
 
 
 def _allotments(blocks: Blocks, selection: Selection, resources: tuple[str, ...]) -> dict[int, Allotment]:
@@ -98,20 +146,27 @@ def _allotments(blocks: Blocks, selection: Selection, resources: tuple[str, ...]
     return found
 
 
-def _wants(evidences: Sequence[Evidence], start: int) -> tuple[Floats, Floats, Floats, Floats]:
-    """(place, units, profit, cost per unit) of the blocks of one chunk."""
+def _wants(evidences: Sequence[Evidence], start: int, first: int) -> Wants:
     ready = []
     for place in range(start, min(start + CHUNK_ITEMS, len(evidences))):
         found = screen(heeded(evidences[place]))
         if not isinstance(found, Fault):
             ready.append((place, found))
     if not ready:
-        return np.zeros(0), np.zeros(0), np.zeros(0), np.zeros(0)
+        return Wants.together([])
     reckoned = reckon([evidences[place] for place, _found in ready], [found for _place, found in ready])
     columns = reckoned.columns
     rows, units, profit = blocks_of(columns, reckoned.levels, reckoned.lots)
-    places = np.asarray([place for place, _found in ready], dtype=np.float64)
-    return places[rows], units, profit, columns.unit_cost[rows]
+    places = np.asarray([first + place for place, _found in ready], dtype=np.int64)
+    cost = np.asarray([_dearest(evidences[place]) for place, _found in ready])
+    return Wants(places[rows], units, profit, cost[rows])
+
+
+def _dearest(evidence: Evidence) -> float:
+    """The most a unit can cost: what a budget is kept by. A price break may only make it less."""
+    terms = evidence.terms
+    assert terms is not None and terms.unit_cost is not None  # screening refused the others
+    return float(max([terms.unit_cost, *(cost for _units, cost in terms.price_breaks)]))
 
 
 def blocks_of(columns: Columns, levels: Levels, lots: Lots) -> tuple[NDArray[np.int64], Floats, Floats]:
@@ -171,23 +226,15 @@ class Prospect:
         return earned
 
 
-def _uses(
-    evidences: Sequence[Evidence],
-    budget: Budget,
-    items: NDArray[np.int64],
-    units: Floats,
-    cost: Floats,
-    volumes_m3: Sequence[float] | None,
-) -> Floats:
+def _uses(wants: Wants, budget: Budget, suppliers: Sequence[str | None], volumes_m3: Sequence[float]) -> Floats:
     columns: list[Floats] = []
     for name in budget.resources:
         if name == CASH:
-            columns.append(units * cost)
+            columns.append(wants.units * wants.unit_cost)
         elif name == VOLUME:
-            space = np.asarray(volumes_m3 if volumes_m3 is not None else np.zeros(len(evidences)), dtype=np.float64)
-            columns.append(units * space[items])
+            columns.append(wants.units * np.asarray(volumes_m3, dtype=np.float64)[wants.place])
         else:
             wanted = name.removeprefix("supplier:")
-            found = [one.terms is not None and one.terms.supplier == wanted for one in evidences]
-            columns.append(units * np.asarray(found, dtype=np.float64)[items])
-    return np.stack(columns, axis=1) if columns else np.zeros((len(units), 0))
+            found = np.asarray([one == wanted for one in suppliers], dtype=np.float64)
+            columns.append(wants.units * found[wants.place])
+    return np.stack(columns, axis=1) if columns else np.zeros((len(wants.units), 0))

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from services.policy.domain.columns import arrival_of, share_counted
+from services.policy.domain.filling import FILLED_UP
 from services.policy.domain.lead_times import RECEIPTS_MAX, lateness
 from services.policy.domain.line import YEAR, Line
 from services.policy.domain.numbers import CENT, decimal_of, plain
@@ -135,7 +136,6 @@ def _scenarios(line: Line) -> list[Step]:
     ]
 
 
-def _levels(line: Line) -> list[Step]:
 def _goal(line: Line) -> dict[str, str]:
     """The service goal of the item's class, or what its objectives weigh."""
     rules, item = line.evidence.policy.parameters, line.item
@@ -145,6 +145,7 @@ def _goal(line: Line) -> dict[str, str]:
     return {name: plain(weight) for name, weight in zip(names, rules.weights(item.abc_class), strict=True)}
 
 
+def _levels(line: Line) -> list[Step]:
     numbers, rules, unit = line.numbers, line.evidence.policy.parameters, line.item.unit
     return [
         step(
@@ -201,7 +202,9 @@ def _constraints(line: Line) -> list[Step]:
             "unlimited": plain(numbers.unlimited),
         }
         is_binding = numbers.quantity != numbers.unlimited
-        made.append(step("allotment", inputs, plain(allotment.quantity), unit=unit, binding=is_binding))
+        sentence = "filled_up" if allotment.resource in FILLED_UP else "allotment"
+        told = numbers.quantity if allotment.resource in FILLED_UP else allotment.quantity
+        made.append(step("allotment", inputs, plain(told), unit=unit, binding=is_binding, sentence=sentence))
     inputs = {
         "moq": "none" if terms.moq is None else plain(terms.moq),
         "pack": "none" if terms.pack is None else plain(terms.pack),

@@ -21,10 +21,11 @@ async def define_items(tx: Transaction, tenant: str, items: Sequence[ItemDefined
     """Insert or renew products."""
     await tx.executemany(
         "insert into products (tenant, sku, name, unit, category, price, currency, shelf_life_days, abc_class, active,"
-        " defined_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (tenant, sku) do update set"
+        " defined_at, volume_m3) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (tenant, sku) do update set"
         " name = excluded.name, unit = excluded.unit, category = excluded.category, price = excluded.price,"
         " currency = excluded.currency, shelf_life_days = excluded.shelf_life_days, abc_class = excluded.abc_class,"
-        " active = excluded.active, defined_at = excluded.defined_at " + NEWER.format(table="products"),
+        " active = excluded.active, volume_m3 = excluded.volume_m3, defined_at = excluded.defined_at "
+        + NEWER.format(table="products"),
         [
             (
                 tenant,
@@ -38,6 +39,7 @@ async def define_items(tx: Transaction, tenant: str, items: Sequence[ItemDefined
                 one.abc_class,
                 one.active,
                 one.defined_at,
+                one.volume_m3,
             )
             for one in items
         ],
@@ -68,9 +70,10 @@ async def define_suppliers(tx: Transaction, tenant: str, suppliers: Sequence[Sup
     """Insert or renew suppliers and their calendars."""
     await tx.executemany(
         "insert into suppliers (tenant, supplier, name, order_weekdays, receipt_weekdays, closed_on, currency, active,"
-        " defined_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (tenant, supplier) do update set"
+        " defined_at, minimum_order_value, truck_volume_m3) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (tenant, supplier) do update set"
         " name = excluded.name, order_weekdays = excluded.order_weekdays, receipt_weekdays = excluded.receipt_weekdays,"
         " closed_on = excluded.closed_on, currency = excluded.currency, active = excluded.active,"
+        " minimum_order_value = excluded.minimum_order_value, truck_volume_m3 = excluded.truck_volume_m3,"
         " defined_at = excluded.defined_at " + NEWER.format(table="suppliers"),
         [
             (
@@ -83,6 +86,8 @@ async def define_suppliers(tx: Transaction, tenant: str, suppliers: Sequence[Sup
                 one.currency,
                 one.active,
                 one.defined_at,
+                one.minimum_order_value,
+                one.truck_volume_m3,
             )
             for one in suppliers
         ],

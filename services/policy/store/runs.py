@@ -1,5 +1,6 @@
 """Planning runs: one per business date and scope, with a cursor that survives the process."""
 
+import json
 from collections.abc import Sequence
 from datetime import date
 from typing import Any
@@ -43,7 +44,7 @@ async def start(tx: Transaction, tenant: str, run_id: str, scope: str, day: date
         " withheld, published, cursor_sku, cursor_location) values ($1, $2, $3, $4, 'running', 1, $5, $6, 0, 0, 0, 0, '', '')"
         " on conflict (tenant, scope, business_date) do update set state = 'running', attempt = r.attempt + 1,"
         " requested_by = excluded.requested_by, items = excluded.items, done = 0, proposed = 0, withheld = 0, published = 0,"
-        " cursor_sku = '', cursor_location = '', started_at = clock_timestamp(), finished_at = null"
+        " cursor_sku = '', cursor_location = '', rationed_at = null, scarce = null, started_at = clock_timestamp(), finished_at = null"
         " where r.state = 'finished'",
         tenant,
         run_id,
@@ -82,6 +83,16 @@ async def next_items(tx: Transaction, tenant: str, run: Any, limit: int) -> list
         limit,
     )
     return [(row["sku"], row["location"]) for row in rows]
+
+
+async def rationed(tx: Transaction, tenant: str, run_id: str, scarce: dict[str, Any] | None) -> None:
+    """What is scarce is dealt out among the run's items, or nothing is; `scarce` is what people are told of it."""
+    await tx.execute(
+        "update runs set rationed_at = clock_timestamp(), scarce = $3::jsonb where tenant = $1 and run_id = $2",
+        tenant,
+        run_id,
+        None if scarce is None else json.dumps(scarce),
+    )
 
 
 async def advance(

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from schemas.catalogue import LocationDefined
+from schemas.catalogue import LocationDefined, SupplierDefined
 from schemas.decisions import DecisionMade, OrderLine, OrderLineUpdate, OrderReleased, OrderUpdated
 from schemas.recommendations import PolicyPublished
 from schemas.signals import Scope, SignalObserved
@@ -413,6 +413,75 @@ async def rules(seat: Seat, **parameters: str) -> None:
         return bool(await seat.rows("select 1 from policy.policies where version = 2"))
 
     await until(known, "the policy is in force")
+
+
+async def standing(seat: Seat) -> list[Any]:
+    """What waits for a decision or is on its way, as rows of (sku, value)."""
+    return await seat.rows(
+        "select p.sku, r.value from policy.plans p join policy.recommendations r using (tenant, recommendation_id) where p.is_open"
+        " union all select s.sku, r.value * s.quantity / r.quantity from policy.supply s"
+        " join policy.recommendations r using (tenant, recommendation_id) where s.status <> 'cancelled'"
+    )
+
+
+async def test_orders_of_a_day_stay_within_the_cash_budget_whatever_is_approved_or_sold(seat: Seat) -> None:
+    skus = [f"S{number:02}" for number in range(30)]
+    await begin(seat, *skus, on_hand=3)
+    await rules(seat, cash_budget="300")
+    first = (await seat.call("POST", "/runs", {})).json()
+    run = await finished(seat, first["run_id"])
+    assert run["proposed"] + run["withheld"] == run["items"] == 30
+    cash = run["scarce"]["resources"]["cash"]
+    assert 200 < cash["used"] <= cash["capacity"] == 300 and cash["shadow_price"] > 0
+    said = await seat.read("recommendations.v1", lambda f: len(f) >= 30, "every item answered")
+    assert {one["reason"] for one in said if one["type"] == "recommendation.withheld.v1"} == {"resource_exhausted"}
+    lines = proposals(said)
+    assert sum(Decimal(one["value"]) for one in lines) <= 300
+    for one in lines:
+        assert one["evidence"]["allotment"]["resource"] == "cash"
+        assert rederive({name: value for name, value in one.items() if name != "type"})[0]
+    await seat.call("POST", "/runs", {})
+    assert (await finished(seat, first["run_id"]))["published"] == 0
+    await seat.send(*(decision(one, "approved") for one in lines[:2]))
+    poor = next(one["sku"] for one in said if one["type"] == "recommendation.withheld.v1")
+    await seat.send(sale(poor, 3, NOON + timedelta(hours=1)), sale(lines[2]["sku"], 3, NOON + timedelta(hours=1)))
+
+    async def decided() -> bool:
+        rows = await seat.rows("select count(*) as n from policy.supply")
+        moved = await seat.rows("select count(*) as n from policy.ledger where kind = 'sale'")
+        return bool(rows[0]["n"] == 2 and moved[0]["n"] == 2)
+
+    await until(decided, "two orders are approved, two items have sold")
+    assert sum(row["value"] for row in await standing(seat)) <= 300
+    await seat.call("POST", "/runs", {})
+    await finished(seat, first["run_id"])
+    assert 200 < sum(row["value"] for row in await standing(seat)) <= 300
+
+
+async def test_an_order_is_filled_up_to_its_suppliers_minimum(seat: Seat) -> None:
+    await begin(seat, "A", "B")
+    await seat.send(
+        SupplierDefined(
+            tenant=TENANT, supplier="SUP", name="Supplier", defined_at=NOON, currency="USD",
+            minimum_order_value=Decimal(200),
+        )
+    )  # fmt: skip
+
+    async def known() -> bool:
+        return bool(await seat.rows("select 1 from policy.suppliers where minimum_order_value = 200"))
+
+    await until(known, "the supplier's minimum is known")
+    first = (await seat.call("POST", "/runs", {})).json()
+    run = await finished(seat, first["run_id"])
+    assert (run["proposed"], run["scarce"]) == (2, None)
+    lines = await standing(seat)
+    assert 200 <= sum(row["value"] for row in lines) < 200 + 12
+    said = proposals(await seat.read("recommendations.v1", lambda f: len(proposals(f)) >= 2, "both orders"))
+    full = [one for one in said if one["evidence"].get("allotment", {}).get("resource") == "minimum_order_value"]
+    assert full and all(Decimal(one["excess_cost"]) > 0 for one in full)
+    assert all(rederive({name: value for name, value in one.items() if name != "type"})[0] for one in said)
+    await seat.call("POST", "/runs", {})
+    assert (await finished(seat, first["run_id"]))["published"] == 0
 
 
 async def test_a_transfer_is_proposed_before_a_buy_and_leaves_the_senders_position_when_approved(seat: Seat) -> None:
