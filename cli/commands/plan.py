@@ -39,6 +39,10 @@ def plan(
     documents: Annotated[
         bool, typer.Option("--documents", help="Write each recommendation whole, for derive.")
     ] = False,
+    pareto: Annotated[
+        Path | None,
+        typer.Option("--pareto", help="JSON to write: what other weights of service, cost and risk would lead to."),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one per core. Same result.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -48,6 +52,7 @@ def plan(
     Examples:
       ./run plan --items items.parquet --forecasts forecasts.parquet --out plan.parquet
       ./run plan --items I.parquet --forecasts F.parquet --budget 25000 --volume 12.5 --out R.parquet --json
+      ./run plan --items I.parquet --forecasts F.parquet --pareto weights.json --out R.parquet
     """
     request = offline.Request(
         items=_file(items),
@@ -57,6 +62,7 @@ def plan(
         budget=Budget(_limit("--budget", budget), _limit("--volume", volume), _capacities(supplier_capacity or [])),
         origin=_day(origin),
         documents=documents,
+        pareto=pareto,
         workers=workers,
     )
     try:
@@ -67,7 +73,7 @@ def plan(
     told = {
         "out": str(out), "rows": found.rows, "orders": found.orders, "value": str(found.value),
         "withheld": dict(sorted(found.withheld.items())), "fields_to_mend": dict(sorted(found.fields.items())),
-        "scarce": found.scarce,
+        "scarce": found.scarce, "pareto": found.pareto,
     }  # fmt: skip
     if as_json:
         output.result(told)
@@ -75,6 +81,11 @@ def plan(
     output.line(f"{out}: {found.rows:,} rows, {found.orders:,} orders worth {found.value:,}")
     for reason, count in sorted(found.withheld.items(), key=lambda one: -one[1]):
         output.line(f"  no order, {reason}: {count:,}")
+    for row in [found.pareto["all"]["in_force"], *found.pareto["all"]["efficient"]] if found.pareto else ():
+        output.line(
+            f"  {row['setting']}: margin lost {row['margin_lost_a_year']:,.0f}, holding {row['holding_a_year']:,.0f},"
+            f" risk {row['risk_a_year']:,.0f} a year; demand met {row['fill_rate']:.1%}"
+        )
     for name, one in found.scarce.get("resources", {}).items():
         output.line(f"  {name}: {one['used']:,} of {one['capacity']:,}; one more earns {one['shadow_price']}")
 

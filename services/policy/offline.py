@@ -3,6 +3,7 @@
 Every row of the item file becomes exactly one row of the result: an order, or why not.
 """
 
+import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +23,7 @@ from services.policy.domain.screening import LEAD_TIME_REACH, Fault, screen
 from services.policy.offline_files import RESULT, ResultFile, forecasts_of, item_chunks
 from services.policy.offline_forecasts import ForecastBook
 from services.policy.offline_rows import BadRow, rows_of
+from services.policy.pareto import report
 
 Say = Callable[[str], None]
 # Rows that one worker plans at a time; a file below twice that is planned in this process: a worker takes a second to start.
@@ -31,7 +33,8 @@ TENANT = "offline"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to plan, by which rules, under which limits. `documents`: write each recommendation whole, for `derive`."""
+    """What to plan, by which rules, under which limits. `documents`: write each recommendation whole, for `derive`;
+    `pareto`: where to write what other weights would lead to."""
 
     items: Path
     forecasts: Path
@@ -40,6 +43,7 @@ class Request:
     budget: Budget = field(default_factory=Budget)
     origin: date | None = None
     documents: bool = False
+    pareto: Path | None = None
     workers: int = 0
 
 
@@ -53,6 +57,7 @@ class Summary:
     withheld: dict[str, int] = field(default_factory=dict)
     fields: dict[str, int] = field(default_factory=dict)
     scarce: dict[str, Any] = field(default_factory=dict)
+    pareto: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +82,10 @@ def run(request: Request, say: Say = lambda line: None) -> Summary:
     if request.budget.resources:
         say(f"choosing under {', '.join(request.budget.resources)}")
         entries = _rationed(entries, request.budget, summary)
+    if request.pareto is not None:
+        say("weighing service, cost and risk otherwise")
+        summary.pareto = report([one.evidence for one in entries if one.evidence is not None and one.fault is None])
+        request.pareto.write_text(json.dumps(summary.pareto, indent=1) + "\n", "utf-8")
     result = ResultFile(request.out)
     try:
         for done, rows in enumerate(_planned(entries, request), start=1):

@@ -42,10 +42,6 @@ class Outcome:
     short_units: Floats
     left_units: Floats
 
-    def weighed(self, service: Floats, cost: Floats, risk: Floats) -> Floats:
-        """The weighted sum, money a cycle."""
-        return service * self.lost + cost * self.held + risk * self.tail
-
 
 def outcomes_of(quantile: Callable[[Floats], Floats], count: int) -> Floats:
     """Demand as equally probable outcomes (count, POINTS), units, rising; `quantile` asks its distribution."""
@@ -72,26 +68,42 @@ def judged(demand: Floats, level: Floats, margin: Floats, holding: Floats) -> Ou
     return Outcome(short_units * margin, left_units * holding, _mean(money[:, -TAIL_POINTS:]), short_units, left_units)
 
 
-def best_levels(demand: Floats, margin: Floats, holding: Floats, service: Floats, cost: Floats, risk: Floats) -> Floats:
-    """Of the outcomes of each row's demand, the one that as stock level weighs least; of equals the lowest. Units.
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What each outcome of demand would lead to as stock level: (n, POINTS) levels in units, and money a cycle of each."""
 
-    Without risk that is the newsvendor's fractile: service x margin / (service x margin + cost x holding).
-    """
-    best: Floats = demand[:, 0].copy()
-    least: Floats = np.full(len(demand), np.inf)
-    for index in range(demand.shape[1]):
-        level = demand[:, index]
-        weighed = np.round(judged(demand, level, margin, holding).weighed(service, cost, risk), 9)
-        is_better = weighed < least
-        best, least = np.where(is_better, level, best), np.where(is_better, weighed, least)
-    return best
+    levels: Floats
+    lost: Floats
+    held: Floats
+    tail: Floats
+
+    def best(self, service: Floats, cost: Floats, risk: Floats) -> Floats:
+        """The level of each row that weighs least; of equals the lowest. Units.
+
+        Without risk that is the newsvendor's fractile: service x margin / (service x margin + cost x holding).
+        """
+        weights = (one[:, np.newaxis] for one in (service, cost, risk))
+        parts = zip(weights, (self.lost, self.held, self.tail), strict=True)
+        weighed = np.zeros(self.levels.shape)
+        for weight, money in parts:
+            weighed = weighed + weight * money
+        place = np.round(weighed, 9).argmin(axis=1)
+        best: Floats = self.levels[np.arange(len(place)), place]
+        return best
+
+
+def choices_of(demand: Floats, margin: Floats, holding: Floats) -> Choices:
+    """All choices of each row, from which weights pick one."""
+    told = [judged(demand, demand[:, index], margin, holding) for index in range(demand.shape[1])]
+    lost, held, tail = (np.stack([getattr(one, name) for one in told], axis=1) for name in ("lost", "held", "tail"))
+    return Choices(demand, lost, held, tail)
 
 
 def weighed_levels(columns: Columns, quantile: Callable[[Floats], Floats]) -> Floats:
     """The best level of each row by its class' weights, units."""
     demand = outcomes_of(quantile, len(columns.goal))
-    weights = (columns.weight_service, columns.weight_cost, columns.weight_risk)
-    return best_levels(demand, columns.margin, holding_of(columns), *weights)
+    choices = choices_of(demand, columns.margin, holding_of(columns))
+    return choices.best(columns.weight_service, columns.weight_cost, columns.weight_risk)
 
 
 def _mean(values: Floats) -> Floats:

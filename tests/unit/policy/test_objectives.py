@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.policy.domain.cascade import derive
+from services.policy.domain.columns import Floats
 from services.policy.domain.evidence import canonical, evidence_of
-from services.policy.domain.objectives import POINTS, TAIL_POINTS, Weights, best_levels, efficient, judged
+from services.policy.domain.objectives import POINTS, TAIL_POINTS, Weights, choices_of, efficient, judged
 from services.policy.domain.parameters import parse_parameters
 from services.policy.domain.refusal import PolicyRefusal
+from services.policy.pareto import GRID, report
 from tests.unit.policy.examples import with_
 from tests.unit.policy.test_cascade import recommended
 
@@ -25,6 +27,10 @@ def one(value: float) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
 
 def demand_of(seed: int) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
     return np.sort(np.random.default_rng(seed).gamma(2.0, 10.0, POINTS))[np.newaxis, :]
+
+
+def best_levels(demand: Floats, margin: Floats, holding: Floats, *weights: Floats) -> Floats:
+    return choices_of(demand, margin, holding).best(*weights)
 
 
 def by_hand(demand: list[float], level: float, margin: float, holding: float) -> tuple[float, float, float]:
@@ -135,3 +141,29 @@ def test_classes_that_weigh_nothing_contradict_the_policy() -> None:
     nothing = {"service_kind": "weighed", "weight_service_c": "0", "weight_cost_c": "0", "weight_risk_c": "0"}
     with pytest.raises(PolicyRefusal, match="weight_service_c"):
         parse_parameters(nothing)
+
+
+def test_the_report_puts_every_setting_beside_the_policy_in_force() -> None:
+    """Items of two classes; what no other setting beats is found by comparing each with each."""
+    items = [
+        with_(item={"abc_class": letter}, terms={"lead_time_days": days}, parameters={"carrying_rate": Decimal(9)})
+        for letter in "AC"
+        for days in (1, 4, 9)
+    ]
+    told = report([*items, with_(terms={"unit_cost": None})])
+    assert (told["items"], told["items_left_out"]) == (6, 1)
+    assert set(told["by_class"]) == {"A", "C"}
+    for part in (told["all"], *told["by_class"].values()):
+        names = [name for row in part["efficient"] for name in row["like"]] + part["beaten"]
+        assert sorted(names) == sorted(f"{one.service:g}:{one.cost:g}:{one.risk:g}" for one in GRID)
+        rows = [(row["margin_lost_a_year"], row["holding_a_year"], row["risk_a_year"]) for row in part["efficient"]]
+        assert all(efficient(rows))
+        assert all(0 <= row["fill_rate"] <= 1 for row in part["efficient"])
+        by_service = sorted(
+            (row for row in part["efficient"] if row["setting"].endswith(":1:0")),
+            key=lambda row: float(row["setting"].split(":")[0]),
+        )
+        lost = [row["margin_lost_a_year"] for row in by_service]
+        assert lost == sorted(lost, reverse=True) and lost[0] > lost[-1]
+    whole, parts = told["all"]["in_force"], [one["in_force"] for one in told["by_class"].values()]
+    assert whole["holding_a_year"] == pytest.approx(sum(one["holding_a_year"] for one in parts), abs=0.02)
