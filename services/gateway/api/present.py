@@ -73,6 +73,8 @@ def line(row: Row) -> models.Line:
         currency=row["currency"],
         order_on=row["order_on"].isoformat(),
         arrives_on=row["arrive_on"].isoformat(),
+        from_location=row["from_location"],
+        changes_order=row["changes_order"],
         margin_at_risk=amount(row["money_at_risk"]) or "0",
         rank_score=row["rank_score"],
         gmroi=row["gmroi"],

@@ -12,7 +12,7 @@ ROUTE_REASONS: Final[Mapping[str, str]] = {
     "gmroi_below_threshold": "Return on stock below threshold",
     "service_below_minimum": "Service below minimum",
     "customer_commitment_at_risk": "Customer commitment at risk",
-    "supplier_exception": "Supplier late or short",
+    "supplier_exception": "Supplier exception",
     "scenario_active": "Scenario active",
     "new_item": "New item",
     "policy_exception": "Policy exception",
@@ -20,6 +20,8 @@ ROUTE_REASONS: Final[Mapping[str, str]] = {
 
 WITHHELD_REASONS: Final[Mapping[str, str]] = {
     "enough_stock": "Enough stock",
+    "resource_exhausted": "Budget used up",
+    "no_longer_needed": "No longer needed",
     "snoozed": "Snoozed",
     "blocked": "Blocked",
     "no_supplier": "No supplier",

@@ -199,6 +199,25 @@ def test_fresher_recommendation_replaces_what_waits_and_a_why_not_withdraws_it(
         eventually(lambda: line().get("status") == "withheld")
 
 
+def test_a_line_beside_an_items_own_order_lives_and_ends_by_itself(gateway: Gateway, planner: httpx2.Client) -> None:
+    change = messages.issued(
+        sku="BREAD", number=7, line_id="line-change", action="cancel", changes_order="PO-1", supersedes=None
+    )
+
+    def shown() -> set[tuple[str, str | None]]:
+        lines = planner.get("/v1/recommendations", params={"q": "BREAD"}).json()["items"]
+        return {(line["action"], line["changes_order"]) for line in lines}
+
+    gateway.publish(said(change))
+    eventually(lambda: shown() == {("buy", None), ("cancel", "PO-1")})
+    gateway.publish(
+        said(messages.withheld(sku="BREAD", number=8, line_id="line-change", supersedes=change.recommendation_id))
+    )
+    eventually(lambda: shown() == {("buy", None)})
+    item = planner.get("/v1/items/BREAD/367").json()
+    assert item.get("withheld_reason") is None, "why a change ended is no reason for the item to have no order"
+
+
 def test_second_delivery_of_every_event_changes_nothing(gateway: Gateway, planner: httpx2.Client) -> None:
     before = wait_for(contents(gateway))
     gateway.publish(said(MILK), said(BREAD), said(APPROVED, "approvals"), said(ORDER, "approvals"))

@@ -7,7 +7,11 @@ from services.gateway.api.models.base import Coded, Counted, View
 
 class Line(View):
     """A line of the queue: the newest recommendation of a need and what was decided about it. abc_class: the catalogue's;
-    item_class: the ABC x XYZ class it was planned by, such as AX."""
+    item_class: the ABC x XYZ class it was planned by, such as AX.
+
+    action `buy` is the item's own order; `transfer` and `allocate` take `quantity` from `from_location`; `expedite`, `defer` and
+    `reduce` leave `quantity` of the order `changes_order` to come on `arrives_on`, `cancel` takes it away. `margin_at_risk` is what
+    such a line gains."""
 
     recommendation_id: str
     line_id: str
@@ -44,6 +48,8 @@ class Line(View):
     currency: str
     order_on: str
     arrives_on: str
+    from_location: str | None = None
+    changes_order: str | None = None
     margin_at_risk: str
     rank_score: float
     gmroi: float | None

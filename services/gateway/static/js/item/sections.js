@@ -15,16 +15,31 @@ export const toneOf = (code) => (HARM.has(code) ? "b" : PLAIN.has(code) ? "" : "
 
 export const reasonTag = (reason) => h(`span.tag${toneOf(reason.code) ? `.${toneOf(reason.code)}` : ""}`, { title: reason.label }, reason.label);
 
-const ACTIONS = { buy: "Order", transfer: "Transfer", allocate: "Allocate", expedite: "Expedite", defer: "Defer", reduce: "Reduce by", cancel: "Cancel", substitute: "Substitute with" };
+/** What each action asks for, from the line: the words before and after the quantity. A change of an order names the order. */
+const ACTIONS = {
+  buy: (line) => ["Order ", line.supplier_name ? ` from ${line.supplier_name}` : ""],
+  transfer: (line) => ["Transfer ", ` from ${line.from_location}`],
+  allocate: (line) => ["Allocate ", ` from ${line.from_location}`],
+  expedite: (line) => [`Bring order ${shortId(line.changes_order)} forward: `, ""],
+  defer: (line) => [`Put order ${shortId(line.changes_order)} off: `, ""],
+  reduce: (line) => [`Reduce order ${shortId(line.changes_order)} to `, ""],
+  cancel: (line) => [`Cancel of order ${shortId(line.changes_order)} `, ""],
+};
+/** Lines beside an item's own order say what they gain, not what is at risk without them. */
+export const isBeside = (line) => line.action !== "buy";
 
 /** What a person is asked, in one paragraph. */
 export function ask(line) {
   const packs = line.packs && Number(line.pack) > 1 ? ` (${count(line.packs, "pack")} of ${number(line.pack)})` : "";
   const likely = line.stock_out_probability;
+  const [before, after] = (ACTIONS[line.action] ?? (() => [`${words(line.action)} `, ""]))(line);
+  const gains = Number(line.margin_at_risk) > 0 ? `${money(line.margin_at_risk, line.currency)}` : null;
+  const arrives = line.arrives_on && line.action !== "cancel" ? [", arriving ", h("b", {}, day(line.arrives_on)), day(line.arrives_on).endsWith(".") ? "" : "."] : ".";
+  const without = isBeside(line) ? (gains ? [` It gains ${gains} after what it costs.`] : null) : [
+    line.stock_out_on ? [" Without it the shelf is expected to be empty by ", h("b", {}, day(line.stock_out_on)), likely !== null && likely !== undefined ? [" (probability ", h("b", {}, percent(likely)), ")"] : null] : null,
+    gains ? `${line.stock_out_on ? "; " : " "}${gains} of margin is at risk.` : line.stock_out_on ? "." : null];
   return h("div.ask", {},
-    h("p", {}, `${ACTIONS[line.action] ?? words(line.action)} `, h("b", {}, quantity(line.quantity, line.unit), packs), line.value ? [" for ", h("b", {}, money(line.value, line.currency))] : null, line.supplier_name ? ` from ${line.supplier_name}` : null, line.arrives_on ? [", arriving ", h("b", {}, day(line.arrives_on))] : null, line.arrives_on && day(line.arrives_on).endsWith(".") ? "" : ".",
-      line.stock_out_on ? [" Without it the shelf is expected to be empty by ", h("b", {}, day(line.stock_out_on)), likely !== null && likely !== undefined ? [" (probability ", h("b", {}, percent(likely)), ")"] : null] : null,
-      line.margin_at_risk && Number(line.margin_at_risk) > 0 ? `${line.stock_out_on ? "; " : " "}${money(line.margin_at_risk, line.currency)} of margin is at risk.` : line.stock_out_on ? "." : null),
+    h("p", {}, before, h("b", {}, quantity(line.quantity, line.unit), packs), line.value ? [isBeside(line) ? " worth " : " for ", h("b", {}, money(line.value, line.currency))] : null, after, arrives, without),
     line.recommended_quantity && line.recommended_quantity !== line.quantity ? h("p.muted", {}, `The plan proposed ${quantity(line.recommended_quantity, line.unit)}.`) : null,
     line.reasons?.length ? h("div.why", {}, h("span.muted", {}, "Why you:"), ...line.reasons.map(reasonTag)) : null);
 }

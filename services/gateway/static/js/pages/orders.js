@@ -24,7 +24,7 @@ async function show(summary) {
   const lines = (order.lines ?? []).map((line) => h("tr", {}, h("th", { scope: "row" }, h("b", {}, line.item_name ?? line.sku), h("small", {}, line.sku)), h("td.n", {}, quantity(line.quantity, line.unit)), h("td.n", {}, money(line.unit_cost, order.currency)), h("td", {}, h("a", { href: `/audit?subject=${encodeURIComponent(line.recommendation_id)}` }, "in the log"))));
   const updates = (order.updates ?? []).map((update) => h("li", {}, h("span", { title: utc(update.at) }, `${instant(update.at)} · ${words(update.kind)}`), h("b", {}, update.note ?? "")));
   await open("Order", (finish, id) => [
-    h("div.body", {}, h("h2", { id }, `${KINDS[order.kind] ?? words(order.kind)} ${order.order_id}`), h("p.lead", {}, `${order.supplier_name ?? order.supplier ?? "Internal"} to ${order.location_name ?? order.location}, ${money(order.value, order.currency)}, expected ${day(order.expected_on)}`), trouble ? notice("warn", "Not all of it could be read.", trouble.detail) : null, state(order),
+    h("div.body", {}, h("h2", { id }, `${KINDS[order.kind] ?? words(order.kind)} ${order.order_id}`), h("p.lead", {}, `${order.supplier_name ?? order.supplier ?? order.from_location ?? "Internal"} to ${order.location_name ?? order.location}, ${money(order.value, order.currency)}, expected ${day(order.expected_on)}`), trouble ? notice("warn", "Not all of it could be read.", trouble.detail) : null, state(order),
       h("section.part", {}, h("h3", {}, "Lines"), h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": "Lines" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Item"), h("th.n", { scope: "col" }, "Quantity"), h("th.n", { scope: "col" }, "Unit cost"), h("th", { scope: "col" }, "Decision"))), h("tbody", {}, ...lines)))),
       h("section.part", {}, h("h3", {}, "What came back"), updates.length ? h("ul.past", {}, ...updates) : h("p.muted", {}, "The other side has not answered yet."))),
     h("div.buttons", {}, h("a.btn", { href: `/audit?subject=${encodeURIComponent(order.order_id)}` }, "In the audit log"), h("button.btn.p", { type: "button", autofocus: true, onclick: () => finish(null) }, "Close")),
@@ -39,7 +39,7 @@ const table = pagedTable({
   onCount: (sentence) => { byId("orders-count").textContent = sentence; },
   columns: [
     { title: "Order", cell: (order) => [h("button.link", { type: "button", title: order.order_id, onclick: () => show(order) }, shortId(order.order_id)), h("small", {}, KINDS[order.kind] ?? words(order.kind))] },
-    { title: "Supplier, destination", cell: (order) => [h("b", {}, order.supplier_name ?? order.supplier ?? "Internal"), h("small", {}, order.location_name ?? order.location)] },
+    { title: "Supplier, destination", cell: (order) => [h("b", {}, order.supplier_name ?? order.supplier ?? order.from_location ?? "Internal"), h("small", {}, order.location_name ?? order.location)] },
     { title: "State", cell: state },
     { title: "Lines", numeric: true, cell: (order) => number(order.line_count, 0) },
     { title: "Value", numeric: true, cell: (order) => money(order.value, order.currency) },

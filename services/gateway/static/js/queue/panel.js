@@ -125,10 +125,11 @@ export class Panel {
       if (before?.line.recommendation_id === line.recommendation_id && before.line.version === line.version && before.isChanged) this.stepper.input.value = before.input.value;
       const acts = h("div.acts", {},
         h("button.btn.p", { type: "button", disabled: !can, onclick: () => this.actions.approve() }, "Countersign", key(keyFor("Approve line or selection"))),
-        h("button.btn", { type: "button", disabled: !can, onclick: () => (this.stepper.isChanged ? this.stepper.send() : this.stepper.focus()) }, "Amend", key(keyFor("Amend quantity"))),
+        // A change of an order is taken or left: another one would be another plan.
+        line.changes_order ? null : h("button.btn", { type: "button", disabled: !can, onclick: () => (this.stepper.isChanged ? this.stepper.send() : this.stepper.focus()) }, "Amend", key(keyFor("Amend quantity"))),
         h("button.btn", { type: "button", disabled: !can, onclick: () => this.actions.reject() }, "Reject", key(keyFor("Reject with a reason"))),
         h("button.btn", { type: "button", disabled: !can, onclick: () => this.actions.snooze() }, "Snooze", key(keyFor("Snooze"))));
-      this.decide.replaceChildren(...(can ? [this.stepper.element, acts] : [h("p.muted", {}, "Your role reads this line and cannot decide it. A planner or an approver can."), acts]));
+      this.decide.replaceChildren(...(can ? (line.changes_order ? [acts] : [this.stepper.element, acts]) : [h("p.muted", {}, "Your role reads this line and cannot decide it. A planner or an approver can."), acts]));
     }
   }
 }
