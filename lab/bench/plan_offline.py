@@ -5,6 +5,7 @@ loop, and stockpyl's (r, Q) and (s, S) functions in an environment of their own.
 """
 
 import json
+import resource
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,7 @@ def measure(say: Say, sizes: tuple[int, ...] = SIZES) -> dict[str, Any]:
         "runs": runs,
         "seconds_per_1000_items": [round(one["seconds"] / one["items"] * 1000, 3) for one in runs],
         "growth": growth(runs),
+        "growth_of_processor_seconds": growth(runs, "processor_seconds"),
         "derive": derived,
         "selection": _selection(sizes[-1]),
         "peers": peers,
@@ -78,7 +80,7 @@ def _planned(folder: Path, items: int, *options: str) -> dict[str, Any]:
     given, foreseen = write(folder, items, SEED)
     out = folder / f"plan-{items}.parquet"
     command = [sys.executable, "-m", "cli", "plan", "--items", str(given), "--forecasts", str(foreseen)]
-    started = time.monotonic()
+    started, spent = time.monotonic(), _processor_seconds()
     process = subprocess.Popen(
         [*command, "--out", str(out), "--json", *options], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -92,7 +94,14 @@ def _planned(folder: Path, items: int, *options: str) -> dict[str, Any]:
     told = json.loads(said)
     rows = told["orders"] + sum(told["withheld"].values())
     assert rows == told["rows"] == items  # every item exactly once
-    return {"items": items, "seconds": round(seconds, 2), "peak_mb": peak, "orders": told["orders"]}
+    spent = round(_processor_seconds() - spent, 2)
+    return {
+        "items": items,
+        "seconds": round(seconds, 2),
+        "processor_seconds": spent,
+        "peak_mb": peak,
+        "orders": told["orders"],
+    }
 
 
 def _derived(folder: Path, items: int) -> dict[str, Any]:
@@ -134,10 +143,16 @@ def _stockpyl(columns: dict[str, list[float]]) -> dict[str, Any]:
     )
 
 
-def growth(runs: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _processor_seconds() -> float:
+    """Spent by processes of ours that have ended, their workers with them: what else the machine does is not in it."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def growth(runs: Sequence[dict[str, Any]], measure: str = "seconds") -> dict[str, Any]:
     """How time grows with items: the straight line through the runs and how well it fits, and what an added item costs in the
     upper half of the sizes against the lower (1: the same)."""
-    points = [(float(one["items"]), float(one["seconds"])) for one in runs]
+    points = [(float(one["items"]), float(one[measure])) for one in runs]
     per_item = slope(points)
     mean_x, mean_y = (sum(one[axis] for one in points) / len(points) for axis in (0, 1))
     start = mean_y - per_item * mean_x
