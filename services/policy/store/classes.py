@@ -89,7 +89,9 @@ async def _first_day(tx: Transaction, tenant: str, earliest: date) -> date | Non
 
 
 async def _compute(tx: Transaction, tenant: str, first: date, last: date) -> None:
-    await tx.execute("set local statement_timeout = 0")  # once a day over a quarter's movements, before anything is locked
+    await tx.execute(
+        "set local statement_timeout = 0"
+    )  # once a day over a quarter's movements, before anything is locked
     rows = await tx.fetch(DEMANDED, tenant, first, last, timeout=LONG_SECONDS)
     found, classes = await asyncio.to_thread(_classified, rows)
     await tx.execute("delete from item_classes where tenant = $1", tenant)
