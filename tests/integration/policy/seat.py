@@ -23,6 +23,7 @@ from kit.events import Envelope, Outgoing, headers_of
 from kit.identity import Mint, Principal, ensure_keys
 from schemas.base import Message
 from schemas.catalogue import ItemDefined, LocationDefined, SupplierDefined, SupplierItemDefined
+from schemas.decisions import OrderLine, OrderReleased
 from schemas.demand import BusinessDayClosed, SaleRecorded, StockCounted, StockMoved
 from schemas.forecasts import HORIZONS_DAYS, LEVELS, DemandDistribution, ForecastIssued
 from schemas.topics import TOPIC_OF
@@ -233,3 +234,32 @@ def forecast(
         confidence=Decimal(confidence),
         flags=flags,
     )
+
+
+def released(line: dict[str, Any], order_id: str, **changes: Any) -> OrderReleased:
+    """An order of one recommendation, at 2.00 a unit."""
+    body: dict[str, Any] = {
+        "tenant": TENANT,
+        "order_id": order_id,
+        "kind": "purchase_order",
+        "supplier": "SUP",
+        "location": line["location"],
+        "order_on": line["order_on"],
+        "arrive_on": line["arrive_on"],
+        "currency": "USD",
+        "value": Decimal(line["value"]),
+        "released_at": NOON,
+        "lines": (
+            OrderLine(
+                line_no=1,
+                recommendation_id=line["recommendation_id"],
+                decision_id="d",
+                sku=line["sku"],
+                quantity=Decimal(line["quantity"]),
+                unit="each",
+                unit_cost=Decimal("2"),
+                value=Decimal(line["value"]),
+            ),
+        ),
+    }
+    return OrderReleased.model_validate(body | changes)

@@ -23,7 +23,7 @@ const ACTIONS = {
   expedite: (line) => [`Bring order ${shortId(line.changes_order)} forward: `, ""],
   defer: (line) => [`Put order ${shortId(line.changes_order)} off: `, ""],
   reduce: (line) => [`Reduce order ${shortId(line.changes_order)} to `, ""],
-  cancel: (line) => [`Cancel of order ${shortId(line.changes_order)} `, ""],
+  cancel: (line) => ["Cancel ", ` of order ${shortId(line.changes_order)}`],
 };
 /** Lines beside an item's own order say what they gain, not what is at risk without them. */
 export const isBeside = (line) => line.action !== "buy";

@@ -63,7 +63,7 @@ function why(line) {
 }
 
 /** What a line beside an item's own order does, under its quantity, and in full. */
-const DOES = { transfer: "transferred", allocate: "allocated", expedite: "sooner", defer: "later", reduce: "left to come", cancel: "cancelled" };
+const DOES = { transfer: "moved", allocate: "share", expedite: "sooner", defer: "later", reduce: "left to come", cancel: "cancelled" };
 const doing = (line) => [words(line.action), line.from_location ? `from ${line.from_location}` : "", line.changes_order ? `order ${line.changes_order}` : ""].filter(Boolean).join(" ");
 
 export function drawLine(line, { isSelected, today }) {
@@ -83,7 +83,7 @@ export function drawLine(line, { isSelected, today }) {
       box(3, h("div.cover", {}, h("span.num", {}, number(line.days_of_cover, 1)), coverBar(line)), { title: reorder }),
       box(4, stockOut(line, today)),
       box(5, [h("b.qty", {}, number(line.quantity)), h("small", {}, line.action === "buy" ? packs : DOES[line.action] ?? words(line.action))], { title: line.action === "buy" ? packs : doing(line) }),
-      box(6, [h("span.num", {}, money(line.value, line.currency)), Number(line.margin_at_risk) > 0 ? h("small", {}, `${money(line.margin_at_risk, line.currency)} ${line.action === "buy" ? "at risk" : "gained"}`) : null]),
+      box(6, [h("span.num", {}, money(line.value, line.currency)), Number(line.margin_at_risk) > 0 ? h("small", {}, `${money(line.margin_at_risk, line.currency)} ${line.action === "buy" ? "at risk" : "gain"}`) : null]),
       box(7, why(line)),
     ],
   };

@@ -1,0 +1,194 @@
+"""What live runs do beside and around items' own orders: changes of open orders, transfers, budgets, filled-up orders."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from schemas.catalogue import LocationDefined, SupplierDefined
+from schemas.decisions import OrderUpdated
+from schemas.recommendations import PolicyPublished
+from services.policy.derive import rederive
+from tests.integration.policy.seat import DAY, NOON, TENANT, Seat, count, forecast, released, sale, until
+from tests.integration.policy.test_planning import begin, decision, finished, proposals
+
+pytestmark = pytest.mark.integration
+
+
+async def test_an_order_nobody_needs_any_more_is_proposed_to_be_cancelled_once_and_counts_as_decided(
+    seat: Seat,
+) -> None:
+    await begin(seat, "A")
+    run = (await seat.call("POST", "/runs", {})).json()
+    await finished(seat, run["run_id"])
+    line = proposals(await seat.read("recommendations.v1", lambda f: bool(proposals(f)), "a recommendation"))[0]
+    await seat.send(decision(line, "approved"), released(line, "PO-1"))
+
+    async def on_order(units: str) -> bool:
+        return bool((await seat.call("GET", "/positions/A/L1")).json()["on_order"] == units)
+
+    await until(lambda: on_order(line["quantity"]), "the order is on its way")
+    await seat.send(count("A", 500, NOON + timedelta(hours=1)))
+
+    async def counted() -> bool:
+        return bool((await seat.call("GET", "/positions/A/L1")).json()["on_hand"] == "500")
+
+    await until(counted, "far too much is there")
+    for attempt in (2, 3):
+        await seat.call("POST", "/runs", {})
+        run = await finished(seat, run["run_id"])
+        assert (run["attempt"], run["items"], run["proposed"], run["withheld"]) == (attempt, 1, 0, 1)
+    assert run["published"] == 0, "the same evidence again is no news"
+    said = await seat.read("recommendations.v1", lambda f: len(proposals(f)) >= 2, "the change is proposed")
+    (beside,) = [one for one in proposals(said) if one["action"] != "buy"]
+    assert (beside["action"], beside["changes_order"], beside["quantity"]) == ("cancel", "PO-1", line["quantity"])
+    assert beside["line_id"] != line["line_id"] and not beside["approved_by_rule"]
+    assert rederive({name: value for name, value in beside.items() if name != "type"})[0]
+    await seat.send(decision(beside, "approved"))
+    await until(lambda: on_order("0"), "what is approved to be cancelled is not waited for")
+    await seat.send(decision(beside, "undone"))
+    await until(lambda: on_order(line["quantity"]), "the approval was taken back")
+    await seat.send(
+        decision(beside, "approved"), released(beside, "CA-1", kind="cancel", changes_order="PO-1"),
+        OrderUpdated(
+            tenant=TENANT, order_id="CA-1", status="confirmed", location="L1", business_date=DAY, updated_at=NOON
+        ),
+    )  # fmt: skip
+
+    async def agreed() -> bool:
+        rows = await seat.rows("select status from policy.supply")
+        return [row["status"] for row in rows] == ["cancelled"]
+
+    await until(agreed, "the supplier agreed")
+    assert (await seat.call("GET", "/positions/A/L1")).json()["open_orders"] == []
+
+
+async def rules(seat: Seat, **parameters: str) -> None:
+    """Put a version of the policy in force that differs from the defaults in these."""
+    told = PolicyPublished(
+        tenant=TENANT,
+        scope="default",
+        version=2,
+        valid_from=DAY,
+        parameters=parameters,
+        published_by="eva",
+        reason="test",
+    )
+    await seat.send(told)
+
+    async def known() -> bool:
+        return bool(await seat.rows("select 1 from policy.policies where version = 2"))
+
+    await until(known, "the policy is in force")
+
+
+async def standing(seat: Seat) -> list[Any]:
+    """What waits for a decision or is on its way, as rows of (sku, value)."""
+    return await seat.rows(
+        "select p.sku, r.value from policy.plans p join policy.recommendations r using (tenant, recommendation_id) where p.is_open"
+        " union all select s.sku, r.value * s.quantity / r.quantity from policy.supply s"
+        " join policy.recommendations r using (tenant, recommendation_id) where s.status <> 'cancelled'"
+    )
+
+
+async def test_orders_of_a_day_stay_within_the_cash_budget_whatever_is_approved_or_sold(seat: Seat) -> None:
+    skus = [f"S{number:02}" for number in range(30)]
+    await begin(seat, *skus, on_hand=3)
+    await rules(seat, cash_budget="300")
+    first = (await seat.call("POST", "/runs", {})).json()
+    run = await finished(seat, first["run_id"])
+    assert run["proposed"] + run["withheld"] == run["items"] == 30
+    cash = run["scarce"]["resources"]["cash"]
+    assert 200 < cash["used"] <= cash["capacity"] == 300 and cash["shadow_price"] > 0
+    said = await seat.read("recommendations.v1", lambda f: len(f) >= 30, "every item answered")
+    assert {one["reason"] for one in said if one["type"] == "recommendation.withheld.v1"} == {"resource_exhausted"}
+    lines = proposals(said)
+    assert sum(Decimal(one["value"]) for one in lines) <= 300
+    for one in lines:
+        assert one["evidence"]["allotment"]["resource"] == "cash"
+        assert rederive({name: value for name, value in one.items() if name != "type"})[0]
+    await seat.call("POST", "/runs", {})
+    assert (await finished(seat, first["run_id"]))["published"] == 0
+    await seat.send(*(decision(one, "approved") for one in lines[:2]))
+    poor = next(one["sku"] for one in said if one["type"] == "recommendation.withheld.v1")
+    await seat.send(sale(poor, 3, NOON + timedelta(hours=1)), sale(lines[2]["sku"], 3, NOON + timedelta(hours=1)))
+
+    async def decided() -> bool:
+        rows = await seat.rows("select count(*) as n from policy.supply")
+        moved = await seat.rows("select count(*) as n from policy.ledger where kind = 'sale'")
+        return bool(rows[0]["n"] == 2 and moved[0]["n"] == 2)
+
+    await until(decided, "two orders are approved, two items have sold")
+    assert sum(row["value"] for row in await standing(seat)) <= 300
+    await seat.call("POST", "/runs", {})
+    await finished(seat, first["run_id"])
+    assert 200 < sum(row["value"] for row in await standing(seat)) <= 300
+
+
+async def test_an_order_is_filled_up_to_its_suppliers_minimum(seat: Seat) -> None:
+    await begin(seat, "A", "B")
+    await seat.send(
+        SupplierDefined(
+            tenant=TENANT, supplier="SUP", name="Supplier", defined_at=NOON, currency="USD",
+            minimum_order_value=Decimal(200),
+        )
+    )  # fmt: skip
+
+    async def known() -> bool:
+        return bool(await seat.rows("select 1 from policy.suppliers where minimum_order_value = 200"))
+
+    await until(known, "the supplier's minimum is known")
+    first = (await seat.call("POST", "/runs", {})).json()
+    run = await finished(seat, first["run_id"])
+    assert (run["proposed"], run["scarce"]) == (2, None)
+    lines = await standing(seat)
+    assert 200 <= sum(row["value"] for row in lines) < 200 + 12
+    said = proposals(await seat.read("recommendations.v1", lambda f: len(proposals(f)) >= 2, "both orders"))
+    full = [one for one in said if one["evidence"].get("allotment", {}).get("resource") == "minimum_order_value"]
+    assert full and all(Decimal(one["excess_cost"]) > 0 for one in full)
+    assert all(rederive({name: value for name, value in one.items() if name != "type"})[0] for one in said)
+    await seat.call("POST", "/runs", {})
+    assert (await finished(seat, first["run_id"]))["published"] == 0
+
+
+async def test_a_transfer_is_proposed_before_a_buy_and_leaves_the_senders_position_when_approved(seat: Seat) -> None:
+    await begin(seat, "A", on_hand=1)
+    await rules(seat, transfer_days="1", transfer_fixed_cost="0.10", transfer_unit_cost="0.01")
+    there = {"location": "L2"}
+    await seat.send(
+        LocationDefined(tenant=TENANT, location="L2", name="Other store", defined_at=NOON),
+        count("A", 200, NOON).model_copy(update=there), forecast("A").model_copy(update=there),
+    )  # fmt: skip
+
+    async def both() -> bool:
+        rows = await seat.rows("select count(*) as n from policy.forecasts")
+        return bool(rows[0]["n"] == 2)
+
+    await until(both, "the other store is known")
+    first = (await seat.call("POST", "/runs", {})).json()
+    run = await finished(seat, first["run_id"])
+    assert (run["items"], run["proposed"] + run["withheld"]) == (2, 2)
+    said = await seat.read(
+        "recommendations.v1", lambda f: any(one.get("action") == "transfer" for one in f), "a transfer"
+    )
+    (move,) = [one for one in proposals(said) if one["action"] == "transfer"]
+    assert (move["location"], move["from_location"]) == ("L1", "L2")
+    assert rederive({name: value for name, value in move.items() if name != "type"})[0]
+    bought = [one for one in proposals(said) if one["action"] == "buy"]
+    assert all(rederive({name: value for name, value in one.items() if name != "type"})[0] for one in bought)
+    await seat.call("POST", "/runs", {})
+    assert (await finished(seat, first["run_id"]))["published"] == 0
+    await seat.send(decision(move, "approved"))
+
+    async def promised() -> bool:
+        sender = (await seat.call("GET", "/positions/A/L2")).json()
+        receiver = (await seat.call("GET", "/positions/A/L1")).json()
+        left = Decimal(200) - Decimal(move["quantity"])
+        return receiver["on_order"] == move["quantity"] and Decimal(sender["inventory_position"]) == left
+
+    await until(promised, "what is approved to move counts on both sides")
+    await seat.call("POST", "/runs", {})
+    await finished(seat, first["run_id"])
+    again = await seat.read("recommendations.v1", lambda f: len(f) >= len(said), "what was said")
+    assert len([one for one in proposals(again) if one["action"] == "transfer"]) == 1, "what moves is not moved again"
