@@ -22,6 +22,9 @@ class GatewaySettings(ServiceSettings):
     approvals_url: str = Field("http://127.0.0.1:8083", description="where the approvals service answers")
     audit_url: str = Field("http://127.0.0.1:8084", description="where the audit service answers")
     owner_timeout_seconds: float = Field(10.0, gt=0, le=120, description="how long another service may take to answer")
+    exceptions_per_day: int = Field(
+        40, ge=1, le=1000, description="open exceptions a person is shown at once: what one can settle in a day"
+    )
     session_hours: float = Field(12.0, gt=0, le=24 * 30, description="how long a sign-in lasts")
     session_cache_seconds: float = Field(
         5.0, ge=0, le=60, description="how long a checked session or key is trusted before it is looked up again"

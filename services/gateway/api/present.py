@@ -8,6 +8,7 @@ from typing import Any
 from schemas.forecasts import DAYS, HORIZONS_DAYS, LEVELS
 from services.gateway.api import models
 from services.gateway.domain import fan as fans
+from services.gateway.domain.inbox import due_on
 from services.gateway.domain.wording import EXCEPTION_KINDS, ROUTE_REASONS, WITHHELD_REASONS, label
 from services.gateway.store.rows import Row, amount, day, instant, loaded, plain
 
@@ -259,7 +260,9 @@ def position(row: Row) -> models.PositionRow:
     )
 
 
-def exception(row: Row) -> models.ExceptionView:
+def exception(row: Row, today: date | None = None) -> models.ExceptionView:
+    """`today` is the newest business date: what is open after its own last day is overdue."""
+    due = due_on(row["kind"], row["raised_on"])
     return models.ExceptionView(
         **{
             name: row[name]
@@ -274,6 +277,8 @@ def exception(row: Row) -> models.ExceptionView:
         resolved_on=day(row["resolved_on"]),
         resolved_message=row["resolved_says"],
         details=loaded(row["details"]),
+        due_on=due.isoformat(),
+        overdue=row["resolved_on"] is None and today is not None and today > due,
     )
 
 

@@ -218,6 +218,7 @@ async def exceptions(
     *,
     status: str,
     kind: str | None,
+    owner: str | None = None,
     item: tuple[str, str] | None = None,
     after: tuple[float, str] | None = None,
     limit: int,
@@ -230,6 +231,7 @@ async def exceptions(
         " where o.tenant = $1 and ($2 = 'all' or ($2 = 'open') = (o.resolved_on is null)) and ($3::text is null or o.kind = $3)"
         " and ($4::text is null or (o.sku = $4 and o.location = $5))"
         f" and ($6::double precision is null or {stake} < $6 or ({stake} = $6 and o.exception_id > $7))"
+        " and ($9::text is null or o.owner = $9)"
         f" order by {stake} desc, o.exception_id limit $8",
         tenant,
         status,
@@ -239,8 +241,28 @@ async def exceptions(
         after[0] if after else None,
         after[1] if after else None,
         limit,
+        owner,
     )
     return as_dicts(rows)
+
+
+async def count_exceptions(tx: Transaction, tenant: str, *, status: str, kind: str | None, owner: str | None) -> int:
+    return int(
+        await tx.fetchval(
+            "select count(*) from exceptions where tenant = $1 and ($2 = 'all' or ($2 = 'open') = (resolved_on is null))"
+            " and ($3::text is null or kind = $3) and ($4::text is null or owner = $4)",
+            tenant,
+            status,
+            kind,
+            owner,
+        )
+    )
+
+
+async def newest_business_date(tx: Transaction, tenant: str) -> date | None:
+    """The newest day that was planned for or closed, as far as the plan has told."""
+    day: date | None = await tx.fetchval("select max(origin) from outcomes where tenant = $1", tenant)
+    return day
 
 
 async def signals_of_item(tx: Transaction, tenant: str, sku: str, location: str, since: date) -> list[Row]:

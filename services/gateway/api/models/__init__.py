@@ -16,6 +16,7 @@ from services.gateway.api.models.held import (
     ReleaseView,
 )
 from services.gateway.api.models.items import (
+    ExceptionPage,
     ExceptionView,
     Fan,
     FanDay,
@@ -89,6 +90,7 @@ __all__ = [
     "DroppedView",
     "EventResultView",
     "Evidence",
+    "ExceptionPage",
     "ExceptionView",
     "Fan",
     "FanDay",

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from services.gateway.api.models.base import Coded, View
+from services.gateway.api.models.base import Coded, Page, View
 from services.gateway.api.models.queue import CommentView, DecisionView, Evidence, Line, StepView
 
 
@@ -142,6 +142,14 @@ class ExceptionView(View):
     resolved_on: str | None
     resolved_message: str | None
     details: dict[str, Any]
+    due_on: str
+    overdue: bool = False
+
+
+class ExceptionPage(Page[ExceptionView]):
+    """One page; `cap` is how many a person is shown as a day's work."""
+
+    cap: int
 
 
 class ItemPanel(View):

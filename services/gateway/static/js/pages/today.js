@@ -6,8 +6,10 @@ import { reasonTag } from "../item/sections.js";
 import * as live from "../live.js";
 import { start } from "../shell.js";
 import { empty, failed } from "../states.js";
+import { firstTour } from "../tour.js";
 
 const LINES = 10;
+const tour = firstTour();
 const page = byId("page");
 
 const tile = (href, label, figure, note) => h(href ? "a" : "div", href ? { href } : {}, h("span.label", {}, label), h("span.figure", {}, figure), h("span.note", {}, note));
@@ -61,7 +63,7 @@ async function drawPage() {
   try {
     const [status, summary, lines, exceptions] = await Promise.all([get("/v1/status"), get("/v1/recommendations/summary"), get(withQuery("/v1/recommendations", { limit: LINES })), get("/v1/exceptions?status=open&limit=5")]);
     const head = h("div.head", {}, h("div", {}, h("h1", {}, "Today"), h("p.sub", {}, status.business_date ? `Business day ${day(status.business_date, { year: true })} is closed and planned from.` : "No business day has closed yet, so nothing is planned.")), h("div.stats", {}, summary.waiting ? h("a.btn.p", { href: "/queue" }, "Start reviewing") : null));
-    page.replaceChildren(head, figures(status, summary), h("div.split", {}, work(lines, summary), sides(summary, exceptions, status)));
+    page.replaceChildren(head, tour, figures(status, summary), h("div.split", {}, work(lines, summary), sides(summary, exceptions, status)));
   } catch (problem) {
     page.replaceChildren(h("h1", {}, "Today"), failed("Today's numbers could not be read", problem, drawPage));
   }
