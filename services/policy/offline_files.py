@@ -155,3 +155,11 @@ def _is_level(name: str) -> bool:
         return name.startswith("q") and 0.0 < float(name[1:]) < 1.0
     except ValueError:
         return False
+
+
+def documents_in(file: Path) -> Iterator[str]:
+    """The documents of a result of `./run plan --documents`; other tables hold none."""
+    with pq.ParquetFile(file) as table:
+        if "document" in table.schema_arrow.names:
+            for batch in table.iter_batches(batch_size=1_000, columns=["document"]):
+                yield from (text for text in batch.column(0).to_pylist() if text)

@@ -6,11 +6,11 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from kit.settings import ServiceSettings
 from schemas.topics import RECOMMENDATIONS
+from services.policy.offline_files import documents_in
 
 Event = Mapping[str, Any]
 # Text without this word holds no recommendation.
@@ -60,20 +60,12 @@ def _texts(source: str) -> Iterator[str]:
         with file.open("rb") as opened:
             is_table = opened.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
         if is_table:
-            yield from _rows(file)
+            yield from documents_in(file)
             continue
         try:
             yield file.read_text("utf-8")
         except UnicodeDecodeError:
             continue  # keys and packed tiles of an export are no events
-
-
-def _rows(file: Path) -> Iterator[str]:
-    """The documents of a result of `./run plan --documents`; other tables hold none."""
-    with pq.ParquetFile(file) as table:
-        if "document" in table.schema_arrow.names:
-            for batch in table.iter_batches(batch_size=1_000, columns=["document"]):
-                yield from (text for text in batch.column(0).to_pylist() if text)
 
 
 def _documents(text: str, wanted: str) -> Iterator[Any]:

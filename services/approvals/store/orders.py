@@ -57,7 +57,9 @@ async def add(tx: Transaction, tenant: str, orders: Sequence[Order], released_at
 async def lock(tx: Transaction, tenant: str, order_id: str) -> Any:
     """Status, kind and changed order of an order, locked; None when there is no such order."""
     return await tx.fetchrow(
-        "select status, kind, changes_order from orders where tenant = $1 and order_id = $2 for update", tenant, order_id
+        "select status, kind, changes_order from orders where tenant = $1 and order_id = $2 for update",
+        tenant,
+        order_id,
     )
 
 

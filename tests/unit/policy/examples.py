@@ -95,5 +95,7 @@ def evidences(draw: st.DrawFn) -> Evidence:
             discount=draw(st.sampled_from(["all_units", "incremental"])),
         ),
         deliveries=draw(st.none() | st.builds(Deliveries, LATENESS, LATENESS)),
-        policy=Policy("default", 3, Parameters(service_kind=draw(st.sampled_from(["cycle_service", "fill_rate", "weighed"])))),
+        policy=Policy(
+            "default", 3, Parameters(service_kind=draw(st.sampled_from(["cycle_service", "fill_rate", "weighed"])))
+        ),
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,8 @@ BOUNDS = [(kind, name) for kind, (_moves, names) in STRATEGIES.items() for name 
 @pytest.mark.parametrize(("kind", "name"), BOUNDS)
 def test_parameter_bounds_its_kind_of_signal_and_no_other(kind: str, name: str) -> None:
     plain = PLAIN
-    rules = replace(plain.policy.parameters, **{name: Decimal("0.9") if name.endswith("_min") else Decimal("1.1")})
+    bound: dict[str, Any] = {name: Decimal("0.9") if name.endswith("_min") else Decimal("1.1")}
+    rules = replace(plain.policy.parameters, **bound)
     other = replace(plain, policy=replace(plain.policy, parameters=rules))
     changed = {one for one in STRATEGIES if strategy_of(one, plain) != strategy_of(one, other)}
     assert changed == {kind}

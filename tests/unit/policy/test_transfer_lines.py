@@ -99,6 +99,6 @@ def test_units_are_conserved_and_no_location_gives_below_its_own_reorder_point(
     for one in others:
         assert not gone[one.location] or one.stock.on_hand - gone[one.location] >= reorder_point(one)
     for one in lacking:
-        (outcome,) = plan([one])
-        wanted = outcome.order_up_to - one.stock.on_hand if outcome.order_up_to is not None else Decimal(0)
+        (alone,) = plan([one])
+        wanted = alone.order_up_to - one.stock.on_hand if alone.order_up_to is not None else Decimal(0)
         assert come[one.location] <= max(wanted, Decimal(0))
