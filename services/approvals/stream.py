@@ -102,16 +102,16 @@ class Intake:
                 f"order {update.order_id} was never released here; check the id, then send it again",
                 field="order_id",
             )
+        of_order = await lines.lock_of_order(tx, tenant, update.order_id)
+        _demand_known_lines(update, {line.proposal.sku for line in of_order})
         reached: str = update.status
         is_change = order["changes_order"] is not None
         if is_change and update.status == "confirmed":
             # A change is done when the other side agrees to it; there is nothing to receive.
-            await self._agree(tx, tenant, update.order_id, order)
+            await self._agree(tx, tenant, of_order, order)
         elif update.status == "received":
             skus = {line.sku for line in update.lines}
-            open_lines = [
-                line for line in await lines.lock_of_order(tx, tenant, update.order_id) if line.state is State.RELEASED
-            ]
+            open_lines = [line for line in of_order if line.state is State.RELEASED]
             received = [line for line in open_lines if not skus or line.proposal.sku in skus]
             await lines.save(tx, [lifecycle.close(line) for line in received])
             # The order is received when its last line is; until then the goods are on their way.
@@ -119,9 +119,9 @@ class Intake:
         if STATUS_ORDER.index(reached) > STATUS_ORDER.index(order["status"]):
             await orders.set_status(tx, tenant, update.order_id, reached, self._clock.now())
 
-    async def _agree(self, tx: Transaction, tenant: str, order_id: str, order: Any) -> None:
+    async def _agree(self, tx: Transaction, tenant: str, of_order: list[Line], order: Any) -> None:
         """Close the lines of a change the other side agreed to; a cancellation ends the lines it cancels too."""
-        done = [one for one in await lines.lock_of_order(tx, tenant, order_id) if one.state is State.RELEASED]
+        done = [one for one in of_order if one.state is State.RELEASED]
         if order["kind"] == "cancel":
             skus = {one.proposal.sku for one in done}
             changed = await lines.lock_of_order(tx, tenant, order["changes_order"])
@@ -131,6 +131,18 @@ class Intake:
                 await orders.set_status(tx, tenant, order["changes_order"], "cancelled", self._clock.now())
             done += ended
         await lines.save(tx, [lifecycle.close(one) for one in done])
+
+
+def _demand_known_lines(update: OrderUpdated, ordered: set[str]) -> None:
+    """An answer about something that was not ordered is for a person. Raises Rejected naming the line."""
+    for place, line in enumerate(update.lines):
+        if line.sku not in ordered:
+            raise Rejected(
+                "unknown_order_line",
+                f"order {update.order_id} has no line for {line.sku}; name the sku that was ordered (what came instead of it"
+                " belongs in substitute_sku), then send it again",
+                field=f"lines.{place}.sku",
+            )
 
 
 class _Batch:

@@ -187,7 +187,8 @@ async def test_order_updates_close_lines_and_a_released_order_can_be_cancelled(s
     unknown = OrderUpdated(
         tenant="acme", order_id="PO-unknown", status="received", location="367", business_date=DAY, updated_at=WHEN
     )
-    await seat.send([unknown, received], source="gateway")
+    not_ordered = received.model_copy(update={"lines": (OrderLineUpdate(sku="sku-0009", quantity=Decimal(20)),)})
+    await seat.send([unknown, not_ordered, received], source="gateway")
     await seat.wait_for_lines(1, "closed")
     ann = seat.person("ann", "planner")
     cancelled = await ann.call(
@@ -207,8 +208,11 @@ async def test_order_updates_close_lines_and_a_released_order_can_be_cancelled(s
         "POST", f"/orders/{first.order_id}/cancel", json={"reason": "demand_changed"}, headers={"idempotency-key": "c2"}
     )
     assert too_late.status_code == 409
-    dead = await seat.sql("select record_key from outbox where topic = 'order-updates.v1.dead'")
-    assert [row["record_key"] for row in dead] == ["PO-unknown"]
+    dead = await seat.sql("select record_key from outbox where topic = 'order-updates.v1.dead' order by seq")
+    assert [row["record_key"] for row in dead] == ["PO-unknown", first.order_id]
+    reasons = await seat.sql("select code, detail from dead_letters order by died_at, letter_id")
+    assert {row["code"] for row in reasons} == {"unknown_order", "unknown_order_line"}
+    assert any("has no line for sku-0009" in row["detail"] for row in reasons)
 
 
 @pytest.mark.slow
