@@ -39,15 +39,14 @@ def of_type(events: Events, *kinds: type[Message]) -> list[Received[Any]]:
 
 async def recommendations(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
     """Newest outcome per item, newest recommendation per line, counts per run."""
+    # A line that is ended in the batch that began it is kept, as it would be in two batches.
+    issued = {one.body.line_id: one for one in events if isinstance(one.body, RecommendationIssued)}
     beside = {one.body.line_id: one for one in events if rows.is_beside(one.body)}
     events = [one for one in events if not rows.is_beside(one.body)]
     newest = {(one.body.sku, one.body.location): one for one in events}
-    issued = {
-        one.body.line_id: one for one in [*events, *beside.values()] if isinstance(one.body, RecommendationIssued)
-    }
     if issued:
         await planning.put_lines(tx, tenant, [rows.line(one) for one in issued.values()])
-    ended = [line_id for line_id, one in beside.items() if line_id not in issued]
+    ended = [line_id for line_id, one in beside.items() if isinstance(one.body, RecommendationWithheld)]
     await planning.end_lines(tx, tenant, ended)
     await planning.put_outcomes(tx, tenant, [rows.outcome(one) for one in newest.values()])
     items = [(sku, location, getattr(one.body, "line_id", None)) for (sku, location), one in newest.items()]

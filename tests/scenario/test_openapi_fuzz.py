@@ -69,6 +69,7 @@ REFUSES_BY_RULE = {
     "POST /v1/parked:drop": "nothing waits",
     "POST /v1/parked:release": "nothing waits",
     "POST /v1/planning-runs": "locations exist and days are closed",
+    "POST /v1/recommendations/{recommendation_id}/comments": "a comment says something: not blanks alone",
     "POST /v1/recommendations/{recommendation_id}/decisions": "what a verdict needs depends on the verdict",
     "POST /v1/recommendations/{recommendation_id}/undo": "nothing is decided",
     "POST /v1/strategy-pins": "items exist, and not every strategy can be pinned",

@@ -87,7 +87,9 @@ def filled(path: str) -> str:
 
 
 # Answered by services that do not run here; their own tests look behind their walls.
-ASKED_OF_OWNERS = ("audit", "backtests", "dead-letters", "names", "overrides", "strategy-pins")
+ASKED_OF_OWNERS = (
+    *("audit", "backtests", "classes", "dead-letters", "movements", "names", "overrides", "scenarios", "strategy-pins"),
+)
 READS = sorted(path for method, path in ROUTES if method == "GET" and path != "/v1/stream")
 CHANGES = sorted((method, path) for method, path in ROUTES if method != "GET" and path != "/v1/session")
 

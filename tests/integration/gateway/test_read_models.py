@@ -236,9 +236,17 @@ def test_dropped_read_models_come_out_the_same_again(gateway: Gateway, planner: 
     wait_for(drop_read_models(gateway.database.url("gateway")))
     assert not any(wait_for(contents(gateway)).values())
     gateway.start()
-    eventually(lambda: wait_for(contents(gateway)) == before, why=lambda: "read models differ after the rebuild")
+    eventually(
+        lambda: wait_for(contents(gateway)) == before,
+        why=lambda: f"differ after the rebuild: {differences(before, wait_for(contents(gateway)))}",
+    )
     # People are no read model: the session of before still holds.
     assert planner.get("/v1/session").status_code == 200
+
+
+def differences(before: dict[str, list[str]], after: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Rows that are on one side only, by table."""
+    return {name: sorted(set(rows) ^ set(after[name])) for name, rows in before.items() if rows != after[name]}
 
 
 async def contents(gateway: Gateway) -> dict[str, list[str]]:
