@@ -48,8 +48,10 @@ async def keep(tx: Transaction, tenant: str, told: Sequence[tuple[SignalObserved
 
 async def _items(tx: Transaction, tenant: str, signal: SignalObserved) -> Items:
     rows = await tx.fetch(
-        "select p.sku, p.location from positions p left join products i on i.tenant = $1 and i.sku = p.sku"
-        " where p.tenant = $1 and ($2::text is null or p.sku = $2) and ($3::text is null or p.location = $3)"
+        # A new item is planned from its forecast before anything moved: it has a plan and no position yet.
+        "select p.sku, p.location from (select sku, location from positions where tenant = $1"
+        " union select sku, location from plans where tenant = $1) p left join products i on i.tenant = $1 and i.sku = p.sku"
+        " where ($2::text is null or p.sku = $2) and ($3::text is null or p.location = $3)"
         " and ($4::text is null or i.category = $4) and ($5::text is null or exists (select from supplier_items x"
         "  where x.tenant = $1 and x.sku = p.sku and x.supplier = $5 and x.location in (p.location, '*')))"
         " order by 1, 2 limit $6",
