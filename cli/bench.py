@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import time
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
@@ -96,9 +97,7 @@ def bench(
     folder = data_dir or Path(".countersign-bench")
     local = LocalPlatform(settings_for(folder, port_base, any_port=True), output.say)
     chosen = PARTS if part == "all" else (part,)
-    if "memory" in chosen and data_dir is None and local.kafka.running() is None:
-        # The days of an earlier measurement may have been told to the end: nothing would live in what is measured.
-        shutil.rmtree(folder, ignore_errors=True)
+    _begin_anew(local, folder, chosen, data_dir)
     result: dict[str, Any] = {"machine": describe()}
     with plain_refusals(), ending_politely():
         try:
@@ -127,6 +126,12 @@ def bench(
                 local.stop_started()
     result["targets"] = verdicts(result)
     output.result(result) if as_json else show(result)
+
+
+def _begin_anew(local: LocalPlatform, folder: Path, chosen: Sequence[str], data_dir: Path | None) -> None:
+    """The days of an earlier memory run may have been told to the end: nothing would live in what is measured."""
+    if "memory" in chosen and data_dir is None and local.kafka.running() is None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _without_the_demo(
