@@ -11,21 +11,21 @@ from decimal import Decimal
 import numpy as np
 
 from kernel.distribution import DAYS
+from services.policy.domain.beside_line import recommended_beside
 from services.policy.domain.columns import arrival_of
 from services.policy.domain.evidence import About, Evidence, OpenOrder
 from services.policy.domain.line import Amounts, Line, Numbers, cost_at
 from services.policy.domain.numbers import decimal_of, money, plain
 from services.policy.domain.open_orders import CHANGEABLE, Change, Coming, Costs, changes_of
-from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
+from services.policy.domain.outcome import Outcome, Recommendation, Withheld
 from services.policy.domain.projection import projected
 from services.policy.domain.reckoning import Reckoned, reckon
-from services.policy.domain.render import what_of, written
+from services.policy.domain.render import what_of
 from services.policy.domain.routing import confidence_of, reasons_beside
 from services.policy.domain.scenarios import active, heeded
 from services.policy.domain.screening import Fault, screen
 from services.policy.domain.steps import Step, step
 from services.policy.domain.supply_calendar import Opportunity
-from services.policy.domain.wording import beside_steps
 
 OPEN_ORDER = "open_order"
 # An order counts as coming on the day by which it is as likely there as not.
@@ -184,20 +184,7 @@ def _recommended(evidence: Evidence, opportunity: Opportunity, change: Change) -
         "arrive_on": promise.isoformat(),
         "changes_order": order.order_id,
     }
-    steps = beside_steps(line, _told(line, order, change, both))
-    identity, document, signature = written(
-        line, change.action, what, steps, expected[0].tolist(), expected[1].tolist()
-    )
-    return Recommendation(
-        recommendation_id=identity,
-        document=document,
-        quantity=numbers.quantity,
-        value=line.amounts.value,
-        signature=signature,
-        reorder_point=numbers.reorder_point,
-        order_up_to=numbers.order_up_to,
-        thresholds=Thresholds(),
-    )
+    return recommended_beside(line, change.action, what, _told(line, order, change, both), expected)
 
 
 def _line(evidence: Evidence, opportunity: Opportunity, numbers: Numbers, saves: Decimal) -> Line:

@@ -11,21 +11,21 @@ from decimal import Decimal
 
 import numpy as np
 
+from services.policy.domain.beside_line import recommended_beside
 from services.policy.domain.evidence import About, Evidence, OpenOrder
 from services.policy.domain.fair_share import Claim, fair_share
 from services.policy.domain.line import Amounts, Line, Numbers
 from services.policy.domain.numbers import decimal_of, money, plain
-from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
+from services.policy.domain.outcome import Outcome, Recommendation, Withheld
 from services.policy.domain.projection import projected
 from services.policy.domain.reckoning import Reckoned, reckon
-from services.policy.domain.render import what_of, written
+from services.policy.domain.render import what_of
 from services.policy.domain.routing import confidence_of, reasons_beside
 from services.policy.domain.scenarios import active, heeded
 from services.policy.domain.screening import Fault, screen
 from services.policy.domain.steps import Step, step
 from services.policy.domain.supply_calendar import Opportunity
 from services.policy.domain.transfers import Site, Transfer, best_transfers, valued
-from services.policy.domain.wording import beside_steps
 
 TRANSFER, ALLOCATE = "transfer", "allocate"
 # What a transfer line proposed in the same plan, and one that leaves for another location, are called among open orders.
@@ -181,18 +181,7 @@ def _recommended(receiver: _Side, giving: Site, sent: Transfer) -> Recommendatio
         "from_location": about.code,
     }
     what = {name: value for name, value in what.items() if name not in ("supplier", "moq", "pack")}
-    steps = beside_steps(line, _told(line, giving, sent))
-    identity, document, signature = written(line, about.kind, what, steps, expected[0].tolist(), expected[1].tolist())
-    return Recommendation(
-        recommendation_id=identity,
-        document=document,
-        quantity=about.units,
-        value=line.amounts.value,
-        signature=signature,
-        reorder_point=numbers.reorder_point,
-        order_up_to=numbers.order_up_to,
-        thresholds=Thresholds(),
-    )
+    return recommended_beside(line, about.kind, what, _told(line, giving, sent), expected)
 
 
 def _line(evidence: Evidence, opportunity: Opportunity, numbers: Numbers, sent: Transfer) -> Line:
