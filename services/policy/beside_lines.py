@@ -15,7 +15,7 @@ from services.policy.domain.beside import beside
 from services.policy.domain.evidence import Evidence, canonical
 from services.policy.domain.order_changes import order_changes
 from services.policy.domain.outcome import Recommendation
-from services.policy.planned import SERVICE, Planned, moment
+from services.policy.planned import SERVICE, Planned, is_news, moment
 from services.policy.store import beside as store
 from services.policy.store import order_changes as changes_store
 from services.policy.store import plans, supply, transfers
@@ -63,7 +63,7 @@ def _key(evidence: Evidence) -> Key:
 
 async def _name_anew(tx: Transaction, tenant: str, proposed: dict[Key, Proposed], before: dict[Key, Kept]) -> None:
     """What was decided and taken back comes again under another name, as an item's own order does."""
-    waiting = [key for key, (_evidence, outcome) in proposed.items() if _is_news(before.get(key), outcome)]
+    waiting = [key for key, (_evidence, new) in proposed.items() if key not in before or is_news(before[key], new)]
     while waiting:
         used = await plans.published_before(tx, tenant, [proposed[key][1].recommendation_id for key in waiting])
         waiting = [key for key in waiting if proposed[key][1].recommendation_id in used]
@@ -72,12 +72,6 @@ async def _name_anew(tx: Transaction, tenant: str, proposed: dict[Key, Proposed]
             outcome = beside(evidence)
             assert isinstance(outcome, Recommendation)  # the round changes nothing but the name
             proposed[key] = (evidence, outcome)
-
-
-def _is_news(known: Kept | None, outcome: Recommendation) -> bool:
-    if known is None or not known.is_open:
-        return True
-    return outcome.signature != known.signature and outcome.recommendation_id != known.recommendation_id
 
 
 def _propose(
@@ -90,7 +84,7 @@ def _propose(
     run_id: str | None,
 ) -> Kept:
     assert evidence.as_of is not None  # screening refused the others
-    if known is not None and not _is_news(known, outcome):
+    if known is not None and not is_news(known, outcome):
         return replace(known, as_of=evidence.as_of, signature=outcome.signature)
     is_open = known is not None and known.is_open
     identity = outcome.recommendation_id

@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Protocol
 
 from kit.events import Outgoing
+from services.policy.domain.outcome import Recommendation
 
 SERVICE = "policy"
 # Planned before any day has closed: the beginning of the calendar stands in where a message needs a time.
@@ -17,6 +19,25 @@ class Planned:
     says: list[Outgoing] = field(default_factory=list)
     proposed: int = 0
     published: int = 0
+
+
+class Said(Protocol):
+    """What a line's newest plan said, as it is kept."""
+
+    @property
+    def is_open(self) -> bool: ...
+    @property
+    def recommendation_id(self) -> str | None: ...
+    @property
+    def signature(self) -> str | None: ...
+
+
+def is_news(said: Said, outcome: Recommendation) -> bool:
+    """Whether this differs from what the open line says already. A line whose decision was undone is open with the
+    recommendation it had."""
+    if not said.is_open:
+        return True
+    return outcome.signature != said.signature and outcome.recommendation_id != said.recommendation_id
 
 
 def moment(as_of: date | None) -> datetime:

@@ -13,7 +13,7 @@ from services.policy.domain.evidence import Evidence, Policy, canonical, documen
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
 from services.policy.moving import move_first
-from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, moment
+from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, is_news, moment
 from services.policy.rationing import ration
 from services.policy.store import evidence as evidence_store
 from services.policy.store import plans, policies
@@ -89,7 +89,7 @@ async def _named_anew(
         names = {
             index: outcome.recommendation_id
             for index in waiting
-            if isinstance(outcome := outcomes[index], Recommendation) and _is_news(loaded[index][1], outcome)
+            if isinstance(outcome := outcomes[index], Recommendation) and is_news(loaded[index][1], outcome)
         }
         used = await plans.published_before(tx, tenant, list(names.values())) if names else set()
         waiting = [index for index, name in names.items() if name in used]
@@ -100,14 +100,6 @@ async def _named_anew(
             loaded[index] = (replace(evidence, round=evidence.round + 1), previous)
         for index, outcome in zip(waiting, plan([loaded[index][0] for index in waiting]), strict=True):
             outcomes[index] = outcome
-
-
-def _is_news(previous: Previous, outcome: Recommendation) -> bool:
-    """Whether this differs from what the item's open line says already. A line whose decision was undone is open with the
-    recommendation it had."""
-    if not previous.is_open:
-        return True
-    return outcome.signature != previous.signature and outcome.recommendation_id != previous.recommendation_id
 
 
 def _propose(
@@ -121,7 +113,7 @@ def _propose(
     budget_date: date | None,
 ) -> None:
     """Publish a recommendation, as a newer version of the item's open line if there is one, unless it says the same."""
-    if not _is_news(previous, outcome):
+    if not is_news(previous, outcome):
         identity, line_id = previous.recommendation_id, previous.line_id
     else:
         identity = outcome.recommendation_id
