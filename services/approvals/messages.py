@@ -158,14 +158,16 @@ def order_released(tenant: str, order: Order, released_at: datetime) -> Outgoing
     return outgoing(body, service=SERVICE, cause=order.order_id, time=released_at, subject=order.order_id)
 
 
-def order_cancelled(tenant: str, order_id: str, decision: Decision) -> Outgoing:
+def order_cancelled(
+    tenant: str, order_id: str, by: str, at: datetime, reason: str | None, note: str | None
+) -> Outgoing:
     """The order taken back, as the ERP reads it."""
     body = OrderCancelled(
         tenant=tenant,
         order_id=order_id,
-        cancelled_by=decision.by,
-        cancelled_at=decision.at,
-        reason_code=decision.reason or "other",
-        note=decision.note,
+        cancelled_by=by,
+        cancelled_at=at,
+        reason_code=reason or "other",
+        note=note,
     )
-    return outgoing(body, service=SERVICE, cause=order_id, time=decision.at, subject=order_id, name="cancelled")
+    return outgoing(body, service=SERVICE, cause=order_id, time=at, subject=order_id, name="cancelled")

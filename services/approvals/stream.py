@@ -1,4 +1,4 @@
-"""Recommendations, policies and order updates in; the queue, decisions by rule and order states out. Judgement is in `domain`."""
+"""Recommendations and policies in; the queue and decisions by rule out. Judgement is in `domain`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,21 +12,18 @@ from kit.database import Transaction
 from kit.errors import Rejected
 from kit.events import Outgoing, Received
 from schemas.catalogue import ItemDefined, OwnerScopeDefined
-from schemas.decisions import OrderUpdated
 from schemas.matrix import ApprovalMatrixPublished
 from schemas.recommendations import PolicyPublished, RecommendationIssued, RecommendationWithheld
 from schemas.topics import CATALOGUE, ORDER_UPDATES, POLICIES, RECOMMENDATIONS
 from services.approvals import carry, messages
-from services.approvals.domain import arrivals, lifecycle
+from services.approvals.domain import arrivals
 from services.approvals.domain.arrivals import Place
 from services.approvals.domain.lifecycle import Moment, Step
-from services.approvals.domain.line import Line, Proposal, State
+from services.approvals.domain.line import Line, Proposal
 from services.approvals.moment import now_for
+from services.approvals.order_answers import OrderAnswers
 from services.approvals.settings import Settings
-from services.approvals.store import lines, matrices, orders, recommendations, terms
-
-# The way of an order to its end. Updates may come late and out of order: an order never goes back on this way.
-STATUS_ORDER = ("released", "acknowledged", "confirmed", "shipped", "failed", "received", "cancelled")
+from services.approvals.store import lines, matrices, recommendations, terms
 
 # What the limits are called among the policy's parameters.
 RULE_LIMIT, SECOND_LIMIT = "auto_approve_value_limit", "second_signature_above"
@@ -86,63 +83,6 @@ class Intake:
                 rule, second = (limit_of(body.parameters, name) for name in (RULE_LIMIT, SECOND_LIMIT))
                 await terms.publish_limits(tx, tenant, body.scope, body.version, rule, second)
         return says
-
-    async def update_orders(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
-        """Move orders along, and close the lines whose goods are received."""
-        for event in events:
-            if isinstance(event.body, OrderUpdated):
-                await self._update_order(tx, tenant, event.body)
-        return []
-
-    async def _update_order(self, tx: Transaction, tenant: str, update: OrderUpdated) -> None:
-        order = await orders.lock(tx, tenant, update.order_id)
-        if order is None:
-            raise Rejected(
-                "unknown_order",
-                f"order {update.order_id} was never released here; check the id, then send it again",
-                field="order_id",
-            )
-        of_order = await lines.lock_of_order(tx, tenant, update.order_id)
-        _demand_known_lines(update, {line.proposal.sku for line in of_order})
-        reached: str = update.status
-        is_change = order["changes_order"] is not None
-        if is_change and update.status == "confirmed":
-            # A change is done when the other side agrees to it; there is nothing to receive.
-            await self._agree(tx, tenant, of_order, order)
-        elif update.status == "received":
-            skus = {line.sku for line in update.lines}
-            open_lines = [line for line in of_order if line.state is State.RELEASED]
-            received = [line for line in open_lines if not skus or line.proposal.sku in skus]
-            await lines.save(tx, [lifecycle.close(line) for line in received])
-            # The order is received when its last line is; until then the goods are on their way.
-            reached = "received" if len(received) == len(open_lines) else "shipped"
-        if STATUS_ORDER.index(reached) > STATUS_ORDER.index(order["status"]):
-            await orders.set_status(tx, tenant, update.order_id, reached, self._clock.now())
-
-    async def _agree(self, tx: Transaction, tenant: str, of_order: list[Line], order: Any) -> None:
-        """Close the lines of a change the other side agreed to; a cancellation ends the lines it cancels too."""
-        done = [one for one in of_order if one.state is State.RELEASED]
-        if order["kind"] == "cancel":
-            skus = {one.proposal.sku for one in done}
-            changed = await lines.lock_of_order(tx, tenant, order["changes_order"])
-            open_lines = [one for one in changed if one.state is State.RELEASED]
-            ended = [one for one in open_lines if one.proposal.sku in skus]
-            if ended and len(ended) == len(open_lines):
-                await orders.set_status(tx, tenant, order["changes_order"], "cancelled", self._clock.now())
-            done += ended
-        await lines.save(tx, [lifecycle.close(one) for one in done])
-
-
-def _demand_known_lines(update: OrderUpdated, ordered: set[str]) -> None:
-    """An answer about something that was not ordered is for a person. Raises Rejected naming the line."""
-    for place, line in enumerate(update.lines):
-        if line.sku not in ordered:
-            raise Rejected(
-                "unknown_order_line",
-                f"order {update.order_id} has no line for {line.sku}; name the sku that was ordered (what came instead of it"
-                " belongs in substitute_sku), then send it again",
-                field=f"lines.{place}.sku",
-            )
 
 
 class _Batch:
@@ -233,4 +173,4 @@ def attach(consumer: BatchConsumer, settings: Settings, clock: Clock) -> None:
     consumer.on((POLICIES,), intake.publish_limits, first=True)
     consumer.on((CATALOGUE,), intake.define, first=True)
     consumer.on((RECOMMENDATIONS,), intake.receive)
-    consumer.on((ORDER_UPDATES,), intake.update_orders)
+    consumer.on((ORDER_UPDATES,), OrderAnswers(clock).update_orders)

@@ -21,7 +21,7 @@ from services.approvals.domain import authority, deciding
 from services.approvals.domain.authority import Actor
 from services.approvals.domain.deciding import Command
 from services.approvals.domain.lifecycle import Action, Moment, Step
-from services.approvals.domain.line import HELD, Line
+from services.approvals.domain.line import HELD, Line, State
 from services.approvals.domain.refusals import Refusal
 from services.approvals.moment import now_for
 from services.approvals.settings import Settings
@@ -78,17 +78,24 @@ class Desk:
     async def cancel(self, tx: Transaction, principal: Principal, order_id: str, body: CancelIn) -> Outcome:
         """Take a released order back: a cancel order for the ERP, a recall on every line of it."""
         actor = Actor(principal.subject, principal.roles)
-        if await orders.lock(tx, principal.tenant, order_id) is None:
+        order = await orders.lock(tx, principal.tenant, order_id)
+        if order is None:
             return refused(Problem(404, "order_not_found", "No such order", f"There is no order {order_id[:64]!r}."))
         moment = await now_for(tx, principal.tenant, self.settings, self.clock)
         try:
-            of_order = await lines.lock_of_order(tx, principal.tenant, order_id)
+            deciding.may_recall(actor, body.reason, body.note)
+            deciding.demand_open(order_id, order["status"])
+            # A line that was received, or went on to its item's next recommendation, stays; the rest of the order ends.
+            standing = await lines.lock_of_order(tx, principal.tenant, order_id)
+            of_order = [line for line in standing if line.state is State.RELEASED]
             steps = [deciding.recall(line, actor, moment, reason=body.reason, note=body.note) for line in of_order]
         except Refusal as refusal:
             return refused(problems.of_refusal(refusal))
         await orders.set_status(tx, principal.tenant, order_id, "cancelled", moment.now)
         says = await carry.keep(tx, principal.tenant, [step.line for step in steps], steps, moment)
-        cancelled = messages.order_cancelled(principal.tenant, order_id, steps[0].decision)
+        cancelled = messages.order_cancelled(
+            principal.tenant, order_id, actor.subject, moment.now, body.reason, body.note
+        )
         await outbox.enqueue(tx, [cancelled, *says])
         return (
             200,

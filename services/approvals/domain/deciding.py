@@ -214,10 +214,21 @@ def _undo(line: Line, command: Command, actor: Actor, moment: Moment) -> Step:
     return _step(line, after, "undone", command, actor, moment)
 
 
-def recall(line: Line, actor: Actor, moment: Moment, *, reason: str | None, note: str | None) -> Step:
-    """Take a released line back together with its whole order, which leaves as a cancel order. Raises Refusal."""
+def may_recall(actor: Actor, reason: str | None, note: str | None) -> None:
+    """Refuse who may not take orders back, or does not say why. Raises Refusal: as `may_decide` and `reasons.check`."""
     authority.may_decide(actor)
     reasons.check("cancel", reasons.RECALL, reason, note, required=True)
+
+
+def demand_open(order_id: str, status: str) -> None:
+    """Refuse to take back an order of which nothing is to come. Raises Refusal: not_possible."""
+    if status in ("received", "cancelled"):
+        raise Refusal("not_possible", f"The order {order_id} is {status} already; nothing of it is to come.")
+
+
+def recall(line: Line, actor: Actor, moment: Moment, *, reason: str | None, note: str | None) -> Step:
+    """Take a released line back together with its whole order, which leaves as a cancel order. Raises Refusal."""
+    may_recall(actor, reason, note)
     state = move(line, Action.RECALL, State.CANCELLED)
     return record(
         line,

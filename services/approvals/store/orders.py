@@ -74,6 +74,29 @@ async def set_status(tx: Transaction, tenant: str, order_id: str, status: str, a
     )
 
 
+async def skus_of(tx: Transaction, tenant: str, order_id: str) -> set[str]:
+    """What was ordered."""
+    rows = await tx.fetch("select sku from order_lines where tenant = $1 and order_id = $2", tenant, order_id)
+    return {row["sku"] for row in rows}
+
+
+async def end_lines(
+    tx: Transaction, tenant: str, order_id: str, skus: Sequence[str], how: str, at: datetime
+) -> dict[str, str]:
+    """Write down how these lines of an order ended, where nothing says so yet; how each ended line of it did, by sku."""
+    await tx.execute(
+        "insert into order_line_ends (tenant, order_id, sku, how, ended_at) select $1, $2, sku, $4, $5"
+        " from unnest($3::text[]) as sku on conflict do nothing",
+        tenant,
+        order_id,
+        skus,
+        how,
+        at,
+    )
+    rows = await tx.fetch("select sku, how from order_line_ends where tenant = $1 and order_id = $2", tenant, order_id)
+    return {row["sku"]: row["how"] for row in rows}
+
+
 async def page(
     tx: Transaction,
     tenant: str,

@@ -170,6 +170,7 @@ async def test_every_table_with_a_tenant_is_behind_the_wall_with_the_tenant_in_e
         "decisions",
         "orders",
         "order_lines",
+        "order_line_ends",
         "recommendations",
         "answered_requests",
     }

@@ -6,6 +6,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -81,6 +83,16 @@ class Gateway:
         assert self.process is not None
         self.process.send_signal(how)
         return self.process.wait(timeout=30)
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """The process stands still meanwhile, its connections open."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self.process.send_signal(signal.SIGCONT)
 
     def anonymous(self) -> httpx2.Client:
         return httpx2.Client(base_url=self.url, timeout=20)

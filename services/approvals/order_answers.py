@@ -1,0 +1,91 @@
+"""What ERP and suppliers answer to released orders: moves orders along, ends their lines. Judged by what was ordered.
+
+A line of the queue stands for an item, not for an order: it may have gone on to the item's next recommendation while the
+goods of the last are still on their way. So an answer is held against the lines of the order, and closes the line of the
+queue only where that still stands for the order.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from kit.clock import Clock
+from kit.database import Transaction
+from kit.errors import Rejected
+from kit.events import Outgoing, Received
+from schemas.decisions import OrderUpdated
+from services.approvals.domain import lifecycle
+from services.approvals.domain.line import State
+from services.approvals.store import lines, orders
+
+# The way of an order to its end. Updates may come late and out of order: an order never goes back on this way.
+STATUS_ORDER = ("released", "acknowledged", "confirmed", "shipped", "failed", "received", "cancelled")
+
+
+class OrderAnswers:
+    """The handler, with the clock that dates what it writes down."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def update_orders(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
+        """Move orders along, and close the lines whose goods are received. Raises Rejected: unknown_order, unknown_order_line."""
+        for event in events:
+            if isinstance(event.body, OrderUpdated):
+                await self._update_order(tx, tenant, event.body)
+        return []
+
+    async def _update_order(self, tx: Transaction, tenant: str, update: OrderUpdated) -> None:
+        order = await orders.lock(tx, tenant, update.order_id)
+        if order is None:
+            raise Rejected(
+                "unknown_order",
+                f"order {update.order_id} was never released here; check the id, then send it again",
+                field="order_id",
+            )
+        ordered = await orders.skus_of(tx, tenant, update.order_id)
+        _demand_known_lines(update, ordered)
+        reached: str = update.status
+        if order["changes_order"] is not None and update.status == "confirmed":
+            # A change is done when the other side agrees to it; there is nothing to receive.
+            await self._close(tx, tenant, update.order_id, ordered)
+            if order["kind"] == "cancel":
+                await self._end(tx, tenant, order["changes_order"], ordered, "cancelled")
+        elif update.status == "received":
+            received = {line.sku for line in update.lines} or ordered
+            reached = await self._end(tx, tenant, update.order_id, received, "received") or "shipped"
+        await self._reach(tx, tenant, update.order_id, order["status"], reached)
+
+    async def _end(self, tx: Transaction, tenant: str, order_id: str, skus: set[str], how: str) -> str | None:
+        """End these lines of an order. What the whole order came to, when none of its lines is open any more."""
+        ordered = await orders.skus_of(tx, tenant, order_id)
+        hows = await orders.end_lines(tx, tenant, order_id, sorted(skus & ordered), how, self._clock.now())
+        await self._close(tx, tenant, order_id, skus)
+        if not ordered or set(hows) != ordered:
+            return None
+        came_to = "received" if "received" in hows.values() else "cancelled"
+        if how == "cancelled":
+            changed = await orders.lock(tx, tenant, order_id)
+            if changed is not None:
+                await self._reach(tx, tenant, order_id, changed["status"], came_to)
+        return came_to
+
+    async def _close(self, tx: Transaction, tenant: str, order_id: str, skus: set[str]) -> None:
+        standing = await lines.lock_of_order(tx, tenant, order_id)
+        over = [line for line in standing if line.state is State.RELEASED and line.proposal.sku in skus]
+        await lines.save(tx, [lifecycle.close(line) for line in over])
+
+    async def _reach(self, tx: Transaction, tenant: str, order_id: str, status: str, reached: str) -> None:
+        if STATUS_ORDER.index(reached) > STATUS_ORDER.index(status):
+            await orders.set_status(tx, tenant, order_id, reached, self._clock.now())
+
+
+def _demand_known_lines(update: OrderUpdated, ordered: set[str]) -> None:
+    """An answer about something that was not ordered is for a person. Raises Rejected naming the line."""
+    for place, line in enumerate(update.lines):
+        if line.sku not in ordered:
+            raise Rejected(
+                "unknown_order_line",
+                f"order {update.order_id} has no line for {line.sku}; name the sku that was ordered (what came instead of it"
+                " belongs in substitute_sku), then send it again",
+                field=f"lines.{place}.sku",
+            )
