@@ -122,6 +122,30 @@ def test_filters_survive_a_reload_and_a_link(planner: Seat) -> None:
     expect(page.get_by_label("Find in the queue")).to_have_value("sku-2")
 
 
+def test_what_is_being_typed_survives_that_the_filters_are_drawn_anew(planner: Seat) -> None:
+    """A line that arrives draws the filters anew, at any moment: also between two letters."""
+    page = planner.open("/queue")
+    expect(page.locator(".canvas .row.active .c-item b")).to_be_visible()
+    page.keyboard.press("/")
+    expect(page.get_by_label("Find in the queue")).to_be_focused()
+    page.evaluate(
+        """() => {
+          const type = (letters) => {
+            const field = document.querySelector(".find-lines");
+            field.value += letters;
+            field.dispatchEvent(new Event("input", { bubbles: true }));
+          };
+          const drawAnew = () => [...document.querySelectorAll("button.chip")].find((chip) => chip.textContent === "Filters").click();
+          type("s");
+          drawAnew();
+          drawAnew();
+          type("ku-2");
+        }"""
+    )
+    expect(page).to_have_url(re.compile("q=sku-2(&|$)"))
+    expect(page.get_by_label("Find in the queue")).to_have_value("sku-2")
+
+
 def test_the_grid_is_one_tab_stop_and_tells_its_size(planner: Seat) -> None:
     """APG grid: rows are counted, one cell is in the tab order, arrows move, the sort is announced."""
     page = planner.open("/queue")

@@ -11,6 +11,7 @@ const SORTS = [["", "Money at risk"], ["value", "Value"], ["stock_out", "Stock-o
 export class Filters {
   constructor(host, onChange) {
     Object.assign(this, { host, onChange, isOpen: false, news: 0, summary: null });
+    this.find = h("input.find-lines", { type: "search", "aria-label": "Find in the queue", placeholder: "Name, SKU or location", oninput: () => this.#typed(), onkeydown: (event) => this.#leave(event) });
     this.read();
     addEventListener("popstate", () => { this.read(); this.onChange(); });
   }
@@ -55,7 +56,17 @@ export class Filters {
   focusSearch() {
     this.isOpen = true;
     this.draw();
-    this.host.querySelector(".find-lines").select();
+    this.find.select();
+  }
+
+  #typed() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => { this.timer = null; this.set({ q: this.find.value.trim() }); }, 200);
+  }
+
+  #leave(event) {
+    if (event.key === "Enter" || event.key === "ArrowDown") { event.preventDefault(); this.onLeave?.(); }
+    if (event.key === "Escape") { clearTimeout(this.timer); this.timer = null; this.set({ q: "" }); this.onLeave?.(); }
   }
 
   #chip(words, amount, isOn, run) {
@@ -72,6 +83,8 @@ export class Filters {
   draw(summary = this.summary, news = this.news, showNews = this.showNews) {
     Object.assign(this, { summary, news, showNews });
     const focusedName = this.host.contains(document.activeElement) ? (document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent) : null;
+    // One field for all drawings: news that redraw the bar must not take away what is being typed.
+    if (!this.timer) this.find.value = this.values.q;
     const reasons = (summary?.by_reason ?? []).slice().sort((a, b) => b.count - a.count);
     const shown = reasons.slice(0, REASON_CHIPS_MAX);
     const chosen = reasons.find((reason) => reason.code === this.values.reason);
@@ -85,7 +98,7 @@ export class Filters {
       h("button.chip", { type: "button", "aria-expanded": String(this.isOpen), onclick: () => { this.isOpen = !this.isOpen; this.draw(); } }, "Filters"),
     ];
     const fields = this.isOpen ? [
-      h("input.find-lines", { type: "search", "aria-label": "Find in the queue", placeholder: "Name, SKU or location", value: this.values.q, oninput: (event) => { clearTimeout(this.timer); this.timer = setTimeout(() => this.set({ q: event.target.value.trim() }), 200); }, onkeydown: (event) => { if (event.key === "Enter" || event.key === "ArrowDown") { event.preventDefault(); this.onLeave?.(); } if (event.key === "Escape") { this.set({ q: "" }); this.onLeave?.(); } } }),
+      this.find,
       this.#select("status", "Status", STATUSES),
       this.#select("supplier", "Supplier", (summary?.by_supplier ?? []).filter((entry) => entry.supplier).map((entry) => [entry.supplier, `${entry.supplier_name ?? entry.supplier} (${entry.count})`]), "Any supplier"),
       this.#select("location", "Location", (summary?.by_location ?? []).map((entry) => [entry.location, `${entry.location_name ?? entry.location} (${entry.count})`]), "Any location"),
