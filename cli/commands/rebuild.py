@@ -16,7 +16,7 @@ from cli.options import AsJson, DataDir, Yes
 from cli.platform.databases import SERVICES, ServiceDatabase
 from cli.platform.local import LocalPlatform
 from cli.signals import ending_politely
-from kit import snapshot
+from kit import memory, snapshot
 from kit.database import Database
 from kit.rebuild import Derived, Outcome, rebuild
 from kit.settings import ServiceSettings
@@ -78,6 +78,7 @@ def rebuild_command(
 
     async def work(settings: ServiceSettings, database: Database) -> Outcome:
         fill = None if snapshot_file is None else snapshot.Filling(derived, service, snapshot_file)
+        memory.spare_the_collector()
         return await rebuild(settings, database, derived, _progress, fill=fill)
 
     outcome: Outcome = _with_service(service, data_dir, work)

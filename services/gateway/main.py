@@ -1,6 +1,5 @@
 """Starts the gateway: topics into read models, the public API and the pages, the live stream, events into Kafka."""
 
-import gc
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,8 +21,6 @@ from services.gateway.notices.mail import Mailer
 from services.gateway.owners import Owners
 from services.gateway.settings import GatewaySettings
 
-# About three batches of 500 events.
-COLLECT_EVERY_OBJECTS = 20_000
 FORGET_EVERY_SECONDS = 3600.0
 
 
@@ -75,19 +72,7 @@ async def main() -> None:
     settings = GatewaySettings()
     async with Runtime.start("gateway", settings) as runtime:
         build(runtime, settings)
-        calm_collector()
         await runtime.serve()
-
-
-def calm_collector() -> None:
-    """Search for garbage cycles more rarely, and never among what lives as long as the process.
-
-    A batch of events makes and drops tens of thousands of objects without one cycle among them; by default every 700 of
-    them start a search, which took a third of the processor time of checking a batch.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_EVERY_OBJECTS, 20, 20)
 
 
 if __name__ == "__main__":
