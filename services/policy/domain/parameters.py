@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from typing import Any
 
 from services.policy.domain.numbers import plain
@@ -121,8 +122,7 @@ class Parameters:
     def as_evidence(self) -> dict[str, str]:
         """As contract strings for evidence: what came after the first version only where it is not the default, so that
         older evidence keeps its bytes."""
-        told = self.as_text()
-        return {name: text for name, text in told.items() if name not in ADDED or text != _DEFAULTS[name]}
+        return _evidence_of(self).copy()
 
 
 def _amount(text: str) -> Decimal:
@@ -161,6 +161,15 @@ ADDED = frozenset(
     }
 )
 _DEFAULTS = Parameters().as_text()
+
+
+# Few versions count at a time, and thousands of items are planned by each.
+@lru_cache(maxsize=256)
+def _evidence_of(parameters: Parameters) -> dict[str, str]:
+    told = parameters.as_text()
+    return {name: text for name, text in told.items() if name not in ADDED or text != _DEFAULTS[name]}
+
+
 NAMES = tuple(one.name for one in fields(Parameters))
 _TEXTS = frozenset({"service_kind", "class_source", "cash_budget", "volume_budget_m3", "supplier_capacities"})
 _SHARES = ("service_goal_a", "service_goal_b", "service_goal_c", "service_minimum", "confidence_minimum")
