@@ -110,7 +110,7 @@ async def _outcome(answer: httpx2.Response, who: Who, parts: Context, response: 
     """The owner's answer with our line, as it will be once the decision has come round."""
     said = answer.json()
     async with parts.database.transaction(who.tenant) as tx:
-        row = await queue.one(tx, who.tenant, line_id=said["line_id"])
+        row = await queue.one(tx, who.tenant, line_id=said["line_id"], whole=False)
     line = None
     if row is not None:
         line = present.line(row).model_copy(update=_as_decided(said))

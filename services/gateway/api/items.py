@@ -249,7 +249,7 @@ async def _facts(tx: Transaction, tenant: str, sku: str, location: str, line: Ro
         brand=product.get("brand"),
         price=product.get("price"),
         abc_class=product.get("abc_class"),
-        item_class=present.class_of(line["steps"]) if line else None,
+        item_class=line["item_class"] if line else None,
         shelf_life_days=product.get("shelf_life_days"),
         supplier=supplier,
         supplier_name=(named or {}).get("name"),

@@ -1,6 +1,5 @@
 """From rows to what the API says."""
 
-import re
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -14,7 +13,6 @@ from services.gateway.store.rows import Row, amount, day, instant, loaded, plain
 
 # The chart looks as far ahead as a planner decides about: the next four weeks.
 CHART_DAYS = 28
-PLANNED_CLASS = re.compile(r'"abc_class": ?"(\w+)"')
 
 
 def text(value: Decimal | None) -> str:
@@ -27,13 +25,6 @@ def etag(version: int) -> str:
 
 def coded(words: Any, code: str | None) -> models.Coded | None:
     return None if code is None else models.Coded(code=code, label=label(words, code))
-
-
-def class_of(steps: str) -> str | None:
-    """The class a line was planned by. It stands once in its derivation; reading all of that for a list would take longer than
-    the list."""
-    found = PLANNED_CLASS.search(steps)
-    return found[1] if found and found[1] != "none" else None
 
 
 def line(row: Row) -> models.Line:
@@ -53,7 +44,7 @@ def line(row: Row) -> models.Line:
         supplier_name=row["supplier_name"],
         category=row["category"],
         abc_class=row["abc_class"],
-        item_class=class_of(row["steps"]),
+        item_class=row["item_class"],
         unit=row["unit"],
         on_hand=text(row["on_hand"]),
         on_order=text(row["on_order"]),

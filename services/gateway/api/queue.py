@@ -100,31 +100,35 @@ async def summary(who: Who, parts: Parts, chosen: Chosen) -> models.QueueSummary
     """Counts and money of the filtered lines, by reason, supplier, location and category."""
     async with parts.database.transaction(who.tenant) as tx:
         groups = await queue.summary(tx, who.tenant, chosen)
-        by_status = await queue.counts_by_status(tx, who.tenant)
-        by_rule = await queue.approved_by_rule_lately(tx, who.tenant)
+    (all_of_them,), (by_rule,) = groups["all"], groups["by_rule"]
     return models.QueueSummary(
-        waiting=groups["waiting"],
-        proposed_value=amount(groups["proposed_value"]) or "0",
-        margin_at_risk=amount(groups["money_at_risk"]) or "0",
-        currency=groups["currency"],
-        by_rule_today=by_rule,
+        waiting=all_of_them["count"],
+        proposed_value=amount(all_of_them["value"]) or "0",
+        margin_at_risk=amount(all_of_them["extra"]) or "0",
+        currency=all_of_them["currency"],
+        by_rule_today=by_rule["count"],
         by_reason=[
             models.Counted(code=row["code"], label=label(ROUTE_REASONS, row["code"]), count=row["count"])
-            for row in groups["by_reason"]
+            for row in groups.get("reason", ())
         ],
-        by_status=by_status,
+        by_status={row["code"]: row["count"] for row in groups.get("status", ())},
         by_supplier=[
             models.SupplierGroup(
-                supplier=row["supplier"],
-                supplier_name=row["supplier_name"],
+                supplier=row["code"],
+                supplier_name=row["name"],
                 count=row["count"],
                 value=amount(row["value"]) or "0",
-                minimum_order_value=amount(row["minimum_order_value"]),
+                minimum_order_value=amount(row["extra"]),
             )
-            for row in groups["by_supplier"]
+            for row in groups.get("supplier", ())
         ],
-        by_location=[models.LocationGroup(**row) for row in groups["by_location"]],
-        by_category=[models.CategoryGroup(**row) for row in groups["by_category"]],
+        by_location=[
+            models.LocationGroup(location=row["code"], location_name=row["name"], count=row["count"])
+            for row in groups.get("location", ())
+        ],
+        by_category=[
+            models.CategoryGroup(category=row["code"], count=row["count"]) for row in groups.get("category", ())
+        ],
     )
 
 

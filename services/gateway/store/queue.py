@@ -6,20 +6,33 @@ from decimal import Decimal
 from typing import Any
 
 from kit.database import Transaction
+from services.gateway.domain.lines import WAITING
 from services.gateway.store.rows import Row, as_dicts, like
 
-FROM_LINES = (
-    " from lines l"
+_JOINED = (
     " left join catalogue i on i.tenant = $1 and i.kind = 'item' and i.identity = l.sku"
     " left join catalogue p on p.tenant = $1 and p.kind = 'location' and p.identity = l.location"
     " left join catalogue s on s.tenant = $1 and s.kind = 'supplier' and s.identity = l.supplier"
     " left join assignments a on a.tenant = $1 and a.line_id = l.line_id and l.status in ('pending', 'awaiting_second')"
 )
-COLUMNS = (
-    "select l.*, i.name as item_name, i.category, i.abc_class, p.name as location_name, s.name as supplier_name,"
+# Postgres leaves out the joins a statement uses nothing of: each of them finds one row or none.
+FROM_LINES = f" from lines l{_JOINED}"
+# What a list shows of a line: all but its derivation and projection.
+LISTED = (
+    "line_id, recommendation_id, version, status, action, sku, location, supplier, from_location, changes_order, unit, on_hand,"
+    " on_order, reserved, inventory_position, reorder_point, order_up_to, days_of_cover, stockout_on, stockout_probability, quantity,"
+    " pack, moq, unit_cost, currency, order_on, arrive_on, money_at_risk, rank_score, gmroi, confidence, route_reasons, explanation,"
+    " origin, issued_at, item_class, decided_by, decided_at, decision_reason, snoozed_until"
+)
+_BESIDE = (
+    "i.name as item_name, i.category, i.abc_class, p.name as location_name, s.name as supplier_name,"
     " coalesce(l.decided_quantity, l.quantity) as shown_quantity, coalesce(l.decided_value, l.value) as shown_value,"
     " a.owner, a.due_at, a.escalated, a.signatures, a.asked_by"
 )
+_LISTED = ", ".join(f"l.{name.strip()}" for name in LISTED.split(",")) + f", {_BESIDE}"
+_WHOLE = f"l.*, {_BESIDE}"
+# Written out, so that Postgres knows at once that its index of waiting lines will do.
+_IS_WAITING = "l.status in ('pending', 'awaiting_second')"
 # Sort orders: expression and direction; the line id makes every order total, so that a page never repeats a row.
 SORTS: dict[str, tuple[str, str]] = {
     "risk": ("l.rank_score", "desc"),
@@ -69,7 +82,9 @@ class _Where:
 
 def _where(filters: Filters) -> _Where:
     where = _Where()
-    if filters.status:
+    if filters.status == WAITING:
+        where.parts.append(_IS_WAITING)
+    elif filters.status:
         where.add("l.status = any({})", list(filters.status))
     for column, value in (
         ("l.location", filters.location),
@@ -100,18 +115,23 @@ def _where(filters: Filters) -> _Where:
 async def page(
     tx: Transaction, tenant: str, filters: Filters, *, sort: str, after: Sequence[Any] | None, limit: int
 ) -> list[Row]:
-    """One page of lines in `sort` order behind the row `after` (sort value, line id). Rows carry `sort_value`."""
+    """One page of lines in `sort` order behind the row `after` (sort value, line id). Rows carry `sort_value`.
+
+    Found by what they are sorted by alone, so that thousands of lines are not carried about for the fifty that are shown.
+    """
     expression, direction = SORTS[sort]
     where = _where(filters)
     if after is not None:
         sign = "<" if direction == "desc" else ">"
-        where.add(f"({expression} {sign} {{}}", after[0])
-        first = len(where.values) + 1
-        where.values.append(after[1])
-        where.parts[-1] += f" or ({expression} = ${first} and l.line_id > ${first + 1}))"
+        # Said twice, for the index: "not before the place", and of those "not at or before the row itself".
+        where.add(f"{expression} {sign}= {{}}", after[0])
+        place = len(where.values) + 1
+        where.add(f"({expression} {sign} ${place} or l.line_id > {{}})", after[1])
+    order = f"{{}} {direction}, {{}}line_id"
     records = await tx.fetch(
-        f"{COLUMNS}, {expression} as sort_value{FROM_LINES}{where.text} order by {expression} {direction}, l.line_id"
-        f" limit ${len(where.values) + 2}",
+        f"select {_LISTED}, k.sort_value from (select l.line_id, {expression} as sort_value{FROM_LINES}{where.text}"
+        f" order by {order.format(expression, 'l.')} limit ${len(where.values) + 2}) k"
+        f" join lines l on l.tenant = $1 and l.line_id = k.line_id{_JOINED} order by {order.format('k.sort_value', 'k.')}",
         tenant,
         *where.values,
         limit,
@@ -125,15 +145,21 @@ async def count(tx: Transaction, tenant: str, filters: Filters) -> int:
 
 
 async def one(
-    tx: Transaction, tenant: str, *, recommendation_id: str | None = None, line_id: str | None = None
+    tx: Transaction,
+    tenant: str,
+    *,
+    recommendation_id: str | None = None,
+    line_id: str | None = None,
+    whole: bool = True,
 ) -> Row | None:
-    """A line by the id of its newest recommendation, or by its own."""
+    """A line by the id of its newest recommendation, or by its own; `whole`: with its derivation and projection."""
+    columns = _WHOLE if whole else _LISTED
     column, value = ("recommendation_id", recommendation_id) if recommendation_id is not None else ("line_id", line_id)
-    row = await tx.fetchrow(f"{COLUMNS}{FROM_LINES} where l.tenant = $1 and l.{column} = $2", tenant, value)
+    row = await tx.fetchrow(f"select {columns}{FROM_LINES} where l.tenant = $1 and l.{column} = $2", tenant, value)
     if row is None and recommendation_id is not None:
         # An older version of the line, known through the decision that was made about it.
         row = await tx.fetchrow(
-            f"{COLUMNS}{FROM_LINES} where l.tenant = $1 and l.line_id ="
+            f"select {columns}{FROM_LINES} where l.tenant = $1 and l.line_id ="
             " (select line_id from decisions where tenant = $1 and recommendation_id = $2 limit 1)",
             tenant,
             recommendation_id,
@@ -144,7 +170,7 @@ async def one(
 async def newest_of_item(tx: Transaction, tenant: str, sku: str, location: str) -> Row | None:
     """The line of the newest recommendation of an item, decided or not."""
     row = await tx.fetchrow(
-        f"{COLUMNS}{FROM_LINES} where l.tenant = $1 and l.sku = $2 and l.location = $3 and not l.withdrawn"
+        f"select {_WHOLE}{FROM_LINES} where l.tenant = $1 and l.sku = $2 and l.location = $3 and not l.withdrawn"
         " order by l.issued_at desc, l.line_id limit 1",
         tenant,
         sku,
@@ -153,63 +179,40 @@ async def newest_of_item(tx: Transaction, tenant: str, sku: str, location: str) 
     return dict(row) if row else None
 
 
-async def summary(tx: Transaction, tenant: str, filters: Filters) -> dict[str, Any]:
-    """Totals of the filtered lines, and how they fall into groups."""
+# How the filtered lines fall into groups, in one look at them; each group with what the page needs to name it.
+_GROUPS = """
+ select 'all' as part, null as code, null as name, count(*) as count, coalesce(sum(value), 0) as value, coalesce(sum(money_at_risk), 0) as extra,
+   min(currency) as currency from shown
+ union all (select 'reason', r.code, null, count(*), null, null, null from shown cross join unnest(route_reasons) as r(code)
+   group by r.code)
+ union all (select 'supplier', g.supplier, s.name, g.count, g.value, (s.body->>'minimum_order_value')::numeric, null
+   from (select supplier, count(*) as count, sum(value) as value from shown group by supplier order by 3 desc, 1 limit 200) g
+   left join catalogue s on s.tenant = $1 and s.kind = 'supplier' and s.identity = g.supplier)
+ union all (select 'location', g.location, p.name, g.count, null, null, null
+   from (select location, count(*) as count from shown group by location order by 2 desc, 1 limit 200) g
+   left join catalogue p on p.tenant = $1 and p.kind = 'location' and p.identity = g.location)
+ union all (select 'category', category, null, count(*), null, null, null from shown group by category order by 4 desc, 2 limit 200)
+ union all (select 'status', status, null, count(*), null, null, null from lines where tenant = $1 group by status)
+ union all select 'by_rule', null, null, count(*), null, null, null from lines where tenant = $1 and approved_by_rule
+   and status in ('by_rule', 'released') and origin = (select max(origin) from outcomes where tenant = $1)
+"""
+
+
+async def summary(tx: Transaction, tenant: str, filters: Filters) -> dict[str, list[Row]]:
+    """Totals of the filtered lines (`all`) and how they fall into groups: `reason`, `supplier` (extra: minimum order value),
+    `location`, `category`, most first. Of all lines: `status`, and `by_rule` out of the newest business day."""
     where = _where(filters)
-    values = where.values
-    totals = await tx.fetchrow(
-        "select count(*) as waiting, coalesce(sum(coalesce(l.decided_value, l.value)), 0) as proposed_value,"
-        f" coalesce(sum(l.money_at_risk), 0) as money_at_risk, min(l.currency) as currency{FROM_LINES}{where.text}",
+    rows = await tx.fetch(
+        "with shown as materialized (select l.supplier, l.location, i.category, l.route_reasons, l.currency, l.money_at_risk,"
+        f" coalesce(l.decided_value, l.value) as value{FROM_LINES}{where.text}){_GROUPS}",
         tenant,
-        *values,
+        *where.values,
     )
-    groups: dict[str, Any] = dict(totals) if totals else {}
-    groups["by_reason"] = as_dicts(
-        await tx.fetch(
-            f"select r.code, count(*) as count{FROM_LINES} cross join unnest(l.route_reasons) as r(code){where.text}"
-            " group by r.code order by 2 desc, 1",
-            tenant,
-            *values,
-        )
-    )
-    groups["by_supplier"] = as_dicts(
-        await tx.fetch(
-            "select l.supplier, s.name as supplier_name, count(*) as count, sum(coalesce(l.decided_value, l.value)) as value,"
-            f" (s.body->>'minimum_order_value')::numeric as minimum_order_value{FROM_LINES}{where.text}"
-            " group by l.supplier, s.name, s.body->>'minimum_order_value' order by 4 desc, 1 limit 200",
-            tenant,
-            *values,
-        )
-    )
-    groups["by_location"] = as_dicts(
-        await tx.fetch(
-            f"select l.location, p.name as location_name, count(*) as count{FROM_LINES}{where.text}"
-            " group by l.location, p.name order by 3 desc, 1 limit 200",
-            tenant,
-            *values,
-        )
-    )
-    groups["by_category"] = as_dicts(
-        await tx.fetch(
-            f"select i.category, count(*) as count{FROM_LINES}{where.text} group by i.category order by 2 desc, 1 limit 200",
-            tenant,
-            *values,
-        )
-    )
+    groups: dict[str, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(row["part"], []).append(dict(row))
+    # Postgres need not keep the order of a part when it puts the parts together.
+    for part, of_part in groups.items():
+        most = "value" if part == "supplier" else "count"
+        of_part.sort(key=lambda row: (-row[most], row["code"] is None, row["code"] or ""))
     return groups
-
-
-async def counts_by_status(tx: Transaction, tenant: str) -> dict[str, int]:
-    rows = await tx.fetch("select status, count(*) as count from lines where tenant = $1 group by status", tenant)
-    return {row["status"]: row["count"] for row in rows}
-
-
-async def approved_by_rule_lately(tx: Transaction, tenant: str) -> int:
-    """Lines approved by rule out of the newest business date that has any line."""
-    return int(
-        await tx.fetchval(
-            "select count(*) from lines where tenant = $1 and status in ('by_rule', 'released') and approved_by_rule"
-            " and origin = (select max(origin) from outcomes where tenant = $1)",
-            tenant,
-        )
-    )

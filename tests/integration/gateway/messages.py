@@ -63,7 +63,7 @@ def issued(
             Step(
                 code="net",
                 says="Inventory position: 58 on hand + 96 on order = 154.",
-                inputs={"on_hand": "58", "on_order": "96"},
+                inputs={"on_hand": "58", "on_order": "96", "abc_class": "AX"},
                 result="154",
                 unit="each",
             ),

@@ -60,6 +60,7 @@ def test_queue_is_ranked_by_money_at_risk_times_urgency_and_says_why(planner: ht
     assert milk["rank_score"] == pytest.approx(428.0, abs=0.01)
     assert milk["reasons"] == [{"code": "value_above_limit", "label": "Above limit"}]
     assert (milk["version"], milk["etag"], milk["status"]) == (0, '"0"', "pending")
+    assert milk["item_class"] == "AX"
 
 
 def test_approved_line_with_an_order_is_released(planner: httpx2.Client) -> None:
@@ -165,10 +166,21 @@ def test_summary_and_status_add_up(planner: httpx2.Client) -> None:
     summary = planner.get("/v1/recommendations/summary").json()
     assert (summary["waiting"], summary["proposed_value"], summary["margin_at_risk"]) == (2, "939.18", "224.00")
     assert summary["by_supplier"][0]["minimum_order_value"] == "250.00"
+    assert [(one["code"], one["count"]) for one in summary["by_reason"]] == [("new_item", 1), ("value_above_limit", 1)]
+    assert summary["by_location"] == [{"location": "367", "location_name": "Store 367", "count": 2}]
+    assert [(one["category"], one["count"]) for one in summary["by_category"]] == [("Milk", 1), (None, 1)]
+    assert (summary["by_status"], summary["by_rule_today"]) == ({"pending": 2, "released": 1}, 1)
     status = planner.get("/v1/status").json()
     assert status["business_date"] == "2017-11-20"
     assert status["counts"] == {"waiting": 2, "exceptions": 1, "items": 4, "forecasts": 1, "orders_open": 1}
     assert not any(service["ready"] for service in status["services"])
+
+
+def test_summary_of_nothing_is_empty_and_still_counts_every_line(planner: httpx2.Client) -> None:
+    summary = planner.get("/v1/recommendations/summary", params={"location": "999"}).json()
+    assert (summary["waiting"], summary["proposed_value"], summary["currency"]) == (0, "0.00", None)
+    assert (summary["by_reason"], summary["by_supplier"], summary["by_category"]) == ([], [], [])
+    assert summary["by_status"] == {"pending": 2, "released": 1}
 
 
 def test_spreadsheet_holds_the_filtered_rows_and_starts_no_formula(gateway: Gateway, planner: httpx2.Client) -> None:
