@@ -7,15 +7,20 @@ CENT = Decimal("0.01")
 
 def plain(value: Decimal) -> str:
     """Digits without exponent and without idle zeros: equal numbers have equal text."""
-    text = format(value, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
+    text = str(value)
+    # Most numbers have no exponent, and `str` takes a third of the time of `format`.
+    return _trimmed(format(value, "f") if "E" in text else text)
 
 
 def decimal_of(value: float, places: int = 4) -> Decimal:
     """The decimal nearest to a float at so many places, without idle zeros."""
-    return Decimal(plain(Decimal(f"{value:.{places}f}")))
+    return Decimal(_trimmed(f"{value:.{places}f}"))
+
+
+def _trimmed(text: str) -> str:
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
 
 
 def money(amount: Decimal) -> Decimal:
