@@ -21,6 +21,7 @@ from kit.database import Database, migrate
 from services.forecaster.children import Source
 from services.forecaster.domain.promotion import Judgement, Outcome
 from services.forecaster.model.artefacts import ArtefactStore
+from services.forecaster.model.shelf import Directory, Place
 from services.forecaster.settings import Settings
 from services.forecaster.store import demand, registry
 from services.forecaster.training import decide, train_tenant
@@ -83,7 +84,7 @@ async def evening(url: str, folder: Path, items: int, days: int, runs: int) -> d
     try:
         await fill(database, items, days)
         settings = Settings(data_dir=folder, forecaster_threads=1)
-        source = Source(TENANT, url, folder / "models", settings.history_days, settings.forecaster_seed, 1)
+        source = Source(TENANT, url, Place(folder / "models"), settings.history_days, settings.forecaster_seed, 1)
         started = time.perf_counter()
         result = await asyncio.to_thread(train_tenant, source, None, lambda stage, share: None)
         trained = time.perf_counter() - started
@@ -92,7 +93,7 @@ async def evening(url: str, folder: Path, items: int, days: int, runs: int) -> d
             await registry.keep(tx, TENANT, result.trained, "bench", now)
             promote = Judgement(Outcome.PROMOTE, "bench")
             await decide(tx, TENANT, result.trained.model_id, promote, "bench", "bench", now)
-        worker = Worker(database, ArtefactStore(folder / "models"), settings, lambda: 0, lambda: None)
+        worker = Worker(database, ArtefactStore(Directory(folder / "models")), settings, lambda: 0, lambda: None)
         worker.wake()
         await worker.run_once()  # loads the model; the promotion made everything due
         told = []

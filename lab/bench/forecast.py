@@ -93,7 +93,7 @@ def _contest(data: Path, contest: Contest, *, with_peers: bool, say: Callable[[s
         for name, forecast, seconds in _peers(contest, history, say):
             models[name] = _scores(contest, history, forecast, None) | {"cpu_seconds": round(seconds, 1)}
     elif with_peers:
-        models["peers"] = {"skipped": "mlforecast is not installed; pip install 'countersign[bench]'"}
+        models["peers"] = {"skipped": "mlforecast is not installed; pip install '.[bench]'"}
     return {"series": int(history.unique_id.nunique()), "origins": len(contest.origins), "models": models}
 
 

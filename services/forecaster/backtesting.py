@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from services.forecaster.domain.frame import Frame
 from services.forecaster.domain.panel import IntArray
 from services.forecaster.model.backtest import SHOWN_HORIZONS_DAYS, Spoken, overlay, speak, tally
 from services.forecaster.model.pipeline import HistoryTooShort
+from services.forecaster.model.shelf import Place
 from services.forecaster.model.strategies import strategy_named
 from services.forecaster.settings import Settings
 from services.forecaster.store import accuracy, backtests
@@ -157,7 +157,7 @@ def _short(sums: Sums) -> dict[str, Any]:
 class Backtester:
     """Runs queued back-tests one at a time."""
 
-    def __init__(self, database: Database, models: Path, settings: Settings) -> None:
+    def __init__(self, database: Database, models: Place, settings: Settings) -> None:
         self._database = database
         self._models = models
         self._settings = settings

@@ -9,12 +9,12 @@ import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import Any
 
 from kit.database import Database
 from services.forecaster.domain.frame import Frame
 from services.forecaster.domain.known_ahead import learnable
+from services.forecaster.model.shelf import Place
 from services.forecaster.store import catalogue, history, signals
 
 NICE = 5  # a computation yields to consuming when both want the processor
@@ -36,7 +36,7 @@ class Source:
 
     tenant: str
     database_url: str
-    models: Path
+    models: Place
     history_days: int
     seed: int
     threads: int

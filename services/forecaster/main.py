@@ -5,6 +5,7 @@ from kit.runtime import Runtime, run
 from services.forecaster import accuracy_api, api, backtests_api, overrides_api, pins_api, stream
 from services.forecaster.backtesting import Backtester
 from services.forecaster.model.artefacts import ArtefactStore
+from services.forecaster.model.shelf import Place
 from services.forecaster.scoring import Scorer
 from services.forecaster.sensing_process import SensingProcess
 from services.forecaster.settings import Settings
@@ -24,8 +25,8 @@ async def main() -> None:
     settings = Settings()
     async with Runtime.start("forecaster", settings) as runtime:
         consumer = runtime.consumer()
-        models = settings.data_dir / "models"
-        worker = Worker(runtime.database, ArtefactStore(models), settings, consumer.lag, runtime.relay.wake)
+        models = Place.of(settings)
+        worker = Worker(runtime.database, ArtefactStore(models.open()), settings, consumer.lag, runtime.relay.wake)
         trainer = Trainer(runtime.database, models, settings, worker.wake, consumer.lag)
         intake = Intake(worker.wake)
         stream.attach(consumer, intake)

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
 from kit.settings import ServiceSettings
 
@@ -16,6 +16,19 @@ class Settings(ServiceSettings):
     history_days: int = Field(
         756, ge=120, le=3660, description="days of history a model sees: two years and four weeks"
     )
+    artefacts_url: str | None = Field(
+        None,
+        pattern=r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[A-Za-z0-9._/-]+)?$",
+        description="bucket and prefix for models, such as s3://models/countersign; none: files in data_dir/models",
+    )
+    artefacts_endpoint: str | None = Field(
+        None, pattern=r"^https?://", description="address of a store that speaks the S3 API; none: Amazon's"
+    )
+    artefacts_region: str = Field("us-east-1", description="region of the bucket")
+    artefacts_access_key: str | None = Field(
+        None, description="access key of the bucket; none: the environment's, a web identity or the instance's"
+    )
+    artefacts_secret_key: SecretStr | None = Field(None, description="secret of the access key")
     train_when_ready: bool = Field(True, description="train by itself when there is enough history and no model yet")
     await_first_model: bool = Field(
         False, description="a tenant's first forecasts wait for its first training instead of coming from the baseline"
@@ -37,3 +50,12 @@ class Settings(ServiceSettings):
     sensing_stall_seconds: float = Field(
         45.0, gt=1, description="no progress with a backlog for this long restarts sensing"
     )
+
+    @model_validator(mode="after")
+    def _has_a_whole_key(self) -> "Settings":
+        if (self.artefacts_access_key is None) != (self.artefacts_secret_key is None):
+            raise ValueError(
+                "COUNTERSIGN_ARTEFACTS_ACCESS_KEY and COUNTERSIGN_ARTEFACTS_SECRET_KEY belong together: set both, or neither"
+                " for the environment's own credentials"
+            )
+        return self

@@ -7,7 +7,6 @@ is taken up again and, because everything is seeded, ends with the same bytes.
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from pathlib import Path
 
 from kit import outbox, telemetry
 from kit.database import Database, Transaction
@@ -17,10 +16,11 @@ from schemas.recommendations import ExceptionRaised, ExceptionResolved
 from services.forecaster.children import ChildFailed, ChildStopped, Nursery, Source, read_frame
 from services.forecaster.domain.promotion import Judgement, Outcome, judge
 from services.forecaster.issuing import SERVICE
-from services.forecaster.model.artefacts import ArtefactDamaged, ArtefactStore
+from services.forecaster.model.artefacts import ArtefactStore
 from services.forecaster.model.contest import on_same_days
 from services.forecaster.model.gradient_boosting import GradientBoosting, is_readable
 from services.forecaster.model.pipeline import DAYS_TO_TRAIN_MIN, HistoryTooShort, train
+from services.forecaster.model.shelf import ArtefactDamaged, ArtefactUnreachable, Place
 from services.forecaster.model.voices import choose
 from services.forecaster.settings import Settings
 from services.forecaster.store import demand, due, registry
@@ -63,7 +63,7 @@ def train_tenant(source: Source, champion: Champion | None, progress: Callable[[
     assert calibrated.earlier is not None  # `train` always looks back
     progress("comparing strategies", SHARE_OF_FITTING)
     choice = choose(panel, calibrated.earlier)
-    store = ArtefactStore(source.models)
+    store = ArtefactStore(source.models.open())
     sha256 = store.save(
         calibrated,
         choice,
@@ -80,6 +80,8 @@ def train_tenant(source: Source, champion: Champion | None, progress: Callable[[
             if is_readable(manifest.features):
                 until = panel.column(champion.window_to)
                 contest = on_same_days(panel, calibrated.earlier, speaker.forecaster, until)
+        except ArtefactUnreachable:
+            raise  # it may well be there: the job fails and says so, and the champion goes on speaking
         except (ArtefactDamaged, OSError, ValueError, KeyError):
             contest = None  # a champion that cannot be read any more defends nothing
     name = calibrated.forecaster.strategy
@@ -93,13 +95,13 @@ class Trainer:
     def __init__(
         self,
         database: Database,
-        directory: Path,
+        models: Place,
         settings: Settings,
         wake: Callable[[], None],
         lag: Callable[[], int | None],
     ) -> None:
         self._database = database
-        self._directory = directory
+        self._models = models
         self._settings = settings
         self._wake = wake
         self._lag = lag
@@ -154,7 +156,7 @@ class Trainer:
         source = Source(
             tenant,
             settings.database_url.get_secret_value(),
-            self._directory,
+            self._models,
             settings.history_days,
             settings.forecaster_seed,
             settings.forecaster_threads,

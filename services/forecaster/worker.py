@@ -19,9 +19,10 @@ from services.forecaster.domain.known_ahead import KnownSignal, lay
 from services.forecaster.domain.overrides import Override, change
 from services.forecaster.domain.pins import Pin, pinned
 from services.forecaster.issuing import BASELINE_ID, NO_MODEL, Issued, Speaker, issue_all, tasks
-from services.forecaster.model.artefacts import ArtefactDamaged, ArtefactStore, Manifest
+from services.forecaster.model.artefacts import ArtefactStore, Manifest
 from services.forecaster.model.gradient_boosting import is_readable, known_names
 from services.forecaster.model.pipeline import Calibrated, baseline
+from services.forecaster.model.shelf import ArtefactDamaged, ArtefactUnreachable
 from services.forecaster.model.strategies import SIMPLE
 from services.forecaster.model.voices import Voices
 from services.forecaster.settings import Settings
@@ -151,6 +152,8 @@ class Worker:
         if sha256 not in self._loaded:
             try:
                 found = self._artefacts.load(sha256, threads=self._settings.forecaster_threads)
+            except ArtefactUnreachable:
+                raise  # what is due stays due and is tried again; the baseline must not speak because of an outage
             except (ArtefactDamaged, OSError, ValueError) as error:
                 log.error("model_unreadable", model_id=champion["model_id"], error=f"{type(error).__name__}: {error}")
                 return Speaker(None, BASELINE_ID, "model_unreadable")

@@ -1,13 +1,9 @@
-"""The artefact store: models as LightGBM text plus a JSON manifest, addressed by SHA-256. No pickle, ever.
-
-A directory for now; an S3 API keeps the same keys (`<sha256>.json`, `<sha256>.txt`). Files are written beside and
-renamed, so a reader sees a whole file or none; equal content has an equal name, so writing twice is harmless.
-"""
+"""The artefact store: models as LightGBM text plus a JSON manifest (`<sha256>.txt`, `<sha256>.json`), addressed by
+SHA-256, on a shelf of either kind (`model/shelf.py`). No pickle, ever."""
 
 import hashlib
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,13 +11,10 @@ import numpy as np
 from services.forecaster.domain.calibration import Calibration, HorizonCalibration
 from services.forecaster.model.gradient_boosting import PARAMETERS, GradientBoosted
 from services.forecaster.model.pipeline import Calibrated
+from services.forecaster.model.shelf import Shelf
 from services.forecaster.model.voices import NO_CHOICE, Choice
 
 FORMAT = 1
-
-
-class ArtefactDamaged(RuntimeError):
-    """A stored file does not have the content its name promises; restore it from a backup or train again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +33,10 @@ class Manifest:
 
 
 class ArtefactStore:
-    """Models in a directory."""
+    """Models on a shelf."""
 
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
+    def __init__(self, shelf: Shelf) -> None:
+        self._shelf = shelf
 
     def save(
         self,
@@ -55,7 +48,9 @@ class ArtefactStore:
         items: int,
         seed: int,
     ) -> str:
-        """Write a model and who speaks beside it; returns the SHA-256 of its manifest, which names the model's text."""
+        """Write a model and who speaks beside it; returns the SHA-256 of its manifest, which names the model's text.
+
+        The manifest comes last: whoever finds one finds its model."""
         forecaster = trained.forecaster
         if not isinstance(forecaster, GradientBoosted):
             raise TypeError(f"only trained LightGBM models are stored, not {type(forecaster).__name__}")
@@ -82,9 +77,9 @@ class ArtefactStore:
         return self._write(json.dumps(manifest, sort_keys=True, indent=1).encode(), "json")
 
     def load(self, sha256: str, *, threads: int = 1) -> tuple[Calibrated, Manifest]:
-        """Read a model back. Raises ArtefactDamaged (or FileNotFoundError) rather than return anything else."""
-        raw = json.loads(self._read(sha256, "json"))
-        text = self._read(raw["model_sha256"], "txt").decode()
+        """Read a model back. Raises as `Shelf.read` does rather than return anything else."""
+        raw = json.loads(self._shelf.read(f"{sha256}.json"))
+        text = self._shelf.read(f"{raw['model_sha256']}.txt").decode()
         calibration = _calibration_in(raw)
         # Models stored before strategies were chosen by class speak for everything, as they did.
         told = raw.get("choice", {"best": {}, "scores": {}, "calibrations": {}})
@@ -97,18 +92,8 @@ class ArtefactStore:
 
     def _write(self, content: bytes, kind: str) -> str:
         digest = hashlib.sha256(content).hexdigest()
-        self._directory.mkdir(parents=True, exist_ok=True)
-        draft = self._directory / f"{digest}.{kind}.draft"
-        draft.write_bytes(content)
-        draft.rename(self._directory / f"{digest}.{kind}")
+        self._shelf.write(f"{digest}.{kind}", content)
         return digest
-
-    def _read(self, digest: str, kind: str) -> bytes:
-        path = self._directory / f"{digest}.{kind}"
-        content = path.read_bytes()
-        if hashlib.sha256(content).hexdigest() != digest:
-            raise ArtefactDamaged(f"{path} does not have the SHA-256 of its name; restore it or train again")
-        return content
 
 
 def _calibration_out(one: Calibration) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""XGBoost and Prophet behind the same interface, where their extras are installed (`countersign[xgboost]`, `[prophet]`).
+"""XGBoost and Prophet behind the same interface, where their extras are installed (`.[xgboost]`, `.[prophet]`).
 
 They are here because the systems that planners come from use them. Neither is a default: on the measured data the
 LightGBM model is better, and Prophet costs a hundred times as much per item (docs/forecasting.md).
@@ -33,7 +33,7 @@ def is_installed(package: str) -> bool:
 
 def _package(name: str) -> Any:
     if not is_installed(name):
-        raise ExtraMissing(f"the strategy {name} needs its extra: pip install 'countersign[{name}]'")
+        raise ExtraMissing(f"the strategy {name} needs its extra: pip install '.[{name}]' in the project's folder")
     return importlib.import_module(name)
 
 

@@ -212,4 +212,4 @@ async def staged(
         await stage.stop()
 
 
-__all__ = ["CATALOGUE", "TENANT", "Stage", "count", "days", "evening", "sale", "staged"]
+__all__ = ["CATALOGUE", "PATIENCE_SECONDS", "TENANT", "Stage", "count", "days", "evening", "sale", "staged"]

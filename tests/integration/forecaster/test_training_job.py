@@ -1,7 +1,8 @@
 """A model is trained beside the consuming, promoted, and speaks; the API shows all of it to its tenant only."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -18,7 +19,8 @@ from schemas.recommendations import ExceptionRaised
 from schemas.signals import Scope, SignalObserved
 from services.forecaster.store import history
 from tests.ground import FreshDatabase, Ground
-from tests.integration.forecaster.stage import TENANT, Stage, days, sale, staged
+from tests.integration.forecaster.bucket import ObjectStore, object_store
+from tests.integration.forecaster.stage import PATIENCE_SECONDS, TENANT, Stage, days, sale, staged
 
 pytestmark = pytest.mark.integration
 FIRST = date(2024, 1, 1)
@@ -190,8 +192,19 @@ async def test_a_training_is_asked_for_once_however_often_and_says_why_it_cannot
     assert (await call(stage, "POST", "/train", role="auditor", json={})).status_code == 403
 
 
-async def test_a_training_survives_kill_9_with_the_same_bytes_and_a_person_decides_when_asked(stage: Stage) -> None:
-    """Killed in the middle, taken up again; then every new model waits for a person, whose word is kept."""
+@pytest.fixture
+def objects(stage: Stage, tmp_path: Path) -> Iterator[ObjectStore]:
+    """A bucket in which the stage's service keeps its models."""
+    with object_store(tmp_path / "objects") as store:
+        stage.extra |= store.settings()
+        yield store
+
+
+async def test_a_training_survives_kill_9_with_the_same_bytes_and_a_person_decides_when_asked(
+    stage: Stage, objects: ObjectStore
+) -> None:
+    """Killed in the middle, taken up again; then every new model waits for a person, whose word is kept. All models are in
+    a bucket; on a new disk the champion speaks from there."""
     await feed(stage, 30, 140)
     stage.extra["COUNTERSIGN_PROMOTION"] = "ask"
     await stage.start()
@@ -228,6 +241,24 @@ async def test_a_training_survives_kill_9_with_the_same_bytes_and_a_person_decid
     assert [line["verdict"] for line in history] == ["promoted", "waiting", "kept_champion", "promoted"]
     assert history[0]["decided_by"] == "ann" and history[3]["decided_by"] == "rules"
     await stage.until("select count(*) from forecasts where model_id = $1", lambda n: n == 30, history[0]["model_id"])
+    await speak_from_a_new_disk(stage, objects, later[-1] + timedelta(days=1))
+
+
+async def speak_from_a_new_disk(stage: Stage, objects: ObjectStore, day: date) -> None:
+    """Without the local files and with the bucket away, what is due waits instead of falling back to the baseline."""
+    await stage.stop()
+    shutil.rmtree(stage.home / "models")
+    await asyncio.to_thread(objects.stop)
+    await stage.start()
+    await stage.send([sale("s29", "L1", day, 3)])
+    await stage.close_day("L1", day)
+    log = stage.home / "forecaster.log"
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while "could not be reached" not in await asyncio.to_thread(log.read_text):
+            await asyncio.sleep(0.2)
+    await asyncio.to_thread(objects.start)
+    await stage.until("select count(*) from forecasts where origin = $1", lambda known: known == 30, day)
+    assert [row[0] for row in await stage.query("select distinct strategy from forecasts")] == ["lightgbm_tweedie"]
 
 
 async def test_a_back_test_shows_progress_is_stored_and_can_be_cancelled(stage: Stage) -> None:

@@ -10,9 +10,10 @@ from services.forecaster.domain.baseline import SeasonalNaive
 from services.forecaster.domain.calibration import Samples, fit_horizon, negative_binomial_quantiles
 from services.forecaster.domain.panel import mask_censored
 from services.forecaster.domain.series import confidence, flags
-from services.forecaster.model.artefacts import ArtefactDamaged, ArtefactStore
+from services.forecaster.model.artefacts import ArtefactStore
 from services.forecaster.model.gradient_boosting import GradientBoosting
 from services.forecaster.model.pipeline import HistoryTooShort, baseline, train
+from services.forecaster.model.shelf import ArtefactDamaged, Directory
 from tests.unit.forecaster.worlds import panel, retail
 
 QUICK = GradientBoosting(rounds=40, rows_max=60_000)
@@ -61,7 +62,7 @@ def test_quantiles_rise_with_level_and_horizon(trained) -> None:  # type: ignore
 
 def test_same_data_and_seed_give_the_same_bytes(tmp_path) -> None:  # type: ignore[no-untyped-def]
     world, _ = retail(60, 240)
-    store = ArtefactStore(tmp_path)
+    store = ArtefactStore(Directory(tmp_path))
     trained = (train(world, GradientBoosting(rounds=15, threads=cores)) for cores in (1, 2))
     first, second = (store.save(one, window_from="a", window_to="b", items=60, seed=1) for one in trained)
     assert first == second
@@ -72,7 +73,7 @@ def test_same_data_and_seed_give_the_same_bytes(tmp_path) -> None:  # type: igno
 
 def test_a_damaged_model_is_refused(tmp_path) -> None:  # type: ignore[no-untyped-def]
     world, _ = retail(60, 240)
-    store = ArtefactStore(tmp_path)
+    store = ArtefactStore(Directory(tmp_path))
     name = store.save(train(world, GradientBoosting(rounds=5)), window_from="a", window_to="b", items=60, seed=1)
     text = next(tmp_path.glob("*.txt"))
     text.write_text(text.read_text().replace("leaf_value", "leaf_valve", 1))

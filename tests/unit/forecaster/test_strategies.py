@@ -26,7 +26,7 @@ def has(package: str) -> bool:
 
 def needs(package: str, extra: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(
-        not has(package), reason=f"{package} is not installed; pip install 'countersign[{extra}]'"
+        not has(package), reason=f"{package} is not installed; pip install '.[{extra}]'"
     )
 
 
@@ -164,6 +164,8 @@ def test_xgboost_runs_and_is_unbiased() -> None:
 
 
 @needs("prophet", "prophet")
+# Prophet drops columns in a way that pandas 4 will not know.
+@pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")
 def test_prophet_runs_through_calibration() -> None:
     world, mean = retail(3, 200)
     everyone = np.full(3, fill_value=True)

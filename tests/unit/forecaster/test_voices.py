@@ -17,6 +17,7 @@ from services.forecaster.domain.strategy import Expected
 from services.forecaster.model.artefacts import ArtefactStore
 from services.forecaster.model.gradient_boosting import GradientBoosting
 from services.forecaster.model.pipeline import baseline, train
+from services.forecaster.model.shelf import Directory
 from services.forecaster.model.strategies import SIMPLE
 from services.forecaster.model.voices import Choice, Voices, choose
 from tests.unit.forecaster.worlds import panel, retail
@@ -82,7 +83,7 @@ def test_a_stored_model_brings_who_speaks_beside_it(tmp_path: Path) -> None:
     trained = train(world, GradientBoosting(rounds=5, rows_max=20_000))
     calibration = baseline(world, 199, SIMPLE["tsb"]).calibration
     choice = Choice({"lumpy": "tsb"}, {"lumpy": {"tsb": 0.5, "lightgbm": 0.6}}, {"tsb": calibration})
-    store = ArtefactStore(tmp_path)
+    store = ArtefactStore(Directory(tmp_path))
     window = {"window_from": "a", "window_to": "b", "items": 60, "seed": 1}
     _, manifest = store.load(store.save(trained, choice, **window))  # type: ignore[arg-type]
     assert manifest.choice.best == choice.best and manifest.choice.scores == choice.scores
