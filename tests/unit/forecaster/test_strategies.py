@@ -25,9 +25,7 @@ def has(package: str) -> bool:
 
 
 def needs(package: str, extra: str) -> pytest.MarkDecorator:
-    return pytest.mark.skipif(
-        not has(package), reason=f"{package} is not installed; pip install '.[{extra}]'"
-    )
+    return pytest.mark.skipif(not has(package), reason=f"{package} is not installed; pip install '.[{extra}]'")
 
 
 def test_simple_smoothing_is_the_textbook_recursion() -> None:
