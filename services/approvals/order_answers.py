@@ -45,29 +45,36 @@ class OrderAnswers:
         ordered = await orders.skus_of(tx, tenant, update.order_id)
         _demand_known_lines(update, ordered)
         reached: str = update.status
-        if order["changes_order"] is not None and update.status == "confirmed":
+        changed = order["changes_order"]
+        if changed is not None and update.status == "confirmed":
             # A change is done when the other side agrees to it; there is nothing to receive.
             await self._close(tx, tenant, update.order_id, ordered)
             if order["kind"] == "cancel":
-                await self._end(tx, tenant, order["changes_order"], ordered, "cancelled")
+                await self._cancel_lines(tx, tenant, changed, ordered)
         elif update.status == "received":
             received = {line.sku for line in update.lines} or ordered
-            reached = await self._end(tx, tenant, update.order_id, received, "received") or "shipped"
+            reached = await self._end(tx, tenant, update.order_id, ordered, received, "received") or "shipped"
         await self._reach(tx, tenant, update.order_id, order["status"], reached)
 
-    async def _end(self, tx: Transaction, tenant: str, order_id: str, skus: set[str], how: str) -> str | None:
-        """End these lines of an order. What the whole order came to, when none of its lines is open any more."""
+    async def _cancel_lines(self, tx: Transaction, tenant: str, order_id: str, skus: set[str]) -> None:
+        """End what the other side agreed not to send of an order; an order from elsewhere has nothing to end here."""
+        order = await orders.lock(tx, tenant, order_id)
+        if order is None:
+            return
         ordered = await orders.skus_of(tx, tenant, order_id)
-        hows = await orders.end_lines(tx, tenant, order_id, sorted(skus & ordered), how, self._clock.now())
+        came_to = await self._end(tx, tenant, order_id, ordered, skus & ordered, "cancelled")
+        if came_to is not None:
+            await self._reach(tx, tenant, order_id, order["status"], came_to)
+
+    async def _end(
+        self, tx: Transaction, tenant: str, order_id: str, ordered: set[str], skus: set[str], how: str
+    ) -> str | None:
+        """End these lines of an order. What the whole order came to, when none of its lines is open any more."""
+        hows = await orders.end_lines(tx, tenant, order_id, sorted(skus), how, self._clock.now())
         await self._close(tx, tenant, order_id, skus)
-        if not ordered or set(hows) != ordered:
+        if set(hows) != ordered:
             return None
-        came_to = "received" if "received" in hows.values() else "cancelled"
-        if how == "cancelled":
-            changed = await orders.lock(tx, tenant, order_id)
-            if changed is not None:
-                await self._reach(tx, tenant, order_id, changed["status"], came_to)
-        return came_to
+        return "received" if "received" in hows.values() else "cancelled"
 
     async def _close(self, tx: Transaction, tenant: str, order_id: str, skus: set[str]) -> None:
         standing = await lines.lock_of_order(tx, tenant, order_id)

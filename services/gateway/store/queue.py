@@ -9,16 +9,18 @@ from kit.database import Transaction
 from services.gateway.domain.lines import WAITING
 from services.gateway.store.rows import Row, as_dicts, like
 
+# Written out, so that Postgres knows at once that its index of waiting lines will do.
+_IS_WAITING = "l.status in ('pending', 'awaiting_second')"
 _JOINED = (
     " left join catalogue i on i.tenant = $1 and i.kind = 'item' and i.identity = l.sku"
     " left join catalogue p on p.tenant = $1 and p.kind = 'location' and p.identity = l.location"
     " left join catalogue s on s.tenant = $1 and s.kind = 'supplier' and s.identity = l.supplier"
-    " left join assignments a on a.tenant = $1 and a.line_id = l.line_id and l.status in ('pending', 'awaiting_second')"
+    f" left join assignments a on a.tenant = $1 and a.line_id = l.line_id and {_IS_WAITING}"
 )
 # Postgres leaves out the joins a statement uses nothing of: each of them finds one row or none.
 FROM_LINES = f" from lines l{_JOINED}"
 # What a list shows of a line: all but its derivation and projection.
-LISTED = (
+_LISTED_NAMES = (
     "line_id, recommendation_id, version, status, action, sku, location, supplier, from_location, changes_order, unit, on_hand,"
     " on_order, reserved, inventory_position, reorder_point, order_up_to, days_of_cover, stockout_on, stockout_probability, quantity,"
     " pack, moq, unit_cost, currency, order_on, arrive_on, money_at_risk, rank_score, gmroi, confidence, route_reasons, explanation,"
@@ -29,10 +31,8 @@ _BESIDE = (
     " coalesce(l.decided_quantity, l.quantity) as shown_quantity, coalesce(l.decided_value, l.value) as shown_value,"
     " a.owner, a.due_at, a.escalated, a.signatures, a.asked_by"
 )
-_LISTED = ", ".join(f"l.{name.strip()}" for name in LISTED.split(",")) + f", {_BESIDE}"
+_LISTED = ", ".join(f"l.{name.strip()}" for name in _LISTED_NAMES.split(",")) + f", {_BESIDE}"
 _WHOLE = f"l.*, {_BESIDE}"
-# Written out, so that Postgres knows at once that its index of waiting lines will do.
-_IS_WAITING = "l.status in ('pending', 'awaiting_second')"
 # Sort orders: expression and direction; the line id makes every order total, so that a page never repeats a row.
 SORTS: dict[str, tuple[str, str]] = {
     "risk": ("l.rank_score", "desc"),
@@ -127,11 +127,10 @@ async def page(
         where.add(f"{expression} {sign}= {{}}", after[0])
         place = len(where.values) + 1
         where.add(f"({expression} {sign} ${place} or l.line_id > {{}})", after[1])
-    order = f"{{}} {direction}, {{}}line_id"
     records = await tx.fetch(
         f"select {_LISTED}, k.sort_value from (select l.line_id, {expression} as sort_value{FROM_LINES}{where.text}"
-        f" order by {order.format(expression, 'l.')} limit ${len(where.values) + 2}) k"
-        f" join lines l on l.tenant = $1 and l.line_id = k.line_id{_JOINED} order by {order.format('k.sort_value', 'k.')}",
+        f" order by {expression} {direction}, l.line_id limit ${len(where.values) + 2}) k"
+        f" join lines l on l.tenant = $1 and l.line_id = k.line_id{_JOINED} order by k.sort_value {direction}, k.line_id",
         tenant,
         *where.values,
         limit,

@@ -17,6 +17,7 @@ from cli.platform.ports import any_free
 from services.forecaster.model.shelf import Place
 
 BUCKET = "models"
+URL = f"s3://{BUCKET}/countersign"
 WRITER, READER = ("writer", "writers-secret"), ("reader", "readers-secret")
 PATIENCE_SECONDS = 60.0
 PORTS = ("master", "volume", "filer", "s3")
@@ -36,12 +37,12 @@ class ObjectStore:
 
     def place(self, directory: Path, who: tuple[str, str] = WRITER) -> Place:
         """The bucket as a machine with these local files and this user sees it."""
-        return Place(directory, f"s3://{BUCKET}/countersign", self.endpoint, "us-east-1", *who)
+        return Place(directory, URL, self.endpoint, "us-east-1", *who)
 
     def settings(self) -> dict[str, str]:
         """Environment of a service that keeps its models here."""
         return {
-            "COUNTERSIGN_ARTEFACTS_URL": f"s3://{BUCKET}/countersign",
+            "COUNTERSIGN_ARTEFACTS_URL": URL,
             "COUNTERSIGN_ARTEFACTS_ENDPOINT": self.endpoint,
             "COUNTERSIGN_ARTEFACTS_ACCESS_KEY": WRITER[0],
             "COUNTERSIGN_ARTEFACTS_SECRET_KEY": WRITER[1],
