@@ -5,6 +5,7 @@ at once.
 """
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
@@ -227,7 +228,7 @@ class Runtime:
             ready, detail = await check()
             checks[name] = {"ready": ready, "detail": detail}
         ready = all(part["ready"] for part in checks.values()) and not self.stop.is_set()
-        return ready, {"service": self.service, "ready": ready, "checks": checks}
+        return ready, {"service": self.service, "pid": os.getpid(), "ready": ready, "checks": checks}
 
 
 async def _open(settings: ServiceSettings, service: str) -> Database:

@@ -1,6 +1,13 @@
 """Ports: which are free, and who holds the others."""
 
+import fcntl
+import os
+import random
 import socket
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -19,12 +26,14 @@ def is_free(port: int) -> bool:
 
 
 def any_free() -> int:
-    """A free port below the system's range for outgoing connections, so that no client takes it meanwhile."""
-    for _ in range(200):
-        import random
+    """A free port below the system's range for outgoing connections, so that no client takes it meanwhile.
 
+    It is this process's until it ends: whoever asks on this machine gets another one, even before anybody listens. Two
+    that were given the same would talk to each other's services. Raises Trouble: no_free_port.
+    """
+    for _ in range(200):
         port = random.SystemRandom().randrange(20_000, 32_000)
-        if is_free(port):
+        if _claim(port) and is_free(port):
             return port
     raise Trouble(
         "no_free_port",
@@ -33,6 +42,27 @@ def any_free() -> int:
         way_out="stop what listens there (`ss -ltnp`), then try again",
         exit_code=Exit.PORT_BUSY,
     )
+
+
+_claimed: set[int] = set()
+
+
+def _claim(port: int) -> bool:
+    """Take `port` for this process, among all that ask here; the kernel gives it back when the process ends."""
+    if port in _claimed:  # a process is never refused its own record lock
+        return False
+    try:
+        fcntl.lockf(_claims(), fcntl.LOCK_EX | fcntl.LOCK_NB, 1, port)
+    except OSError:
+        return False
+    _claimed.add(port)
+    return True
+
+
+@cache
+def _claims() -> IO[bytes]:
+    """The file whose byte number `port` is locked by the process that was given that port. Closing it gives all back."""
+    return (Path(tempfile.gettempdir()) / f"countersign-ports-{os.getuid()}.lock").open("ab")
 
 
 def holder(port: int) -> str:

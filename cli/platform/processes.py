@@ -97,14 +97,18 @@ class ServiceProcess:
             return False, {"error": str(error)}
 
     def await_ready(self, *, seconds: float = READY_SECONDS_MAX) -> float:
-        """Wait for readiness; returns the seconds it took. Raises Trouble: service_ended, service_not_ready."""
+        """Wait until this very process is ready; returns the seconds it took.
+
+        Raises Trouble: service_ended, service_not_ready.
+        """
         started = time.monotonic()
         while True:
             ready, facts = self.readiness()
-            if ready:
-                return time.monotonic() - started
-            if self.running() is None:
+            ours = self.running()
+            if ours is None:
                 raise self.ended()
+            if ready and facts.get("pid") == ours.pid:  # on a port that is taken, somebody else answers
+                return time.monotonic() - started
             if time.monotonic() - started > seconds:
                 raise self._trouble("service_not_ready", f"is not ready after {seconds:.0f} s", json.dumps(facts)[:600])
             time.sleep(0.1)

@@ -265,7 +265,8 @@ class Stage:
         with self.client("approver") as approver:
 
             def line() -> Any:
-                approver.post("/v1/planning-runs", json={"location": location})
+                asked = approver.post("/v1/planning-runs", json={"location": location})
+                assert asked.status_code < 500 and asked.status_code != 404, asked.text
                 return approver.get("/v1/recommendations", params={"location": location}).json()["items"]
 
             eventually(line, why=f"{sku} was never planned")

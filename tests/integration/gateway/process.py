@@ -23,6 +23,7 @@ from tests.ground import FreshDatabase, Ground, wait_for
 from tests.integration.gateway.messages import NOW
 
 START_SECONDS = 40.0
+OWNERS = ("forecaster", "policy", "approvals", "audit")
 
 
 @dataclass(slots=True)
@@ -35,6 +36,7 @@ class Gateway:
     data_dir: Path
     passwords: dict[tuple[str, str], str]
     port: int = field(default_factory=any_free)
+    closed: int = field(default_factory=any_free)  # where the other services would be: nobody listens, nobody will
     more_env: dict[str, str] = field(default_factory=dict)
     sessions: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
@@ -55,17 +57,22 @@ class Gateway:
 
     def launch(self) -> None:
         """Start the process."""
-        env = os.environ | {
-            "COUNTERSIGN_NAMESPACE": self.namespace,
-            "COUNTERSIGN_KAFKA_BOOTSTRAP": self.platform.kafka_bootstrap,
-            "COUNTERSIGN_DATABASE_URL": self.database.url("gateway"),
-            "COUNTERSIGN_HTTP_PORT": str(self.port),
-            "COUNTERSIGN_DATA_DIR": str(self.data_dir),
-            "COUNTERSIGN_CONSUMER_WAIT_MILLISECONDS": "20",
-            "COUNTERSIGN_CONSUMER_SESSION_MILLISECONDS": "6000",
-            "COUNTERSIGN_STREAM_HEARTBEAT_SECONDS": "1",
-            **self.more_env,
-        }
+        nobody = {f"COUNTERSIGN_{owner.upper()}_URL": f"http://127.0.0.1:{self.closed}" for owner in OWNERS}
+        env = (
+            os.environ
+            | nobody
+            | {
+                "COUNTERSIGN_NAMESPACE": self.namespace,
+                "COUNTERSIGN_KAFKA_BOOTSTRAP": self.platform.kafka_bootstrap,
+                "COUNTERSIGN_DATABASE_URL": self.database.url("gateway"),
+                "COUNTERSIGN_HTTP_PORT": str(self.port),
+                "COUNTERSIGN_DATA_DIR": str(self.data_dir),
+                "COUNTERSIGN_CONSUMER_WAIT_MILLISECONDS": "20",
+                "COUNTERSIGN_CONSUMER_SESSION_MILLISECONDS": "6000",
+                "COUNTERSIGN_STREAM_HEARTBEAT_SECONDS": "1",
+                **self.more_env,
+            }
+        )
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "services.gateway.main"], env=env, stdout=log, stderr=log
