@@ -3,7 +3,7 @@
 import os
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -106,10 +106,11 @@ class Verifier:
         )
 
 
-def require(*roles: str) -> Callable[[Request], Principal]:
+def require(*roles: str) -> Callable[[Request], Awaitable[Principal]]:
     """A FastAPI dependency: the caller's principal, who must have one of `roles` (none named: any signed-in caller)."""
 
-    def dependency(request: Request) -> Principal:
+    # Async, because a plain function would be called in another thread, which costs more than checking a signature.
+    async def dependency(request: Request) -> Principal:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             raise Problem(401, "token_missing", "No internal token", "Call this service through the gateway.")

@@ -13,7 +13,9 @@ from services.gateway.ingest.publish import Publisher
 from services.gateway.ingest.recent import Recent
 from services.gateway.live import Broadcaster
 from services.gateway.owners import Owners
+from services.gateway.remembered import Remembered
 from services.gateway.settings import GatewaySettings
+from services.gateway.store.rows import Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,8 @@ class Context:
     owners: Owners
     broadcaster: Broadcaster
     consumer: BatchConsumer
+    up: Remembered[list[bool]]
+    status: Remembered[Row]
 
 
 async def context(request: Request) -> Context:

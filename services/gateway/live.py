@@ -1,9 +1,11 @@
 """From the table of live events to open pages: one reader for all of a tenant's streams, woken by Postgres after commits."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
@@ -21,24 +23,50 @@ READ_AT_ONCE = 500
 # Notifications can be lost with their connection; then the table is looked at after this long anyway.
 LOOK_SECONDS = 2.0
 RECONNECT_SECONDS = 1.0
+# What is committed within this time goes out in one write per page: a busy morning commits more often than anybody can see.
+GATHER_SECONDS = 0.1
 
 FAULTS: tuple[type[BaseException], ...] = (*TRANSIENT, asyncpg.PostgresError)
 
-Event = tuple[int, str, str]
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One event: its number (0: it has no place in the order) and the lines that tell it, written once for all pages."""
+
+    seq: int
+    lines: bytes
+
+    @staticmethod
+    def of(seq: int, name: str, data: str) -> "Event":
+        # `closing` and other events without a place carry no id: a browser resumes from the last event it really had.
+        place = f"id: {seq}\n" if seq else ""
+        return Event(seq, f"{place}event: {name}\ndata: {data}\n\n".encode())
 
 
 class Subscription:
     """One open page: events come in order; `lost` when it did not keep up."""
 
     def __init__(self) -> None:
-        self.queue: asyncio.Queue[Event] = asyncio.Queue(QUEUE_MAX)
+        self._waiting: list[Event] = []
+        self._some = asyncio.Event()
         self.lost = False
 
-    def offer(self, event: Event) -> None:
-        try:
-            self.queue.put_nowait(event)
-        except asyncio.QueueFull:
+    def offer(self, events: Sequence[Event]) -> None:
+        if len(self._waiting) + len(events) > QUEUE_MAX:
             self.lost = True
+        else:
+            self._waiting += events
+        self._some.set()
+
+    async def take(self, seconds: float) -> list[Event]:
+        """All that waits; nothing when nothing came for `seconds`."""
+        try:
+            await asyncio.wait_for(self._some.wait(), seconds)
+        except TimeoutError:
+            return []
+        self._some.clear()
+        taken, self._waiting = self._waiting, []
+        return taken
 
 
 class Broadcaster:
@@ -66,33 +94,34 @@ class Broadcaster:
                 del self._watching[tenant]
                 self._sent.pop(tenant, None)
 
-    async def follow(self, tenant: str, after: int | None, heartbeat_seconds: float) -> AsyncIterator[Event | None]:
-        """Events behind `after` (None: from now on), then live ones; None is a heartbeat. Event 0 `reset`: load afresh."""
+    def newest(self, tenant: str) -> int:
+        """The number of the newest event that was passed on; 0 while nobody watches."""
+        return self._sent.get(tenant, 0)
+
+    async def follow(self, tenant: str, after: int | None, heartbeat_seconds: float) -> AsyncIterator[list[Event]]:
+        """Events behind `after` (None: from now on), then live ones, as many as wait; none: a heartbeat is due. A first
+        event `reset`: load afresh."""
         with self.subscribe(tenant) as mine:
             async with self._database.transaction(tenant) as tx:
                 last = await live.head(tx, tenant)
                 oldest = await live.oldest(tx, tenant)
             reached = last if after is None else after
             if after is not None and (after > last or (oldest is not None and after < oldest - 1)):
-                yield (last, "reset", '{"reason":"too_old"}')
+                yield [Event.of(last, "reset", '{"reason":"too_old"}')]
                 reached = last
             while reached < last:
                 async with self._database.transaction(tenant) as tx:
                     missed = await live.after(tx, tenant, reached, READ_AT_ONCE)
-                for event in missed:
-                    yield event
-                    reached = event[0]
                 if not missed:
                     break
+                yield [Event.of(*one) for one in missed]
+                reached = missed[-1][0]
             while not self.stopping.is_set() and not mine.lost:
-                try:
-                    event = await asyncio.wait_for(mine.queue.get(), heartbeat_seconds)
-                except TimeoutError:
-                    yield None
-                    continue
-                if event[0] > reached:
-                    reached = event[0]
-                    yield event
+                came = await mine.take(heartbeat_seconds)
+                fresh = [event for event in came if event.seq > reached or not event.seq]
+                if fresh or not came:
+                    yield fresh
+                    reached = max([reached, *(event.seq for event in fresh)])
 
     async def run(self) -> None:
         """Listen and pass on until cancelled."""
@@ -115,10 +144,12 @@ class Broadcaster:
         self._woken.set()
 
     async def _wait(self) -> None:
+        looked = time.monotonic()
         try:
             await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
         except TimeoutError:
             pass  # look anyway
+        await asyncio.sleep(looked + GATHER_SECONDS - time.monotonic())
         self._woken.clear()
 
     async def _pass_on(self) -> None:
@@ -127,13 +158,13 @@ class Broadcaster:
                 if tenant not in self._sent:
                     # Streams catch up by themselves to the head they saw; from just before it everything is passed on.
                     self._sent[tenant] = max(0, await live.head(tx, tenant) - READ_AT_ONCE)
-                events = await live.after(tx, tenant, self._sent[tenant], READ_AT_ONCE)
-            for event in events:
+                rows = await live.after(tx, tenant, self._sent[tenant], READ_AT_ONCE)
+            if rows:
+                events = [Event.of(*row) for row in rows]
                 for one in self._watching.get(tenant, ()):
-                    one.offer(event)
-            if events:
-                self._sent[tenant] = events[-1][0]
-            if len(events) == READ_AT_ONCE:
+                    one.offer(events)
+                self._sent[tenant] = rows[-1][0]
+            if len(rows) == READ_AT_ONCE:
                 self._woken.set()
 
     def close(self) -> None:
@@ -141,4 +172,4 @@ class Broadcaster:
         self.stopping.set()
         for streams in self._watching.values():
             for one in streams:
-                one.offer((0, "closing", "{}"))
+                one.offer([Event.of(0, "closing", "{}")])

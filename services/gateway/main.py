@@ -19,9 +19,12 @@ from services.gateway.live import Broadcaster
 from services.gateway.notices.deliver import Deliverer
 from services.gateway.notices.mail import Mailer
 from services.gateway.owners import Owners
+from services.gateway.remembered import Remembered
 from services.gateway.settings import GatewaySettings
 
 FORGET_EVERY_SECONDS = 3600.0
+# What stands above every page: as old as this at most, and never older than the newest event its page was told.
+STATUS_SECONDS = 2.0
 
 
 def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
@@ -44,6 +47,8 @@ def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
         owners,
         broadcaster,
         consumer,
+        Remembered(STATUS_SECONDS),
+        Remembered(STATUS_SECONDS),
     )
     app.state.door = app.state.context.door
     app.state.tries = Tries(settings.sign_in_tries, settings.sign_in_tries_per_address)

@@ -25,6 +25,7 @@ from services.gateway import rows
 from services.gateway.domain.lines import PENDING
 from services.gateway.notices import tell
 from services.gateway.store import decided, live, notices, planning, reference
+from services.gateway.store.rows import amount, day, instant, plain
 
 # A planning run changes thousands of lines at once; beyond this many in one batch a page is told to look again instead.
 TOLD_ONE_BY_ONE_MAX = 100
@@ -117,6 +118,7 @@ async def decisions(tx: Transaction, tenant: str, events: Events) -> list[Outgoi
 
 
 def _decided(body: DecisionMade, status: str | None) -> Told:
+    """All that a list shows of a decided line, so that no open page has to ask for it."""
     data = {
         "recommendation_id": body.recommendation_id,
         "line_id": body.line_id,
@@ -125,10 +127,12 @@ def _decided(body: DecisionMade, status: str | None) -> Told:
         "version": body.version,
         "status": status or rows.status_after(body.verdict),
         "verdict": body.verdict,
-        "quantity": format(body.quantity, "f"),
+        "quantity": plain(body.quantity),
+        "value": amount(body.value),
         "decided_by": body.decided_by,
-        "decided_at": body.decided_at.isoformat().replace("+00:00", "Z"),
+        "decided_at": instant(body.decided_at),
         "reason": body.reason_code,
+        "snoozed_until": day(body.snoozed_until),
     }
     return "decision", data
 

@@ -1,13 +1,15 @@
 """Orders and exceptions, from the read models."""
 
+from collections import defaultdict
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query
 
+from kit.database import Transaction
 from services.gateway.api import models, present
 from services.gateway.api.shared import Code, Cursor, Limit, Parts, Search, Who, behind, following, not_found
 from services.gateway.store import views
-from services.gateway.store.rows import loaded
+from services.gateway.store.rows import Row, loaded
 
 router = APIRouter(prefix="/v1", tags=["orders"])
 OrderStatus = Literal["released", "acknowledged", "confirmed", "shipped", "received", "failed", "cancelled"]
@@ -31,10 +33,8 @@ async def orders(
         rows = await views.orders(
             tx, who.tenant, status=status, supplier=supplier, location=location, text=q, after=after, limit=limit
         )
-        updates = await views.order_updates(tx, who.tenant, [row["order_id"] for row in rows])
-        names = await views.item_names(tx, who.tenant, [entry["sku"] for row in rows for entry in loaded(row["lines"])])
+        shown = await _shown(tx, who.tenant, rows)
     next_cursor = following(query, rows, limit, lambda row: (row["sort_value"], row["order_id"]))
-    shown = [present.order(row, [one for one in updates if one["order_id"] == row["order_id"]], names) for row in rows]
     return models.Page(items=shown, next_cursor=next_cursor)
 
 
@@ -45,9 +45,20 @@ async def order(order_id: str, who: Who, parts: Parts) -> models.OrderView:
         row = await views.order(tx, who.tenant, order_id)
         if row is None:
             raise not_found("order", order_id)
-        updates = await views.order_updates(tx, who.tenant, [order_id])
-        names = await views.item_names(tx, who.tenant, [entry["sku"] for entry in loaded(row["lines"])])
-    return present.order(row, updates, names)
+        (shown,) = await _shown(tx, who.tenant, [row])
+    return shown
+
+
+async def _shown(tx: Transaction, tenant: str, rows: list[Row]) -> list[models.OrderView]:
+    """Orders with what was answered to them, and with the orders that change them."""
+    ids = [row["order_id"] for row in rows]
+    updates, changes = defaultdict(list), defaultdict(list)
+    for one in await views.order_updates(tx, tenant, ids):
+        updates[one["order_id"]].append(one)
+    for one in await views.changes_of(tx, tenant, ids):
+        changes[one["changes_order"]].append(one)
+    names = await views.item_names(tx, tenant, [entry["sku"] for row in rows for entry in loaded(row["lines"])])
+    return [present.order(row, updates[row["order_id"]], changes[row["order_id"]], names) for row in rows]
 
 
 @router.get("/exceptions", summary="What a person has to look at, most money at stake first")

@@ -8,6 +8,7 @@ from schemas.forecasts import DAYS, HORIZONS_DAYS, LEVELS
 from services.gateway.api import models
 from services.gateway.domain import fan as fans
 from services.gateway.domain.inbox import due_on
+from services.gateway.domain.order_lines import Answer, Change, line_end
 from services.gateway.domain.wording import EXCEPTION_KINDS, ROUTE_REASONS, WITHHELD_REASONS, label
 from services.gateway.store.rows import Row, amount, day, instant, loaded, plain
 
@@ -273,8 +274,11 @@ def exception(row: Row, today: date | None = None) -> models.ExceptionView:
     )
 
 
-def order(row: Row, updates: list[Row], names: dict[str, str]) -> models.OrderView:
+def order(row: Row, updates: list[Row], changes: list[Row], names: dict[str, str]) -> models.OrderView:
+    """`updates`: what was answered to it, oldest first; `changes`: the orders that change or cancel it."""
     lines = loaded(row["lines"])
+    answers = [Answer(one["status"], _by_sku(one["lines"])) for one in updates]
+    agreed = [Change(one["kind"], one["status"], _by_sku(one["lines"])) for one in changes]
     return models.OrderView(
         **{
             name: row[name]
@@ -285,6 +289,7 @@ def order(row: Row, updates: list[Row], names: dict[str, str]) -> models.OrderVi
                 "supplier",
                 "supplier_name",
                 "from_location",
+                "changes_order",
                 "location",
                 "location_name",
                 "currency",
@@ -295,21 +300,35 @@ def order(row: Row, updates: list[Row], names: dict[str, str]) -> models.OrderVi
         released_at=instant(row["released_at"]) or "",
         value=amount(row["value"]) or "0",
         line_count=len(lines),
-        lines=[
-            models.OrderLineView(
-                line=entry["line_no"],
-                item_name=names.get(entry["sku"]),
-                quantity=text(Decimal(entry["quantity"])),
-                unit_cost=amount(Decimal(entry["unit_cost"])) or "0",
-                value=amount(Decimal(entry["value"])) or "0",
-                **{name: entry[name] for name in ("sku", "unit", "recommendation_id", "decision_id")},
-            )
-            for entry in lines
-        ],
+        lines=[_order_line(row["kind"], entry, answers, agreed, names) for entry in lines],
         updates=[
             models.OrderUpdateView(
                 at=instant(one["updated_at"]) or "", kind=one["status"], note=one["note"], lines=loaded(one["lines"])
             )
             for one in updates
         ],
+        changed_by=[
+            models.OrderChangeView(**{name: one[name] for name in ("order_id", "kind", "status")}) for one in changes
+        ],
+    )
+
+
+def _by_sku(lines: Any) -> dict[str, Decimal]:
+    return {entry["sku"]: Decimal(entry["quantity"]) for entry in loaded(lines)}
+
+
+def _order_line(
+    kind: str, entry: dict[str, Any], answers: list[Answer], changes: list[Change], names: dict[str, str]
+) -> models.OrderLineView:
+    end = line_end(kind, entry["sku"], Decimal(entry["quantity"]), answers, changes)
+    return models.OrderLineView(
+        line=entry["line_no"],
+        item_name=names.get(entry["sku"]),
+        quantity=text(Decimal(entry["quantity"])),
+        unit_cost=amount(Decimal(entry["unit_cost"])) or "0",
+        value=amount(Decimal(entry["value"])) or "0",
+        ending=end.ending,
+        expected_quantity=text(end.expected),
+        received_quantity=plain(end.received),
+        **{name: entry[name] for name in ("sku", "unit", "recommendation_id", "decision_id")},
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Response
 
 from services.gateway.api import models, present
-from services.gateway.api.shared import Code, Cursor, Limit, Parts, Search, Who, behind, following, not_found
+from services.gateway.api.shared import PAGE_MAX, Code, Cursor, Limit, Parts, Search, Who, behind, following, not_found
 from services.gateway.domain.lines import STATUSES, WAITING
 from services.gateway.domain.spreadsheet import write_rows
 from services.gateway.domain.wording import ROUTE_REASONS, label
@@ -41,6 +41,9 @@ def filters(
     min_value: Annotated[Decimal | None, Query(ge=0, max_digits=16)] = None,
     min_confidence: Annotated[float | None, Query(ge=0, le=1)] = None,
     max_confidence: Annotated[float | None, Query(ge=0, le=1)] = None,
+    line_id: Annotated[
+        list[Annotated[str, Query(max_length=64)]] | None, Query(max_length=PAGE_MAX, description="these lines only")
+    ] = None,
 ) -> Filters:
     """The filters of the queue, from the query."""
     chosen: tuple[str, ...] = tuple(status or ("waiting",))
@@ -61,6 +64,7 @@ def filters(
         min_value,
         min_confidence,
         max_confidence,
+        tuple(line_id or ()),
     )
 
 

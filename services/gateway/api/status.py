@@ -6,8 +6,9 @@ from fastapi import APIRouter
 
 from services.gateway.api import models
 from services.gateway.api.shared import Parts, Who
+from services.gateway.context import Context
 from services.gateway.store import views
-from services.gateway.store.rows import day, instant
+from services.gateway.store.rows import Row, day, instant
 
 router = APIRouter(prefix="/v1", tags=["status"])
 
@@ -16,10 +17,10 @@ router = APIRouter(prefix="/v1", tags=["status"])
 async def status(who: Who, parts: Parts) -> models.Status:
     """For the line that stands on every page."""
     names = list(parts.settings.owner_urls)
-    asked = asyncio.gather(*(parts.owners.ready(name) for name in names))
-    async with parts.database.transaction(who.tenant) as tx:
-        known = await views.status(tx, who.tenant)
-    up = await asked
+    up, known = await asyncio.gather(
+        parts.up.get("owners", lambda: _ready(parts, names)),
+        parts.status.get(who.tenant, lambda: _known(parts, who.tenant), parts.broadcaster.newest(who.tenant)),
+    )
     run, checkpoint = known["run"], known["checkpoint"]
     dates = [row["business_date"] for row in known["locations"] if row["business_date"] is not None]
     return models.Status(
@@ -51,3 +52,12 @@ async def status(who: Who, parts: Parts) -> models.Status:
         ),
         read_model={"lag_records": parts.consumer.lag()},
     )
+
+
+async def _ready(parts: Context, names: list[str]) -> list[bool]:
+    return list(await asyncio.gather(*(parts.owners.ready(name) for name in names)))
+
+
+async def _known(parts: Context, tenant: str) -> Row:
+    async with parts.database.transaction(tenant) as tx:
+        return await views.status(tx, tenant)

@@ -35,16 +35,13 @@ async def stream(
 
 async def _lines(request: Request, parts: Context, tenant: str, behind: int | None) -> AsyncIterator[bytes]:
     yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
-    async for event in parts.broadcaster.follow(tenant, behind, parts.settings.stream_heartbeat_seconds):
-        if event is None:
-            if not await _is_still_in(request):
-                return
-            yield b"event: heartbeat\ndata: " + orjson.dumps({"now": instant(parts.clock.now())}) + b"\n\n"
-        else:
-            seq, name, data = event
-            # `closing` has no place in the order (0): a browser must resume from the last event it really had.
-            place = f"id: {seq}\n" if seq else ""
-            yield f"{place}event: {name}\ndata: {data}\n\n".encode()
+    async for events in parts.broadcaster.follow(tenant, behind, parts.settings.stream_heartbeat_seconds):
+        if events:
+            yield b"".join(event.lines for event in events)
+            continue
+        if not await _is_still_in(request):
+            return
+        yield b"event: heartbeat\ndata: " + orjson.dumps({"now": instant(parts.clock.now())}) + b"\n\n"
 
 
 async def _is_still_in(request: Request) -> bool:

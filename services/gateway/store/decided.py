@@ -66,11 +66,12 @@ async def put_orders(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
     """Released orders and which decisions they carry out."""
     await tx.execute(
         """
-        insert into orders (tenant, order_id, kind, supplier, from_location, location, order_on, arrive_on, currency, value, released_at,
-          lines)
-        select $1, order_id, kind, supplier, from_location, location, order_on, arrive_on, currency, value, released_at, lines
-        from jsonb_to_recordset($2::jsonb) as r(order_id text, kind text, supplier text, from_location text, location text, order_on date,
-          arrive_on date, currency text, value numeric, released_at timestamptz, lines jsonb)
+        insert into orders (tenant, order_id, kind, supplier, from_location, changes_order, location, order_on, arrive_on, currency,
+          value, released_at, lines)
+        select $1, order_id, kind, supplier, from_location, changes_order, location, order_on, arrive_on, currency, value, released_at,
+          lines
+        from jsonb_to_recordset($2::jsonb) as r(order_id text, kind text, supplier text, from_location text, changes_order text,
+          location text, order_on date, arrive_on date, currency text, value numeric, released_at timestamptz, lines jsonb)
         order by order_id
         on conflict (tenant, order_id) do nothing
         """,

@@ -61,6 +61,7 @@ class Filters:
     value_min: Decimal | None = None
     confidence_min: float | None = None
     confidence_max: float | None = None
+    line_ids: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -86,6 +87,8 @@ def _where(filters: Filters) -> _Where:
         where.parts.append(_IS_WAITING)
     elif filters.status:
         where.add("l.status = any({})", list(filters.status))
+    if filters.line_ids:
+        where.add("l.line_id = any({})", list(filters.line_ids))
     for column, value in (
         ("l.location", filters.location),
         ("l.supplier", filters.supplier),

@@ -149,11 +149,21 @@ async def decisions_of_line(tx: Transaction, tenant: str, line_id: str) -> list[
     return as_dicts(rows)
 
 
+# How far an order came on its way: answers may come late and in any order, and it never goes back. It is received when each
+# of its lines is, or was agreed not to come.
+_REACHED = """
+ select case when u.status = 'received' and exists (select from jsonb_array_elements(o.lines) l where
+     not exists (select from order_updates r where r.tenant = $1 and r.order_id = o.order_id and r.status = 'received'
+       and (r.lines = '[]' or r.lines @> jsonb_build_array(jsonb_build_object('sku', l->'sku'))))
+     and not exists (select from orders c join order_updates y on y.tenant = $1 and y.order_id = c.order_id and y.status = 'confirmed'
+       where c.tenant = $1 and c.changes_order = o.order_id and c.kind = 'cancel'
+       and c.lines @> jsonb_build_array(jsonb_build_object('sku', l->'sku')))) then 'shipped' else u.status end as status
+ from order_updates u where u.tenant = $1 and u.order_id = o.order_id"""
+_WAY = "array['acknowledged', 'confirmed', 'shipped', 'failed', 'received', 'cancelled']"
 _ORDERS = (
     "select * from (select o.*, coalesce(u.status, 'released') as status, s.name as supplier_name, p.name as location_name"
     " from orders o"
-    " left join lateral (select status from order_updates u where u.tenant = $1 and u.order_id = o.order_id"
-    "   order by (status = 'cancelled') desc, updated_at desc, event_id desc limit 1) u on true"
+    f" left join lateral (select status from ({_REACHED}) u order by array_position({_WAY}, status) desc limit 1) u on true"
     " left join catalogue s on s.tenant = $1 and s.kind = 'supplier' and s.identity = o.supplier"
     " left join catalogue p on p.tenant = $1 and p.kind = 'location' and p.identity = o.location"
     " where o.tenant = $1) o"
@@ -194,6 +204,12 @@ async def orders(
 async def order(tx: Transaction, tenant: str, order_id: str) -> Row | None:
     row = await tx.fetchrow(f"{_ORDERS} where order_id = $2", tenant, order_id)
     return dict(row) if row else None
+
+
+async def changes_of(tx: Transaction, tenant: str, order_ids: list[str]) -> list[Row]:
+    """The orders that change or cancel one of these, in the order they were released."""
+    rows = await tx.fetch(f"{_ORDERS} where changes_order = any($2) order by released_at, order_id", tenant, order_ids)
+    return as_dicts(rows)
 
 
 async def order_updates(tx: Transaction, tenant: str, order_ids: list[str]) -> list[Row]:
@@ -301,7 +317,8 @@ async def status(tx: Transaction, tenant: str) -> dict[str, Any]:
         " (select count(*) from outcomes where tenant = $1) as items,"
         " (select count(*) from forecasts where tenant = $1) as forecasts,"
         " (select count(*) from orders o where o.tenant = $1 and not exists (select 1 from order_updates u where u.tenant = $1"
-        "   and u.order_id = o.order_id and u.status in ('received', 'cancelled', 'failed'))) as orders_open",
+        "   and u.order_id = o.order_id and (u.status in ('received', 'cancelled', 'failed')"
+        "   or (u.status = 'confirmed' and o.kind in ('change', 'cancel'))))) as orders_open",
         tenant,
     )
     checkpoint = await tx.fetchrow(

@@ -8,6 +8,9 @@ from services.gateway.api.models.base import View
 
 
 class OrderLineView(View):
+    """`ending`: open; received, or short of `expected_quantity`; cancelled; failed; for a line of a change, agreed.
+    `expected_quantity`: to come as last agreed. `received_quantity`: what came, null before anything did."""
+
     line: int
     sku: str
     item_name: str | None
@@ -17,6 +20,17 @@ class OrderLineView(View):
     value: str
     recommendation_id: str
     decision_id: str
+    ending: Literal["open", "received", "short", "cancelled", "failed", "agreed"]
+    expected_quantity: str
+    received_quantity: str | None
+
+
+class OrderChangeView(View):
+    """An order that changes or cancels another one."""
+
+    order_id: str
+    kind: str
+    status: str
 
 
 class OrderUpdateView(View):
@@ -27,6 +41,9 @@ class OrderUpdateView(View):
 
 
 class OrderView(View):
+    """An order as released, and how far it has come. `changes_order`: the order this one changes or cancels; `changed_by`: the
+    orders that change or cancel this one."""
+
     order_id: str
     kind: str
     status: str
@@ -43,6 +60,8 @@ class OrderView(View):
     line_count: int
     lines: list[OrderLineView]
     updates: list[OrderUpdateView]
+    changes_order: str | None = None
+    changed_by: list[OrderChangeView] = []
 
 
 class PolicyView(View):

@@ -7,9 +7,11 @@ import { count, day, number, utc } from "./format.js";
 import { command, keyLabel, listed, nameOf, remap, singleKeysOn, switchSingleKeys } from "./keys.js";
 import * as live from "./live.js";
 import { places, showPalette } from "./palette.js";
+import { spaced } from "./spaced.js";
 
 const YEAR_SECONDS = 31_536_000;
 const CALM_MS = 600; // a burst of events is one question to the API
+const SPACE_MS = 3000; // while events flow without end, counters three seconds old will do
 let status = null;
 
 /** The theme is a cookie, so that the server draws the page in it and nothing flashes. */
@@ -132,8 +134,8 @@ export async function start() {
   for (const [name, path, key] of places) command(key, name, () => location.assign(path), { group: "Go to" });
   live.on("state", (change) => { state = change.state; showLive(state); showBanner(state); if (change.before !== "connecting") announce(change.state === "live" ? "Live again." : "Live updates are paused."); if (change.state === "live" && change.before !== "connecting") refreshStatus(); });
   live.on("polled", showStatus);
-  let calm = 0;
-  for (const kind of ["recommendation", "decision", "order", "exception", "changed", "reset"]) live.on(kind, () => { clearTimeout(calm); calm = setTimeout(refreshStatus, CALM_MS); });
+  const soonStatus = spaced(refreshStatus, CALM_MS, SPACE_MS);
+  for (const kind of ["recommendation", "decision", "order", "exception", "changed", "reset"]) live.on(kind, soonStatus);
   live.start();
   const [session] = await Promise.all([whoAmI(), refreshStatus()]);
   return session;

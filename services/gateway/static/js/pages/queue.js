@@ -6,42 +6,46 @@ import { byId, h } from "../dom.js";
 import { count, day, money, number, total, wholeMoney } from "../format.js";
 import { command, keyFor } from "../keys.js";
 import * as live from "../live.js";
-import { COLUMNS, DIRECTIONS, drawGroup, drawLine, drawWaiting } from "../queue/columns.js";
+import { COLUMNS, DIRECTIONS, drawGroup, drawWaiting, LineRow } from "../queue/columns.js";
 import { Decider } from "../queue/decide.js";
 import { askReject, askSnooze } from "../queue/questions.js";
 import { Filters } from "../queue/filters.js";
 import { Grid } from "../queue/grid.js";
-import { isOpen, isSignedByMe, isWaiting, Lines } from "../queue/lines.js";
+import { decided, isOpen, isSignedByMe, isWaiting, Lines } from "../queue/lines.js";
 import { Panel } from "../queue/panel.js";
 import { csvLink, editsFromCsv } from "../queue/sheet.js";
+import { Stale } from "../queue/stale.js";
 import { viewControls } from "../queue/views.js";
-import { refreshStatus, start } from "../shell.js";
+import { start, status } from "../shell.js";
+import { spaced } from "../spaced.js";
 import { empty, failed, noResults } from "../states.js";
 
 const ROW_HEIGHT = 52;
 const CALM_MS = 400; // several events at once become one question to the API
+const SPACE_MS = 3000; // while events flow without end, totals three seconds old will do
+const soonSummary = spaced(() => loadSummary(), CALM_MS, SPACE_MS);
 
 const lines = new Lines();
 const frame = byId("grid-frame");
 let session = null;
-let status = null;
 let summary = null;
 const fresh = new Set(); // recommendations that arrived since the list was loaded
 const can = () => Boolean(session?.can?.includes("decide"));
 
-const filters = new Filters(byId("chips"), () => load());
+const filters = new Filters(byId("chips"), () => narrow());
 const grid = new Grid({
   label: "Recommendations", columns: COLUMNS, rowHeight: ROW_HEIGHT,
   source: { count: () => lines.entries.length, draw },
   on: { activate: follow, open: openLine, toggle, sort: (name) => filters.set({ sort: name === filters.values.sort || name === "risk" ? "" : name }) },
 });
 const decider = new Decider(lines, { changed: redraw, settled: soonSummary, show: goTo });
+const stale = new Stale(lines, redraw);
 const panel = new Panel(byId("panel"), {
   approve, reject, snooze, undo: () => decider.undo(), canDecide: can, reasons: (verdict) => decider.reasonsFor(verdict),
   amend: (quantity, reason) => decideOne("amend", { quantity, reason }), leave: () => grid.focus(),
 });
 
-function draw(index) {
+function draw(index, face) {
   const entry = lines.entries[index];
   if (!entry || entry.kind === "waiting") return drawWaiting();
   if (entry.kind === "group") {
@@ -50,7 +54,8 @@ function draw(index) {
     const open = members.filter(isOpen);
     return drawGroup(entry, members, { isSelected: open.length > 0 && open.every((line) => lines.selected.has(line.line_id)), minimum });
   }
-  return drawLine(lines.byId.get(entry.id), { isSelected: lines.selected.has(entry.id), today: status?.business_date });
+  stale.see(entry.id);
+  return (face ?? new LineRow()).show(lines.byId.get(entry.id), { isSelected: lines.selected.has(entry.id), today: status?.business_date });
 }
 
 function goTo(id) {
@@ -109,10 +114,38 @@ function showState(box) {
   byId("foot").hidden = true;
 }
 
-async function load({ keep = null } = {}) {
-  fresh.clear();
+function layOut() {
   lines.grouped = filters.values.group === "supplier";
   grid.sortedBy(filters.values.sort || "risk", DIRECTIONS);
+}
+
+/** Show the first lines there are, and stand on the one that is wanted, else on the first. */
+function showLines(keep) {
+  frame.setAttribute("aria-busy", "false");
+  if (!lines.order.length) { showState(nothing()); return; }
+  if (!grid.element.isConnected) frame.replaceChildren(grid.element);
+  byId("foot").hidden = false;
+  const wanted = keep ?? new URLSearchParams(location.search).get("line");
+  const at = wanted ? lines.indexOf(lines.keyOf(wanted) ?? wanted) : -1;
+  grid.active = Math.max(0, at >= 0 ? at : firstLine());
+  grid.refresh();
+  grid.activate(grid.active, { tell: false });
+  follow();
+  announce(`${count(lines.total, "line")}`);
+}
+
+/** Other filters: out of the lines that are here, when they hold all that fit; the totals come from the API. */
+function narrow() {
+  layOut();
+  if (!lines.narrow(filters.query())) { load(); return; }
+  showLines();
+  filters.draw();
+  loadSummary();
+}
+
+async function load({ keep = null } = {}) {
+  fresh.clear();
+  layOut();
   frame.setAttribute("aria-busy", "true");
   if (!lines.entries.length) { lines.entries = Array.from({ length: 12 }, () => ({ kind: "waiting" })); }
   if (!grid.element.isConnected) frame.replaceChildren(grid.element);
@@ -120,18 +153,8 @@ async function load({ keep = null } = {}) {
   loadSummary();
   try {
     await lines.load(filters.query(), (isFirst) => {
-      if (!isFirst) { grid.refresh(); drawFoot(); return; }
-      frame.setAttribute("aria-busy", "false");
-      if (!lines.order.length) { showState(nothing()); return; }
-      if (!grid.element.isConnected) frame.replaceChildren(grid.element);
-      byId("foot").hidden = false;
-      const wanted = keep ?? new URLSearchParams(location.search).get("line");
-      const at = wanted ? lines.indexOf(lines.keyOf(wanted) ?? wanted) : -1;
-      grid.active = Math.max(0, at >= 0 ? at : firstLine());
-      grid.refresh();
-      grid.activate(grid.active, { tell: false });
-      follow();
-      announce(`${count(lines.total, "line")}`);
+      if (isFirst) showLines(keep);
+      else { grid.refresh(); drawFoot(); }
     });
   } catch (problem) {
     frame.setAttribute("aria-busy", "false");
@@ -148,9 +171,13 @@ function nothing() {
   return empty("All clear", run ? `Nothing waits for a signature. The last plan, for ${day(run.business_date)}, looked at ${count(run.items ?? 0, "item")}; the next one runs when the next business day closes.` : "Nothing waits for a signature. No plan has run yet: the first one runs when a location closes its business day.", h("a.btn", { href: "/orders" }, "See the orders"), h("a.btn", { href: "/items" }, "See why items were not ordered"));
 }
 
+let summed = ""; // the question that the summary answers
 async function loadSummary() {
+  const asked = withQuery("/v1/recommendations/summary", filters.query());
   try {
-    summary = await get(withQuery("/v1/recommendations/summary", filters.query()));
+    const answer = await get(asked);
+    if (asked !== withQuery("/v1/recommendations/summary", filters.query())) return; // other filters were set meanwhile
+    [summary, summed] = [answer, asked];
   } catch { return; } // the list itself says what is wrong; the figures keep their last value
   const shown = !filters.values.status;
   byId("stats").replaceChildren(
@@ -163,15 +190,10 @@ async function loadSummary() {
 
 /** Lines that wait and are not in this list: told one by one by the stream, or seen as a difference after a whole plan. */
 function drawNews() {
-  const waiting = lines.isComplete && !filters.values.status && summary ? summary.waiting - lines.order.filter((id) => isWaiting(lines.byId.get(id))).length : 0;
+  const isOfThese = summed === withQuery("/v1/recommendations/summary", filters.query());
+  const waiting = lines.isComplete && !filters.values.status && isOfThese ? summary.waiting - lines.order.filter((id) => isWaiting(lines.byId.get(id))).length : 0;
   const news = Math.max(fresh.size, waiting);
   filters.draw(summary, news, () => load({ keep: activeLine()?.recommendation_id }));
-}
-
-let calm = 0;
-function soonSummary() {
-  clearTimeout(calm);
-  calm = setTimeout(() => { loadSummary(); refreshStatus().then((next) => { status = next; }); }, CALM_MS);
 }
 
 /* Deciding ------------------------------------------------------------------------------------------------------ */
@@ -277,7 +299,7 @@ function clearSelection() {
 live.on("recommendation", (event) => {
   const id = lines.byId.has(event.line_id) ? event.line_id : lines.keyOf(event.recommendation_id);
   if (id) {
-    decider.reread(id, { isFresh: event.change === "changed", problem: null }, event.recommendation_id);
+    stale.mark(id, { isFresh: event.change === "changed", problem: null });
   } else if (event.status === "pending" && !filters.values.status) {
     fresh.add(event.line_id);
     drawNews();
@@ -290,17 +312,19 @@ live.on("decision", (event) => {
   if (fresh.delete(event.line_id)) drawNews();
   if (known && !known.busy && event.version > known.version) {
     panel.forget(known.recommendation_id);
-    decider.reread(id);
+    const news = decided(event, known);
+    if (news) { lines.merge(id, news); redraw(id); } else stale.mark(id);
     if (event.decided_by !== session?.subject) announce(`${event.decided_by} decided ${known.item_name ?? known.sku}: ${event.status}`);
   }
   soonSummary();
 });
 live.on("changed", soonSummary); // a whole plan came in: too many to name one by one
 live.on("reset", soonSummary);
+let waitingBefore = null;
 live.on("polled", (next) => {
-  const more = (next.counts?.waiting ?? 0) - (status?.counts?.waiting ?? 0);
-  status = next;
-  if (more > 0 && !fresh.size) loadSummary();
+  const waiting = next.counts?.waiting ?? 0;
+  if (waitingBefore !== null && waiting > waitingBefore && !fresh.size) loadSummary();
+  waitingBefore = waiting;
 });
 
 /* Keys ---------------------------------------------------------------------------------------------------------- */
@@ -325,6 +349,7 @@ command("n", "Show new lines", () => { if (filters.news) load({ keep: activeLine
 command("shift+g", "Group by supplier", () => filters.set({ group: filters.values.group ? "" : "supplier" }), QUEUE);
 command("Escape", "Close, then clear the selection", () => { if (!panel.close() && !clearSelection()) grid.focus(); }, QUEUE);
 filters.onLeave = () => grid.focus();
+filters.isAnsweredHere = () => lines.held !== null;
 filters.more = () => [...viewControls(filters), csvLink(filters.query()), can() ? editsFromCsv({ lines, decider, done: () => { grid.refresh(); drawFoot(); } }) : null];
 panel.host.addEventListener("keydown", (event) => { if (event.key === "Escape" && !event.defaultPrevented && panel.close()) event.preventDefault(); });
 
@@ -333,7 +358,6 @@ const loading = load();
 session = await start();
 filters.me = session.subject;
 filters.draw();
-status = (await import("../shell.js")).status;
 await loading;
 follow();
 grid.refresh();

@@ -5,6 +5,7 @@ import { count, day, instant, money, number, percent, quantity, utc, wholeMoney 
 import { reasonTag } from "../item/sections.js";
 import * as live from "../live.js";
 import { start } from "../shell.js";
+import { spaced } from "../spaced.js";
 import { empty, failed } from "../states.js";
 import { firstTour } from "../tour.js";
 
@@ -70,8 +71,8 @@ async function drawPage() {
   page.setAttribute("aria-busy", "false");
 }
 
-let calm = 0;
-for (const kind of ["recommendation", "decision", "order", "exception", "changed", "reset", "polled"]) live.on(kind, () => { clearTimeout(calm); calm = setTimeout(() => { if (!page.contains(document.activeElement)) drawPage(); }, 1500); });
+const soon = spaced(() => { if (!page.contains(document.activeElement)) drawPage(); }, 1500, 5000);
+for (const kind of ["recommendation", "decision", "order", "exception", "changed", "reset", "polled"]) live.on(kind, soon);
 
 page.setAttribute("aria-busy", "true");
 page.replaceChildren(h("h1", {}, "Today"), h("div.tiles", {}, ...Array.from({ length: 5 }, () => h("div", {}, h("span.skeleton"), h("span.figure", {}, h("span.skeleton"))))));

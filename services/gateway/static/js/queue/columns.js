@@ -17,29 +17,31 @@ export const COLUMNS = [
 export const DIRECTIONS = { risk: "descending", value: "descending", stock_out: "ascending", cover: "ascending", item: "ascending", issued: "descending" };
 const SOON_DAYS = 3; // a stock-out within three days is past help by an ordinary order of most suppliers
 
-const box = (index, content, extra = {}) => ({ index, className: `c-${COLUMNS[index].key}${COLUMNS[index].numeric ? " n" : ""}`, content: [content].flat(), ...extra });
+const box = (index, content) => ({ index, className: `c-${COLUMNS[index].key}${COLUMNS[index].numeric ? " n" : ""}`, content: [content].flat() });
 
 function pick(name, isSelected, isDisabled) {
   return { index: 0, className: "pick c-pick", content: [h("span.tick", {}, h("input", { type: "checkbox", tabindex: -1, "aria-label": `Select ${name}`, checked: isSelected, disabled: isDisabled }))] };
 }
 
 /** Inventory position as a part of the order-up-to level, with a mark at the reorder point. */
-function coverBar(line) {
-  const [position, reorder, upTo] = [line.inventory_position, line.reorder_point, line.order_up_to].map((value) => (value === null || value === undefined ? null : Number(value)));
-  if (position === null || !(upTo > 0)) return null;
-  const share = (value) => Math.max(0, Math.min(1, value / upTo)) * 54;
-  const tone = reorder === null ? "g" : position < reorder / 2 ? "b" : position < reorder ? "w" : "g";
-  return s("svg.track", { viewBox: "0 0 54 6", "aria-hidden": "true" },
-    s("rect.bed", { x: 0.5, y: 0.5, width: 53, height: 5, rx: 2.5 }),
-    s(`rect.${tone}`, { width: Math.max(share(position), position > 0 ? 3 : 0), height: 6, rx: 3 }),
-    reorder === null ? null : s("rect.mark", { x: Math.min(52.5, share(reorder)), y: -3, width: 1.5, height: 12 }));
-}
+class CoverBar {
+  constructor() {
+    this.level = s("rect", { height: 6, rx: 3 });
+    this.mark = s("rect.mark", { y: -3, width: 1.5, height: 12 });
+    this.element = s("svg.track", { viewBox: "0 0 54 6", "aria-hidden": "true" }, s("rect.bed", { x: 0.5, y: 0.5, width: 53, height: 5, rx: 2.5 }), this.level, this.mark);
+  }
 
-function stockOut(line, today) {
-  if (!line.stock_out_on) return h("div.out", {}, h("small", {}, "none in sight"));
-  const soon = today && (Date.parse(line.stock_out_on) - Date.parse(today)) / 86_400_000 <= SOON_DAYS;
-  const likely = line.stock_out_probability;
-  return h("div.out", {}, h(soon ? "b" : "b.later", {}, day(line.stock_out_on)), likely !== null && likely !== undefined ? h("small", {}, `${percent(likely)} likely`) : null);
+  show(line) {
+    const [position, reorder, upTo] = [line.inventory_position, line.reorder_point, line.order_up_to].map((value) => (value === null || value === undefined ? null : Number(value)));
+    const isDrawn = position !== null && upTo > 0;
+    this.element.toggleAttribute("hidden", !isDrawn);
+    if (!isDrawn) return;
+    const share = (value) => Math.max(0, Math.min(1, value / upTo)) * 54;
+    this.level.setAttribute("class", reorder === null ? "g" : position < reorder / 2 ? "b" : position < reorder ? "w" : "g");
+    this.level.setAttribute("width", Math.max(share(position), position > 0 ? 3 : 0));
+    this.mark.toggleAttribute("hidden", reorder === null);
+    if (reorder !== null) this.mark.setAttribute("x", Math.min(52.5, share(reorder)));
+  }
 }
 
 const BUSY = { approve: "Approving …", amend: "Amending …", reject: "Rejecting …", snooze: "Snoozing …", undo: "Taking back …" };
@@ -66,27 +68,65 @@ function why(line) {
 const DOES = { transfer: "moved", allocate: "share", expedite: "sooner", defer: "later", reduce: "left to come", cancel: "cancelled" };
 const doing = (line) => [words(line.action), line.from_location ? `from ${line.from_location}` : "", line.changes_order ? `order ${line.changes_order}` : ""].filter(Boolean).join(" ");
 
-export function drawLine(line, { isSelected, today }) {
-  const name = line.item_name ?? line.sku;
-  const place = line.location_name ?? line.location;
-  const packs = line.packs && Number(line.pack) > 1 ? count(line.packs, "pack") : unitWord(line.unit, line.quantity);
-  const reorder = line.reorder_point === null ? "" : `Position ${number(line.inventory_position)}, reorder point ${number(line.reorder_point, 1)}, order up to ${number(line.order_up_to, 1)} ${unitWord(line.unit)}`;
-  return {
-    kind: "line",
-    selectable: true,
-    selected: isSelected,
-    classes: isOpen(line) && !isSignedByMe(line) && !line.busy ? [] : ["settled"],
-    cells: [
-      pick(`${name}, ${place}`, isSelected, !isOpen(line)),
-      box(1, [h("b", {}, name), h("small", {}, `${place} · ${line.sku}`)], { title: `${name} · ${place} · SKU ${line.sku}${line.supplier_name ? ` · ${line.supplier_name}` : ""}` }),
-      box(2, h("span.num", {}, number(line.on_hand))),
-      box(3, h("div.cover", {}, h("span.num", {}, number(line.days_of_cover, 1)), coverBar(line)), { title: reorder }),
-      box(4, stockOut(line, today)),
-      box(5, [h("b.qty", {}, number(line.quantity)), h("small", {}, line.action === "buy" ? packs : DOES[line.action] ?? words(line.action))], { title: line.action === "buy" ? packs : doing(line) }),
-      box(6, [h("span.num", {}, money(line.value, line.currency)), Number(line.margin_at_risk) > 0 ? h("small", {}, `${money(line.margin_at_risk, line.currency)} ${line.action === "buy" ? "at risk" : "gain"}`) : null]),
-      box(7, why(line)),
-    ],
-  };
+/** A text that is only touched when it changes: most of a row is the same when it is drawn again. */
+function written(selector) {
+  const element = h(selector);
+  const text = document.createTextNode("");
+  element.append(text);
+  return { element, say: (words) => { if (text.data !== words) text.data = words; element.hidden = words === ""; } };
+}
+
+/** A row of the grid: its elements are made once and show one line after the other, while the list is scrolled. */
+export class LineRow {
+  constructor() {
+    this.box = h("input", { type: "checkbox", tabindex: -1 });
+    for (const [name, selector] of Object.entries({ name: "b", place: "small", hand: "span.num", days: "span.num", out: "b", likely: "small", quantity: "b.qty", packs: "small", value: "span.num", risk: "small" })) this[name] = written(selector);
+    this.bar = new CoverBar();
+    this.cells = [
+      { index: 0, className: "pick c-pick", content: [h("span.tick", {}, this.box)] },
+      box(1, [this.name.element, this.place.element]),
+      box(2, this.hand.element),
+      box(3, h("div.cover", {}, this.days.element, this.bar.element)),
+      box(4, h("div.out", {}, this.out.element, this.likely.element)),
+      box(5, [this.quantity.element, this.packs.element]),
+      box(6, [this.value.element, this.risk.element]),
+      box(7, []),
+    ];
+  }
+
+  #stockOut(line, today) {
+    const soon = line.stock_out_on && today && (Date.parse(line.stock_out_on) - Date.parse(today)) / 86_400_000 <= SOON_DAYS;
+    this.out.element.className = soon ? "" : "later";
+    this.out.say(line.stock_out_on ? day(line.stock_out_on) : "");
+    const likely = line.stock_out_probability;
+    this.likely.say(!line.stock_out_on ? "none in sight" : likely === null || likely === undefined ? "" : `${percent(likely)} likely`);
+  }
+
+  /** What the grid is to show for a line. */
+  show(line, { isSelected, today }) {
+    const name = line.item_name ?? line.sku;
+    const place = line.location_name ?? line.location;
+    const packs = line.packs && Number(line.pack) > 1 ? count(line.packs, "pack") : unitWord(line.unit, line.quantity);
+    const isBuy = line.action === "buy";
+    this.box.checked = isSelected;
+    this.box.disabled = !isOpen(line);
+    this.box.setAttribute("aria-label", `Select ${name}, ${place}`);
+    this.name.say(name);
+    this.place.say(`${place} · ${line.sku}`);
+    this.hand.say(number(line.on_hand));
+    this.days.say(number(line.days_of_cover, 1));
+    this.bar.show(line);
+    this.#stockOut(line, today);
+    this.quantity.say(number(line.quantity));
+    this.packs.say(isBuy ? packs : DOES[line.action] ?? words(line.action));
+    this.value.say(money(line.value, line.currency));
+    this.risk.say(Number(line.margin_at_risk) > 0 ? `${money(line.margin_at_risk, line.currency)} ${isBuy ? "at risk" : "gain"}` : "");
+    this.cells[1].title = `${name} · ${place} · SKU ${line.sku}${line.supplier_name ? ` · ${line.supplier_name}` : ""}`;
+    this.cells[3].title = line.reorder_point === null ? "" : `Position ${number(line.inventory_position)}, reorder point ${number(line.reorder_point, 1)}, order up to ${number(line.order_up_to, 1)} ${unitWord(line.unit)}`;
+    this.cells[5].title = isBuy ? packs : doing(line);
+    this.cells[7].content = [why(line)];
+    return { kind: "line", selectable: true, selected: isSelected, classes: isOpen(line) && !isSignedByMe(line) && !line.busy ? [] : ["settled"], cells: this.cells, face: this };
+  }
 }
 
 /** The heading of a supplier's lines, with what they add up to against the supplier's minimum. */

@@ -61,7 +61,7 @@ export class Filters {
 
   #typed() {
     clearTimeout(this.timer);
-    this.timer = setTimeout(() => { this.timer = null; this.set({ q: this.find.value.trim() }); }, 200);
+    this.timer = setTimeout(() => { this.timer = null; this.set({ q: this.find.value.trim() }); }, this.isAnsweredHere?.() ? 20 : 200);
   }
 
   #leave(event) {

@@ -5,7 +5,8 @@ const OVERSCAN = 6;
 
 export class Grid {
   /**
-   * `columns`: [{key, title, numeric, sort}]; `source`: {count(), draw(index) -> {kind, cells, selected, classes, label, key}};
+   * `columns`: [{key, title, numeric, sort}]; `source`: {count(), draw(index, face) -> {kind, cells, selected, classes, face}},
+   * where `face` is what the row showed before, for a source that can show another line with the same elements;
    * `on`: {activate(index), open(index), toggle(index, on), sort(name)}.
    */
   constructor({ label, columns, source, on, rowHeight }) {
@@ -14,6 +15,7 @@ export class Grid {
     this.column = 1;
     this.anchor = null;
     this.rows = new Map();
+    this.faces = new WeakMap(); // of a row's element, what shows itself in it
     this.headRow = this.#head();
     this.canvas = h("div.canvas", { role: "rowgroup" });
     this.viewport = h("div.viewport", { role: "presentation" }, this.canvas);
@@ -67,45 +69,75 @@ export class Grid {
     const first = Math.max(0, Math.floor(this.viewport.scrollTop / this.rowHeight) - OVERSCAN);
     const last = Math.min(count, Math.ceil((this.viewport.scrollTop + this.viewport.clientHeight) / this.rowHeight) + OVERSCAN);
     const isWanted = (index) => (index >= first && index < last) || (index === this.active && index < count);
-    for (const [index, element] of this.rows) if (!isWanted(index)) { element.remove(); this.rows.delete(index); }
     const wanted = new Set(Array.from({ length: Math.max(0, last - first) }, (_, offset) => first + offset));
     if (count) wanted.add(this.active);
-    for (const index of wanted) {
-      if (!this.rows.has(index)) this.#add(index);
-      else if (all) this.#fill(index);
+    const spare = [];
+    for (const [index, element] of this.rows) {
+      if (isWanted(index)) continue;
+      this.rows.delete(index);
+      // A row that holds the keyboard is not given to another line.
+      if (element.contains(document.activeElement)) element.remove();
+      else spare.push(element);
     }
+    const added = [];
+    for (const index of wanted) {
+      if (this.rows.has(index)) { if (all) this.#fill(index); continue; }
+      const element = spare.shift() ?? this.canvas.appendChild(h("div.row", { role: "row" }));
+      element.style.transform = `translateY(${index * this.rowHeight}px)`;
+      this.rows.set(index, element);
+      this.#fill(index);
+      added.push(element);
+    }
+    for (const element of spare) { this.faces.delete(element); element.remove(); }
+    this.#inOrder(added);
   }
 
-  #add(index) {
-    const element = h("div.row", { role: "row" });
-    element.style.transform = `translateY(${index * this.rowHeight}px)`;
-    this.rows.set(index, element);
-    this.#fill(index);
-    // Rows stand in the page in their order, so that a screen reader that walks the page meets them in order.
-    const after = [...this.canvas.children].find((other) => Number(other.dataset.index) > index);
-    this.canvas.insertBefore(element, after ?? null);
+  /** Rows stand in the page in their order, so that a screen reader that walks the page meets them in order. Only what was
+   * added moves, and only if it stands wrong: a move is as dear as a new row, and would take the keyboard away. */
+  #inOrder(added) {
+    const place = (element) => Number(element.dataset.index);
+    const put = (element) => {
+      const [before, after] = [element.previousElementSibling, element.nextElementSibling];
+      if ((before === null || place(before) < place(element)) && (after === null || place(after) > place(element))) return;
+      this.canvas.insertBefore(element, [...this.canvas.children].find((other) => other !== element && place(other) > place(element)) ?? null);
+    };
+    const sorted = added.sort((one, other) => place(one) - place(other));
+    sorted.toReversed().forEach(put);
+    sorted.forEach(put);
   }
 
   #fill(index) {
     const element = this.rows.get(index);
-    const row = this.source.draw(index);
+    const before = this.faces.get(element);
+    const row = this.source.draw(index, before);
+    if (row.face) this.faces.set(element, row.face);
+    else this.faces.delete(element);
     element.className = ["row", row.kind, ...(row.classes ?? []), index === this.active ? "active" : ""].join(" ").trim();
     element.dataset.index = index;
     element.setAttribute("aria-rowindex", index + 2);
     if (row.selectable) element.setAttribute("aria-selected", String(row.selected));
     else element.removeAttribute("aria-selected");
-    while (element.children.length > row.cells.length) element.lastChild.remove();
+    if (!row.face || row.face !== before) this.#cells(element, row.cells);
+    const here = index === this.active ? this.#columnIn(row.cells.length) : -1;
     row.cells.forEach((cell, position) => {
-      let box = element.children[position];
-      if (!box) { box = h("div", { role: "gridcell" }); element.append(box); }
+      const box = element.children[position];
+      if (cell.title) box.title = cell.title;
+      else box.removeAttribute("title");
+      box.tabIndex = position === here ? 0 : -1;
+      const content = cell.content.filter(Boolean);
+      if (content.length !== box.childNodes.length || content.some((child, at) => child !== box.childNodes[at])) box.replaceChildren(...content);
+    });
+  }
+
+  /** Give a row the cells of what it shows now. */
+  #cells(element, cells) {
+    while (element.children.length > cells.length) element.lastChild.remove();
+    cells.forEach((cell, position) => {
+      const box = element.children[position] ?? element.appendChild(h("div", { role: "gridcell" }));
       box.className = `cell ${cell.className}`;
       box.setAttribute("aria-colindex", cell.index + 1);
       if (cell.span) box.setAttribute("aria-colspan", cell.span);
       else box.removeAttribute("aria-colspan");
-      if (cell.title) box.title = cell.title;
-      else box.removeAttribute("title");
-      box.tabIndex = index === this.active && position === this.#columnIn(row.cells.length) ? 0 : -1;
-      box.replaceChildren(...cell.content.filter(Boolean));
     });
   }
 

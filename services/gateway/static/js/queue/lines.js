@@ -9,6 +9,29 @@ const LINES_MAX = 5000;
 export const isWaiting = (line) => line.status === "pending" || line.status === "awaiting_second";
 /** Can be decided now: waits for a signature, or was put aside. */
 export const isOpen = (line) => isWaiting(line) || line.status === "snoozed";
+// After these steps a line is what the step says; the others change what is asked, or by whom, and the line is read again.
+const TELLING = new Set(["approved_by_rule", "approved", "first_signature", "amended", "rejected", "snoozed", "undone", "recalled"]);
+
+/** What a decision made elsewhere changes on a line, out of the event alone; null when the line has to be read again. */
+export function decided(event, line) {
+  if (event.recommendation_id !== line.recommendation_id || !TELLING.has(event.verdict)) return null;
+  const { version, status, quantity, value, decided_by, decided_at, reason, snoozed_until } = event;
+  return { version, etag: `"${version}"`, status, quantity, value, packs: Number(line.pack) ? Number(quantity) / Number(line.pack) : null, decided_by, decided_at, decision_reason: reason, snoozed_until, undo_until: null, problem: null };
+}
+
+/** Whether every line that fits `part` is among those that fit `whole`; who answers for a line changes without news. */
+const isWithin = (part, whole) => !whole.status && ["status", "sort", "owner"].every((name) => part[name] === whole[name]) && ["reason", "supplier", "location", "category", "abc_class", "q", "min_value"].every((name) => !whole[name] || whole[name] === part[name]);
+
+/** Whether a line fits what was asked, by the rules of the API. */
+function fits(line, asked) {
+  const text = asked.q?.trim().toLowerCase();
+  return (isWaiting(line) || Boolean(line.busy))
+    && (!asked.reason || line.reasons.some((reason) => reason.code === asked.reason))
+    && ["supplier", "location", "category", "abc_class"].every((name) => !asked[name] || line[name] === asked[name])
+    && (!asked.min_value || Number(line.value) >= Number(asked.min_value))
+    && (!text || ["item_name", "sku", "location_name", "location", "supplier_name"].some((name) => line[name]?.toLowerCase().includes(text)));
+}
+
 /** The first of two signatures is this person's own; the second has to be somebody else's. */
 export const isSignedByMe = (line) => line.status === "awaiting_second" && line.decided_by === document.body.dataset.subject;
 
@@ -22,11 +45,24 @@ export class Lines {
     this.grouped = false;
     this.serial = 0;
     this.isComplete = false;
+    this.held = null; // {query, order}: a question whose whole answer is here
+  }
+
+  /** Show the lines that fit `query` out of those that are here, in their order. Returns false when the API has to be asked. */
+  narrow(query) {
+    if (!this.held || !isWithin(query, this.held.query)) return false;
+    this.order = this.held.order.filter((id) => fits(this.byId.get(id), query));
+    this.total = this.order.length;
+    const shown = new Set(this.order);
+    for (const id of [...this.selected]) if (!shown.has(id)) this.selected.delete(id);
+    this.arrange();
+    return true;
   }
 
   /** Load from the start. `onPage` runs after each page; the promise ends when all are in or a newer load began. */
   async load(query, onPage) {
     const mine = (this.serial += 1);
+    this.held = null;
     let cursor = null;
     let isFirst = true;
     do {
@@ -40,6 +76,7 @@ export class Lines {
       cursor = answer.next_cursor ?? null;
       this.total = Math.max(answer.total ?? 0, this.order.length);
       this.isComplete = !cursor || this.order.length >= LINES_MAX;
+      if (!cursor) this.held = { query, order: this.order };
       if (isFirst) for (const id of [...this.selected]) if (!this.byId.has(id)) this.selected.delete(id);
       this.arrange();
       onPage(isFirst);
@@ -72,7 +109,8 @@ export class Lines {
 
   /** The key of the line that shows this recommendation, or undefined. */
   keyOf(recommendationId) {
-    return this.order.find((id) => this.byId.get(id).recommendation_id === recommendationId);
+    for (const [id, line] of this.byId) if (line.recommendation_id === recommendationId) return id;
+    return undefined;
   }
 
   indexOf(id) {
