@@ -12,7 +12,8 @@ from kit.events import derived_id, outgoing
 from schemas.decisions import DecisionMade
 from schemas.recommendations import RecommendationIssued, RecommendationWithheld
 from services.policy.domain.beside import beside
-from services.policy.domain.evidence import Evidence, canonical
+from services.policy.domain.evidence import Evidence
+from services.policy.domain.evidence_text import canonical
 from services.policy.domain.order_changes import order_changes
 from services.policy.domain.outcome import Recommendation
 from services.policy.planned import SERVICE, Planned, is_news, moment

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.policy import published
 from services.policy.domain.cascade import derive
-from services.policy.domain.evidence import CODE_VERSION, canonical, evidence_of, sha256_of
+from services.policy.domain.evidence_text import CODE_VERSION, canonical, evidence_of, sha256_of
 
 # What the shell adds around the derived content: which line, run and predecessor it belongs to.
 AROUND = frozenset({"line_id", "run_id", "supersedes"})

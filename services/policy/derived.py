@@ -13,8 +13,11 @@ _POSITIONS_RESET = (
 
 TABLES = (
     Table("products", ("sku", "name", "unit", "category", "price", "shelf_life_days", "active", "defined_at")),
-    Table("locations", ("location", "name", "active", "defined_at")),
-    Table("suppliers", ("supplier", "name", "order_weekdays", "receipt_weekdays", "closed_on", "active", "defined_at")),
+    Table("locations", ("location", "name", "time_zone", "active", "defined_at")),
+    Table(
+        "suppliers",
+        ("supplier", "name", "order_weekdays", "receipt_weekdays", "closed_on", "cut_off", "active", "defined_at"),
+    ),
     Table("supplier_items", ("sku", "location", "supplier", "lead_time_days", "unit_cost", "moq", "pack", "defined_at")),
     Table("channels", ("channel", "name", "active", "defined_at")),
     Table("owner_scopes", ("owner", "suppliers", "categories", "locations", "active", "defined_at")),

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from services.policy.domain.cascade import plan
-from services.policy.domain.evidence import Evidence, Policy, canonical
+from services.policy.domain.evidence import Evidence, Policy
+from services.policy.domain.evidence_text import canonical
 from services.policy.domain.outcome import Outcome, Recommendation, Withheld
 from services.policy.domain.parameters import Parameters
 from services.policy.domain.scarcity import Budget, allot

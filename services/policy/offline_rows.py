@@ -1,9 +1,10 @@
 """Rows of an item file as evidence: every field read exactly, every fault named with its field; nothing is guessed."""
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
@@ -15,10 +16,11 @@ REQUIRED = ("sku", "location", "on_hand")
 OPTIONAL = (
     "as_of", "reserved", "backorders", "open_orders", "unit", "price", "currency", "shelf_life_days", "abc_class", "active",
     "supplier", "lead_time_days", "lead_time_sd_days", "unit_cost", "moq", "pack", "price_breaks", "discount",
-    "order_weekdays", "receipt_weekdays", "closed_on", "volume_m3",
+    "order_weekdays", "receipt_weekdays", "closed_on", "cut_off", "local_time", "volume_m3",
 )  # fmt: skip
 ABC = ("A", "B", "C")
 DISCOUNTS = ("all_units", "incremental")
+CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d")
 DECIMALS_MAX = 4  # of money and quantities, as in every contract
 STATUSES = ("approved", "released", "acknowledged", "confirmed", "shipped", "failed")
 
@@ -83,6 +85,8 @@ def row_of(given: Mapping[str, Any], forecasts: Forecasts, policy: Policy, tenan
             terms=_terms(given),
             policy=policy,
         )
+        if evidence.terms is not None and evidence.terms.cut_off is not None:
+            evidence = replace(evidence, local_time=_moment("local_time", given.get("local_time")))
         volume = _number("volume_m3", given.get("volume_m3"), least=ZERO)
     except RowFault as fault:
         field, says = fault.args
@@ -119,6 +123,7 @@ def _terms(given: Mapping[str, Any]) -> Terms | None:
         order_weekdays=_weekdays("order_weekdays", given.get("order_weekdays")),
         receipt_weekdays=_weekdays("receipt_weekdays", given.get("receipt_weekdays")),
         closed_on=tuple(sorted(_needed_day("closed_on", one) for one in _several(given.get("closed_on")))),
+        cut_off=_clock("cut_off", given.get("cut_off")),
     )
 
 
@@ -198,6 +203,25 @@ def _day(field: str, value: Any) -> date | None:
         return date.fromisoformat(str(value).strip()[:10])
     except ValueError:
         raise RowFault(field, f"is {value!r}; it must be a date like 2026-01-31") from None
+
+
+def _clock(field: str, value: Any) -> str | None:
+    text = value.isoformat("minutes") if isinstance(value, time) else _plain_text(value)
+    if text and not CLOCK.fullmatch(text):
+        raise RowFault(field, f"is {text!r}; it must be a time of the day like 11:30")
+    return text or None
+
+
+def _moment(field: str, value: Any) -> datetime | None:
+    if _is_empty(value):
+        return None
+    try:
+        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
+    except ValueError:
+        raise RowFault(field, f"is {value!r}; it must be a local time like 2026-01-31T14:05") from None
+    if found.tzinfo is not None:
+        raise RowFault(field, f"is {found.isoformat()}; it must be on the location's clock, without an offset")
+    return found.replace(microsecond=0)
 
 
 def _needed_day(field: str, value: Any) -> date:

@@ -9,7 +9,8 @@ from kit.events import Outgoing, derived_id, outgoing
 from schemas.recommendations import PolicyPublished, RecommendationIssued, RecommendationWithheld
 from services.policy.beside_lines import plan_beside
 from services.policy.domain.cascade import plan
-from services.policy.domain.evidence import Evidence, Policy, canonical, document_of, sha256_of
+from services.policy.domain.evidence import Evidence, Policy
+from services.policy.domain.evidence_text import canonical, document_of, sha256_of
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
 from services.policy.moving import move_first

@@ -7,7 +7,8 @@ import numpy as np
 
 from services.policy.domain.beside import beside
 from services.policy.domain.columns import Columns
-from services.policy.domain.evidence import Evidence, canonical
+from services.policy.domain.evidence import Evidence
+from services.policy.domain.evidence_text import canonical
 from services.policy.domain.levels import Levels
 from services.policy.domain.line import Numbers, line_of
 from services.policy.domain.lots import Lots

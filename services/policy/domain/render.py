@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Mapping
 from typing import Any
 
-from services.policy.domain.evidence import CODE_VERSION, canonical, document_of, sha256_of
+from services.policy.domain.evidence_text import CODE_VERSION, canonical, document_of, sha256_of
 from services.policy.domain.line import Line
 from services.policy.domain.numbers import plain
 from services.policy.domain.steps import Step, explanation

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from kernel.distribution import DAYS, HORIZONS_DAYS, LEVELS
 from services.policy.domain.evidence import Evidence, Forecast, Terms
-from services.policy.domain.supply_calendar import Opportunity, next_opportunity
+from services.policy.domain.supply_calendar import Opportunity, first_order_day, next_opportunity
 
 # The three-point rule for the lead-time distribution reaches this many standard deviations (square root of 3).
 LEAD_TIME_REACH = 1.7320508075688772
@@ -55,7 +55,12 @@ def screen(evidence: Evidence) -> Fault | Opportunity:
         return fault
     assert terms.lead_time_days is not None  # _terms_fault has refused it
     opportunity = next_opportunity(
-        as_of, terms.lead_time_days, terms.order_weekdays, terms.receipt_weekdays, terms.closed_on
+        as_of,
+        terms.lead_time_days,
+        terms.order_weekdays,
+        terms.receipt_weekdays,
+        terms.closed_on,
+        None if terms.cut_off is None else first_order_day(as_of, terms.cut_off, evidence.local_time),
     )
     if opportunity is None:
         return Fault(

@@ -34,6 +34,8 @@ SENTENCES = {
     "net_leaving": "Inventory position: {on_hand} on hand + {on_order} on order − {leaving} leaving for other locations − {reserved}"
     " reserved − {backorders} backordered = {result}.",
     "calendar": "Ordered on {order_on} it arrives on {arrive_on}; the order after that arrives on {result}, {protection_days} days to cover.",
+    "calendar_cut_off": "At {local_time} the cut-off of {cut_off} is over for {missed_on}: ordered on {order_on} it arrives on {arrive_on}; the"
+    " order after that arrives on {result}, {protection_days} days to cover.",
     "open_order": "Overdue: {quantity} of {order_id} ({status}, due {arrive_on}) still come in time with probability {probability}: {result} counted.",
     "lead_time": "The lead time is quoted as {quoted_days} days, spread {quoted_spread}; the newest {receipts} deliveries came"
     " {late_days} days after their promise on average: {result} days are counted, spread {spread}.",

@@ -1,12 +1,14 @@
 """When an order can be placed and when it arrives: the supplier's weekdays and closed days, no constants."""
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 
 # Longer than any weekly pattern with a fortnight of holidays; a supplier closed for longer has no calendar to plan by.
 SEARCH_DAYS_MAX = 60
 ONE_DAY = timedelta(days=1)
+# A movement dated later than this after the last closed day tells of a wrong clock, not of the time of the day.
+CLOCK_TRUSTED_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,14 @@ def next_opportunity(
     order_weekdays: tuple[int, ...],
     receipt_weekdays: tuple[int, ...],
     closed_on: tuple[date, ...],
+    not_before: date | None = None,
 ) -> Opportunity | None:
     """The next order opportunity after the close of `as_of`; None when the supplier takes no order in the next 60 days.
 
-    Orders go out on `order_weekdays`, receipts come on `receipt_weekdays` (empty: any day), neither on `closed_on`.
+    Orders go out on `order_weekdays`, receipts come on `receipt_weekdays` (empty: any day), neither on `closed_on`; the
+    first order goes out on `not_before` or later (see `first_order_day`).
     """
-    order_on = _first(as_of + ONE_DAY, order_weekdays, closed_on)
+    order_on = _first(not_before or as_of + ONE_DAY, order_weekdays, closed_on)
     if order_on is None:
         return None
     arrive_on = _first(order_on + timedelta(days=lead_time_days), receipt_weekdays, closed_on)
@@ -64,6 +68,19 @@ def next_opportunity(
         (arrive_on - as_of).days - 1,
         (next_arrive_on - as_of).days - 1,
     )
+
+
+def first_order_day(as_of: date, cut_off: str | None, local_time: datetime | None) -> date:
+    """The first day whose orders the supplier still takes: the day after the last closed one, unless its cut-off is over.
+
+    `cut_off`: HH:MM on the location's clock; an order at that minute still counts for its day, one second later it is for
+    the next order day. `local_time`: the newest event time known, on the same clock.
+    """
+    first = as_of + ONE_DAY
+    if cut_off is None or local_time is None or not first <= local_time.date() <= as_of + timedelta(CLOCK_TRUSTED_DAYS):
+        return first
+    is_over = local_time.time() > time.fromisoformat(cut_off)
+    return local_time.date() + ONE_DAY if is_over else local_time.date()
 
 
 def _first(day: date, weekdays: tuple[int, ...], closed_on: tuple[date, ...]) -> date | None:

@@ -10,6 +10,7 @@ from services.policy.domain.line import YEAR, Line
 from services.policy.domain.numbers import CENT, decimal_of, plain
 from services.policy.domain.routing import age_text, flags_text
 from services.policy.domain.steps import Step, step
+from services.policy.domain.supply_calendar import first_order_day
 
 
 def steps_of(line: Line) -> tuple[Step, ...]:
@@ -30,7 +31,7 @@ def beside_steps(line: Line, told: Step) -> tuple[Step, ...]:
 
 
 def position_steps(line: Line) -> list[Step]:
-    numbers, stock, opportunity = line.numbers, line.evidence.stock, line.opportunity
+    numbers, stock = line.numbers, line.evidence.stock
     leaving = _leaving(line)
     return [
         step(
@@ -47,15 +48,7 @@ def position_steps(line: Line) -> list[Step]:
             sentence="net_leaving" if leaving else "net",
         ),
         *_open_orders(line),
-        step(
-            "calendar",
-            {
-                "order_on": opportunity.order_on.isoformat(),
-                "arrive_on": opportunity.arrive_on.isoformat(),
-                "protection_days": str(opportunity.protection_days),
-            },
-            opportunity.next_arrive_on.isoformat(),
-        ),
+        _calendar(line),
         *_lead_time(line),
         step(
             "stock_out",
@@ -63,6 +56,23 @@ def position_steps(line: Line) -> list[Step]:
             plain(numbers.stockout_probability),
         ),
     ]
+
+
+def _calendar(line: Line) -> Step:
+    """Order and receipts; where the supplier's cut-off has passed, which day it was missed for and when that was known."""
+    opportunity, terms, local_time = line.opportunity, line.terms, line.evidence.local_time
+    inputs = {
+        "order_on": opportunity.order_on.isoformat(),
+        "arrive_on": opportunity.arrive_on.isoformat(),
+        "protection_days": str(opportunity.protection_days),
+    }
+    result = opportunity.next_arrive_on.isoformat()
+    earliest = first_order_day(line.as_of, terms.cut_off, local_time)
+    if terms.cut_off is None or local_time is None or earliest <= local_time.date():
+        return step("calendar", inputs, result)
+    missed = {"cut_off": terms.cut_off, "missed_on": local_time.date().isoformat()}
+    inputs |= missed | {"local_time": local_time.isoformat(" ")}
+    return step("calendar", inputs, result, sentence="calendar_cut_off")
 
 
 def _leaving(line: Line) -> Decimal:

@@ -49,10 +49,10 @@ async def define_items(tx: Transaction, tenant: str, items: Sequence[ItemDefined
 async def define_locations(tx: Transaction, tenant: str, locations: Sequence[LocationDefined]) -> None:
     """Insert or renew locations."""
     await tx.executemany(
-        "insert into locations (tenant, location, name, active, defined_at) values ($1, $2, $3, $4, $5)"
+        "insert into locations (tenant, location, name, active, defined_at, time_zone) values ($1, $2, $3, $4, $5, $6)"
         " on conflict (tenant, location) do update set name = excluded.name, active = excluded.active,"
-        " defined_at = excluded.defined_at " + NEWER.format(table="locations"),
-        [(tenant, one.location, one.name, one.active, one.defined_at) for one in locations],
+        " time_zone = excluded.time_zone, defined_at = excluded.defined_at " + NEWER.format(table="locations"),
+        [(tenant, one.location, one.name, one.active, one.defined_at, one.time_zone) for one in locations],
     )
 
 
@@ -70,10 +70,11 @@ async def define_suppliers(tx: Transaction, tenant: str, suppliers: Sequence[Sup
     """Insert or renew suppliers and their calendars."""
     await tx.executemany(
         "insert into suppliers (tenant, supplier, name, order_weekdays, receipt_weekdays, closed_on, currency, active,"
-        " defined_at, minimum_order_value, truck_volume_m3) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (tenant, supplier) do update set"
+        " defined_at, minimum_order_value, truck_volume_m3, cut_off) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (tenant, supplier) do update set"
         " name = excluded.name, order_weekdays = excluded.order_weekdays, receipt_weekdays = excluded.receipt_weekdays,"
         " closed_on = excluded.closed_on, currency = excluded.currency, active = excluded.active,"
         " minimum_order_value = excluded.minimum_order_value, truck_volume_m3 = excluded.truck_volume_m3,"
+        " cut_off = excluded.cut_off,"
         " defined_at = excluded.defined_at " + NEWER.format(table="suppliers"),
         [
             (
@@ -88,6 +89,7 @@ async def define_suppliers(tx: Transaction, tenant: str, suppliers: Sequence[Sup
                 one.defined_at,
                 one.minimum_order_value,
                 one.truck_volume_m3,
+                one.cut_off,
             )
             for one in suppliers
         ],

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from kernel.distribution import DAYS
 from kit.database import Transaction
@@ -47,7 +49,10 @@ select t.sku, t.location,
   i.active and not exists (select from successions q where q.tenant = $1 and q.predecessor = t.sku and q.active
     and q.effective_on <= greatest(d.closed_on, f.origin)) as item_active, i.sku is not null as has_item,
   c.supplier, c.lead_time_days, c.lead_time_sd_days, c.unit_cost, coalesce(c.currency, c.supplier_currency) as currency,
-  c.moq, c.pack, c.price_breaks, c.discount, c.order_weekdays, c.receipt_weekdays, c.closed_on,
+  c.moq, c.pack, c.price_breaks, c.discount, c.order_weekdays, c.receipt_weekdays, c.closed_on, c.cut_off,
+  case when c.cut_off is not null then nullif(s.moved_at, '-infinity') end as moved_at,
+  case when c.cut_off is not null then (select w.time_zone from locations w where w.tenant = $1 and w.location = t.location)
+    end as time_zone,
   o.orders,
   p.as_of as plan_as_of, p.outcome, p.reason, p.recommendation_id, p.line_id, p.is_open, p.signature,
   p.hold_reason, p.hold_until
@@ -59,7 +64,7 @@ left join item_classes k on k.tenant = $1 and k.sku = t.sku and k.location = t.l
 left join plans p on p.tenant = $1 and p.sku = t.sku and p.location = t.location
 left join closed_days d on d.tenant = $1 and d.location = t.location
 left join lateral (
-  select x.*, u.order_weekdays, u.receipt_weekdays, u.closed_on, u.currency as supplier_currency
+  select x.*, u.order_weekdays, u.receipt_weekdays, u.closed_on, u.cut_off, u.currency as supplier_currency
   from supplier_items x join suppliers u on u.tenant = $1 and u.supplier = x.supplier and u.active
   where x.tenant = $1 and x.sku = t.sku and x.location in (t.location, '*') and x.active
   order by (x.location = '*'), x.priority, x.unit_cost nulls last, x.supplier limit 1
@@ -191,7 +196,22 @@ def _evidence(tenant: str, row: Any, policy: Policy, told: Sequence[Any], came: 
         hold=None if row["hold_until"] is None else Hold(row["hold_reason"], row["hold_until"]),
         signals=_signals_of(row, told),
         deliveries=came,
+        local_time=None if row["moved_at"] is None else _on_clock(row["moved_at"], row["time_zone"]),
     )
+
+
+def _on_clock(moment: datetime, time_zone: str | None) -> datetime:
+    """A moment as the location's clock shows it, whole seconds."""
+    return moment.astimezone(_clock(time_zone)).replace(microsecond=0, tzinfo=None)
+
+
+@lru_cache(maxsize=1_024)
+def _clock(name: str | None) -> ZoneInfo:
+    """The location's clock; a mistyped or unknown zone must not stop planning, so it counts as UTC."""
+    try:
+        return ZoneInfo(name or "UTC")
+    except (KeyError, ValueError, OSError):
+        return ZoneInfo("UTC")
 
 
 def _open_orders(text: str | None) -> tuple[OpenOrder, ...]:
@@ -247,6 +267,7 @@ def _terms(row: Any) -> Terms:
         closed_on=tuple(
             day for day in row["closed_on"] if row["as_of"] is not None and 0 < (day - row["as_of"]).days <= 200
         ),
+        cut_off=row["cut_off"],
     )
 
 

@@ -14,7 +14,7 @@ from schemas.decisions import DecisionMade, OrderLine, OrderLineUpdate, OrderRel
 from schemas.signals import Scope, SignalObserved
 from services.policy.derive import rederive
 from services.policy.domain.cascade import derive
-from services.policy.domain.evidence import evidence_of
+from services.policy.domain.evidence_text import evidence_of
 from tests.integration.policy.seat import (
     DAY,
     NOON,

@@ -192,3 +192,31 @@ async def test_a_transfer_is_proposed_before_a_buy_and_leaves_the_senders_positi
     await finished(seat, first["run_id"])
     again = await seat.read("recommendations.v1", lambda f: len(f) >= len(said), "what was said")
     assert len([one for one in proposals(again) if one["action"] == "transfer"]) == 1, "what moves is not moved again"
+
+
+async def test_a_sale_after_the_suppliers_cut_off_on_the_stores_clock_moves_the_order_day(seat: Seat) -> None:
+    await begin(seat, "A", "B", on_hand=60)
+    await seat.send(
+        LocationDefined(
+            tenant=TENANT, location="L1", name="Store", time_zone="America/New_York", defined_at=NOON + timedelta(hours=1)
+        ),
+        SupplierDefined(
+            tenant=TENANT, supplier="SUP", name="Supplier", currency="USD", cut_off="12:00",
+            defined_at=NOON + timedelta(hours=1),
+        ),
+    )  # fmt: skip
+
+    async def known() -> bool:
+        rows = await seat.rows("select u.cut_off, l.time_zone from policy.suppliers u, policy.locations l")
+        return [tuple(row) for row in rows] == [("12:00", "America/New_York")]
+
+    await until(known, "cut-off and clock are known")
+    run = (await seat.call("POST", "/runs", {})).json()
+    assert (await finished(seat, run["run_id"]))["withheld"] == 2
+    # Five hours behind UTC in November: one minute before noon there, and one after.
+    next_day = NOON + timedelta(days=1, hours=5)
+    await seat.send(sale("A", 58, next_day - timedelta(minutes=1)), sale("B", 58, next_day + timedelta(minutes=1)))
+    said = await seat.read("recommendations.v1", lambda f: len(proposals(f)) >= 2, "both are short now")
+    days = {one["sku"]: (one["order_on"], one["evidence"]["local_time"][11:]) for one in proposals(said)}
+    assert days == {"A": ("2017-11-06", "11:59:00"), "B": ("2017-11-07", "12:01:00")}
+    assert all(rederive({name: value for name, value in one.items() if name != "type"})[0] for one in proposals(said))

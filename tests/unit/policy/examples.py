@@ -1,7 +1,7 @@
 """Evidence to plan from: one plain item, and how it may differ."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -93,6 +93,10 @@ def evidences(draw: st.DrawFn) -> Evidence:
             receipt_weekdays=draw(st.sampled_from([(), (2,), (0, 3)])),
             price_breaks=draw(st.sampled_from([(), ((Decimal(0), Decimal("2.00")), (Decimal(24), Decimal("1.50")))])),
             discount=draw(st.sampled_from(["all_units", "incremental"])),
+            cut_off=draw(st.sampled_from([None, "12:00"])),
+        ),
+        local_time=draw(
+            st.sampled_from([None, *map(datetime.fromisoformat, ("2017-11-06T11:00", "2017-11-08T12:00:01"))])
         ),
         deliveries=draw(st.none() | st.builds(Deliveries, LATENESS, LATENESS)),
         policy=Policy(

@@ -3,7 +3,7 @@
 import json
 import re
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -13,15 +13,8 @@ from hypothesis import strategies as st
 
 from schemas.recommendations import RecommendationIssued
 from services.policy.domain.cascade import derive, plan
-from services.policy.domain.evidence import (
-    Evidence,
-    Hold,
-    OpenOrder,
-    canonical,
-    document_of,
-    evidence_of,
-    pack_integers,
-)
+from services.policy.domain.evidence import Evidence, Hold, OpenOrder, pack_integers
+from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.outcome import Outcome, Recommendation, Withheld
 from services.policy.domain.supply_calendar import next_opportunity
@@ -320,3 +313,22 @@ def test_an_order_that_is_not_due_counts_whole_but_is_expected_by_its_own_probab
     assert outcome.document["on_order"] == confirmed.document["on_order"] == "8"
     at_close = [Decimal(str(one.document["projection"]["without_order"][1])) for one in (outcome, confirmed)]
     assert at_close == [Decimal(3), Decimal(7)]
+
+
+def test_an_order_day_whose_cut_off_is_over_counts_from_the_next_one_and_says_why() -> None:
+    known = replace(with_(terms={"cut_off": "12:00"}), local_time=datetime.fromisoformat("2017-11-06T11:30"))
+    in_time, too_late = (
+        recommended(known),
+        recommended(replace(known, local_time=datetime.fromisoformat("2017-11-06T14:05"))),
+    )
+    assert (in_time.document["order_on"], in_time.document["arrive_on"]) == ("2017-11-06", "2017-11-09")
+    assert (too_late.document["order_on"], too_late.document["arrive_on"]) == ("2017-11-07", "2017-11-10")
+    assert too_late.reorder_point > in_time.reorder_point, "a day more is to be covered"
+    (told,) = [one for one in too_late.document["steps"] if one["code"] == "calendar"]
+    assert "At 2017-11-06 14:05:00 the cut-off of 12:00 is over for 2017-11-06" in told["says"]
+    assert derive(evidence_of(too_late.document["evidence"])) == canonical(too_late.document)
+
+
+def test_evidence_without_a_cut_off_keeps_its_bytes() -> None:
+    document = document_of(PLAIN)
+    assert "local_time" not in document and "cut_off" not in document["terms"]

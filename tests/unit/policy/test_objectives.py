@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from services.policy.domain.cascade import derive
 from services.policy.domain.columns import Floats
-from services.policy.domain.evidence import canonical, evidence_of
+from services.policy.domain.evidence_text import canonical, evidence_of
 from services.policy.domain.objectives import POINTS, TAIL_POINTS, Weights, choices_of, efficient, judged
 from services.policy.domain.parameters import parse_parameters
 from services.policy.domain.refusal import PolicyRefusal

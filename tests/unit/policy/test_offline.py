@@ -85,6 +85,8 @@ BAD: list[tuple[str, dict[str, Any], dict[str, Any], str, str | None]] = [
     ("breaks_that_rise", {"price_breaks": "0:2.00;24:2.50"}, {}, "price_breaks_invalid", "price_breaks"),
     ("breaks_unreadable", {"price_breaks": "cheap"}, {}, "field_invalid", "price_breaks"),
     ("weekday_eight", {"order_weekdays": "8"}, {}, "field_invalid", "order_weekdays"),
+    ("cut_off_at_25", {"cut_off": "25:00"}, {}, "field_invalid", "cut_off"),
+    ("time_with_offset", {"cut_off": "12:00", "local_time": "2026-03-03T12:00Z"}, {}, "field_invalid", "local_time"),
     ("order_without_date", {"open_orders": "PO1:6"}, {}, "field_invalid", "open_orders"),
     ("order_of_nothing", {"open_orders": "PO1:0:2026-03-05"}, {}, "field_invalid", "open_orders"),
     ("date_unreadable", {"as_of": "yesterday"}, {}, "field_invalid", "as_of"),
@@ -211,3 +213,9 @@ def test_workers_change_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     items = [GOOD | {"sku": f"S{index}", "on_hand": float(index)} for index in range(13)]
     foreseen = [forecast_row(f"S{index}") for index in range(13)]
     assert planned(tmp_path, items, foreseen, workers=2)[0] == planned(tmp_path, items, foreseen, workers=1)[0]
+
+
+def test_a_cut_off_that_is_over_moves_the_order_day(tmp_path: Path) -> None:
+    items = [GOOD | {"sku": f"S{hour}", "cut_off": "12:00", "local_time": f"2026-03-03T{hour}:30"} for hour in (11, 12)]
+    rows, _summary = planned(tmp_path, items, [forecast_row("S11"), forecast_row("S12")])
+    assert [row["order_on"].isoformat() for row in rows] == ["2026-03-03", "2026-03-04"]

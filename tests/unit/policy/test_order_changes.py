@@ -9,7 +9,8 @@ from hypothesis import given, settings
 
 from schemas.recommendations import RecommendationIssued
 from services.policy.domain.cascade import derive, plan
-from services.policy.domain.evidence import About, Evidence, OpenOrder, canonical, document_of, evidence_of
+from services.policy.domain.evidence import About, Evidence, OpenOrder
+from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.order_changes import order_change, order_changes
 from services.policy.domain.outcome import Recommendation, Withheld
 from tests.unit.policy.examples import DAY, PLAIN, evidences, with_

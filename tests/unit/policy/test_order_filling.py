@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.policy.domain.cascade import derive, plan
-from services.policy.domain.evidence import Allotment, Evidence, canonical, document_of, evidence_of
+from services.policy.domain.evidence import Allotment, Evidence
+from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.order_filling import OrderTerms, filled
 from services.policy.domain.outcome import Recommendation
 from tests.unit.policy.examples import PLAIN, forecast_of

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.policy.domain.cascade import derive, plan
-from services.policy.domain.evidence import Evidence, canonical, document_of, evidence_of
+from services.policy.domain.evidence import Evidence
+from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.outcome import Recommendation, Withheld
 from services.policy.domain.refusal import PolicyRefusal
 from services.policy.domain.scarcity import Budget, allot

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from kernel.distribution import HORIZONS_DAYS, LEVELS
 from services.policy.domain.cascade import derive, plan
-from services.policy.domain.evidence import Evidence, Signal, canonical, document_of, evidence_of
+from services.policy.domain.evidence import Evidence, Signal
+from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.outcome import Recommendation
 from services.policy.domain.parameters import ADDED, Parameters, parse_parameters
 from services.policy.domain.refusal import PolicyRefusal

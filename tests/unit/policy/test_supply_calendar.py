@@ -1,10 +1,10 @@
 """Order and receipt days by the supplier's calendar: the interval to protect is counted, not assumed."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 
-from services.policy.domain.supply_calendar import next_opportunity
+from services.policy.domain.supply_calendar import first_order_day, next_opportunity
 
 SUNDAY = date(2017, 11, 5)
 MONDAY, THURSDAY = (0,), (3,)
@@ -92,3 +92,31 @@ def test_twenty_calendars_by_hand(
     told = (found.order_on, found.arrive_on, found.next_order_on, found.next_arrive_on)
     assert tuple(day.strftime("%m-%d") for day in told) == row[5:9]
     assert (found.lead_days, found.protection_days) == row[9:]
+
+
+@pytest.mark.parametrize(
+    ("local_time", "first"),
+    [
+        (None, "11-06"),
+        ("2017-11-05T23:59:59", "11-06"),  # the day that closed
+        ("2017-11-06T00:00:00", "11-06"),
+        ("2017-11-06T12:00:00", "11-06"),  # the cut-off itself still counts
+        ("2017-11-06T12:00:01", "11-07"),
+        ("2017-11-07T11:59:00", "11-07"),  # a day that was not closed is over all the same
+        ("2017-11-12T12:00:01", "11-13"),
+        ("2017-11-13T08:00:00", "11-06"),  # a wrong clock, or no day closed for a week: nobody knows the time
+    ],
+)
+def test_a_day_counts_until_its_cut_off(local_time: str | None, first: str) -> None:
+    moment = None if local_time is None else datetime.fromisoformat(local_time)
+    assert first_order_day(SUNDAY, "12:00", moment).strftime("%m-%d") == first
+    assert first_order_day(SUNDAY, None, moment).strftime("%m-%d") == "11-06"
+
+
+def test_after_the_cut_off_the_next_order_day_counts_and_not_just_the_next_day() -> None:
+    missed = first_order_day(SUNDAY, "12:00", datetime.fromisoformat("2017-11-06T14:05"))
+    found = next_opportunity(SUNDAY, 3, (0, 3), (), (), missed)
+    assert found is not None
+    assert (found.order_on, found.arrive_on) == (date(2017, 11, 9), date(2017, 11, 12))
+    assert (found.next_order_on, found.next_arrive_on) == (date(2017, 11, 13), date(2017, 11, 16))
+    assert (found.lead_days, found.protection_days) == (6, 10)

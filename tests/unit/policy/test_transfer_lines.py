@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from schemas.recommendations import RecommendationIssued
 from services.policy.domain.cascade import derive, plan
-from services.policy.domain.evidence import Evidence, OpenOrder, canonical, document_of, evidence_of
+from services.policy.domain.evidence import Evidence, OpenOrder
+from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.outcome import Recommendation, Withheld
 from services.policy.domain.transfer_lines import arriving, transfer_line, transfers_of
 from tests.unit.policy.examples import DAY, PLAIN, forecast_of, with_
