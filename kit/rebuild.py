@@ -45,11 +45,15 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What a service derives: its tables, tables that must get no new rows (`seq`), and how its handlers are attached."""
+    """What a service derives: its tables, tables that must get no new rows (`seq`), and how its handlers are attached.
+
+    `has_snapshots` false: rows hold more than what is derived, so a copy of them must not take their place.
+    """
 
     tables: tuple[Table, ...]
     attach: Callable[[BatchConsumer], None]
     quiet: tuple[str, ...] = ()
+    has_snapshots: bool = True
 
 
 @dataclass(frozen=True, slots=True)

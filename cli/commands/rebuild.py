@@ -21,16 +21,11 @@ from kit.database import Database
 from kit.rebuild import Derived, Outcome, rebuild
 from kit.settings import ServiceSettings
 
-# Of these, the tables are the record itself: nothing in a topic could bring them back.
-OWNERS = {
-    "approvals": "its decisions and orders are made here and only told to topics; restore a backup of its schema",
-    "audit": "its log is the evidence itself; check it with `./run verify`, restore a backup of its schema",
-}
 POOL_MAX = 4
 
 
-def derived_of(service: str) -> Derived:
-    """What a service derives. Raises Trouble: service_unknown, nothing_derived."""
+def demand_service(service: str) -> None:
+    """Raises Trouble: service_unknown."""
     if service not in SERVICES:
         raise Trouble(
             "service_unknown",
@@ -39,25 +34,37 @@ def derived_of(service: str) -> Derived:
             way_out="name one of them",
             exit_code=Exit.USAGE,
         )
-    if service in OWNERS:
-        raise Trouble(
-            "nothing_derived",
-            f"{service} holds nothing that could be derived again.",
-            why=OWNERS[service],
-            way_out="`./run rebuild` is for forecaster, policy and gateway",
-            exit_code=Exit.USAGE,
-        )
+
+
+def derived_of(service: str) -> Derived:
+    """What a service derives from topics; audit reads its own log instead."""
     if service == "forecaster":
         from services.forecaster.derived import DERIVED
     elif service == "policy":
         from services.policy.derived import DERIVED
+    elif service == "approvals":
+        from services.approvals.derived import DERIVED
     else:
         from services.gateway.derived import DERIVED
     return DERIVED
 
 
+def copied_of(service: str) -> Derived:
+    """What a snapshot of a service holds. Raises Trouble: service_unknown, no_snapshots."""
+    demand_service(service)
+    if service == "audit" or not derived_of(service).has_snapshots:
+        raise Trouble(
+            "no_snapshots",
+            f"There are no snapshots of {service}.",
+            why="its rows are its own words with what is derived beside them; an older copy must not take their place",
+            way_out=f"`./run rebuild {service}` needs none; keep backups of its schema",
+            exit_code=Exit.USAGE,
+        )
+    return derived_of(service)
+
+
 def rebuild_command(
-    service: Annotated[str, typer.Argument(help="forecaster, policy or gateway; it must be stopped.")],
+    service: Annotated[str, typer.Argument(help="One of the five; it must be stopped.")],
     snapshot_file: Annotated[
         Path | None, typer.Option("--from-snapshot", help="Start from this snapshot and read only what came after it.")
     ] = None,
@@ -65,20 +72,27 @@ def rebuild_command(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Drop what a stopped service derived from the topics and derive it again, publishing nothing; compare digests.
+    """Drop what a stopped service derived and derive it again, publishing nothing; compare digests.
+
+    From the topics; audit derives from its own log, holding every hash against what was signed.
 
     \b
     Examples:
       ./run rebuild policy
       ./run rebuild forecaster --from-snapshot .countersign/snapshots/forecaster-2026-11-01.ndjson.gz --yes
     """
-    derived = derived_of(service)
+    demand_service(service)
+    derived = None if service == "audit" else derived_of(service)
+    if snapshot_file is not None:
+        derived = copied_of(service)
     if not yes and not typer.confirm(f"Drop and derive again what {service} knows?", default=True):
         raise typer.Abort
 
     async def work(settings: ServiceSettings, database: Database) -> Outcome:
-        fill = None if snapshot_file is None else snapshot.Filling(derived, service, snapshot_file)
         memory.spare_the_collector()
+        if derived is None:
+            return await _from_its_own_log(database)
+        fill = None if snapshot_file is None else snapshot.Filling(derived, service, snapshot_file)
         return await rebuild(settings, database, derived, _progress, fill=fill)
 
     outcome: Outcome = _with_service(service, data_dir, work)
@@ -102,9 +116,25 @@ def rebuild_command(
         raise Trouble(
             "rebuild_differs",
             f"{len(outcome.differing)} tables came out otherwise than they were.",
-            why=f"{', '.join(outcome.differing)}: the topics no longer hold, or hold more than, what the tables came from",
+            why=f"{', '.join(outcome.differing)}: what they were made from no longer holds, or holds more than, what stood in them",
             way_out="rebuild from a snapshot (docs/replay.md), or keep the new state if the old one was wrong",
         )
+
+
+async def _from_its_own_log(database: Database) -> Outcome:
+    """Audit. Raises Trouble with the code of what does not hold."""
+    from services.audit import rebuilding
+    from services.audit.domain.errors import AuditRefusal
+
+    try:
+        return await rebuilding.rebuild(database, _progress)
+    except AuditRefusal as refusal:
+        raise Trouble(
+            refusal.code,
+            "The audit log does not hold, so nothing was made again from it.",
+            why=str(refusal.args[1]),
+            way_out="`./run verify --from-service` names the first break; restore a backup of its schema",
+        ) from refusal
 
 
 def snapshot_command(
@@ -118,7 +148,7 @@ def snapshot_command(
     Examples:
       ./run snapshot policy
     """
-    derived = derived_of(service)
+    derived = copied_of(service)
 
     async def work(settings: ServiceSettings, database: Database) -> snapshot.Written:
         return await snapshot.write(database, derived, settings.data_dir / "snapshots")

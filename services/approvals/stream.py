@@ -1,6 +1,6 @@
 """Recommendations and policies in; the queue and decisions by rule out. Judgement is in `domain`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
@@ -30,21 +30,28 @@ RULE_LIMIT, SECOND_LIMIT = "auto_approve_value_limit", "second_signature_above"
 
 
 class Intake:
-    """The handlers, with what they need to know: settings, and the clock for undo windows."""
+    """The handlers, with what they need to know: settings, and the clock for undo windows.
 
-    def __init__(self, settings: Settings, clock: Clock) -> None:
+    In a replay nothing is asked, decided or assigned: that happened when the events came first.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock, *, is_replay: bool = False) -> None:
         self._settings = settings
         self._clock = clock
+        self._is_replay = is_replay
 
     async def receive(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Put recommendations into the queue, in order; end what is withheld; let business days end snoozes."""
+        if self._is_replay:
+            await terms.advance(tx, tenant, business_days(event.body for event in events))
+            return []
         moment = await now_for(tx, tenant, self._settings, self._clock)
         batch = await _Batch.load(tx, tenant, [event.body for event in events])
         for event in events:
             batch.take(event.body, moment)
         await recommendations.add(tx, tenant, batch.arrived)
         says = await carry.keep(tx, tenant, batch.changed.values(), batch.steps, moment)
-        return [*says, *await self._close_days(tx, tenant, batch.days, moment)]
+        return [*says, *await self._close_days(tx, tenant, business_days(event.body for event in events), moment)]
 
     async def _close_days(
         self, tx: Transaction, tenant: str, days: Mapping[str, date], moment: Moment
@@ -70,6 +77,8 @@ class Intake:
         if not owners:
             return []
         await matrices.define_owners(tx, tenant, owners)
+        if self._is_replay:
+            return []
         return await carry.assign_anew(tx, tenant, await now_for(tx, tenant, self._settings, self._clock))
 
     async def publish_limits(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
@@ -77,7 +86,8 @@ class Intake:
         says: list[Outgoing] = []
         for event in events:
             body = event.body
-            if isinstance(body, ApprovalMatrixPublished) and await matrices.add(tx, body, self._clock.now()):
+            is_new = isinstance(body, ApprovalMatrixPublished) and await matrices.add(tx, body, self._clock.now())
+            if is_new and not self._is_replay:
                 says += await carry.assign_anew(tx, tenant, await now_for(tx, tenant, self._settings, self._clock))
             if isinstance(body, PolicyPublished):
                 rule, second = (limit_of(body.parameters, name) for name in (RULE_LIMIT, SECOND_LIMIT))
@@ -104,7 +114,6 @@ class _Batch:
         self.changed: dict[str, Line] = {}
         self.steps: list[Step] = []
         self.arrived: list[tuple[Proposal, str]] = []
-        self.days: dict[str, date] = {}
 
     @staticmethod
     async def load(tx: Transaction, tenant: str, bodies: Sequence[Any]) -> "_Batch":
@@ -123,8 +132,6 @@ class _Batch:
             self._issue(messages.proposal_of(body), moment)
         elif isinstance(body, RecommendationWithheld):
             self._withhold(body, moment)
-        if body.origin is not None:
-            self.days[body.location] = max(body.origin, self.days.get(body.location, date.min))
 
     def _issue(self, proposal: Proposal, moment: Moment) -> None:
         if proposal.recommendation_id in self._known:
@@ -150,6 +157,15 @@ class _Batch:
         self.steps += steps
 
 
+def business_days(bodies: Iterable[Any]) -> dict[str, date]:
+    """The newest closed business day of each location that these messages tell of."""
+    days: dict[str, date] = {}
+    for body in bodies:
+        if body.origin is not None:
+            days[body.location] = max(body.origin, days.get(body.location, date.min))
+    return days
+
+
 def limit_of(parameters: Mapping[str, Any], name: str) -> Decimal | None:
     """A money limit of a policy; None when the policy does not name it. Raises Rejected: invalid_limit."""
     value = parameters.get(name)
@@ -166,11 +182,11 @@ def limit_of(parameters: Mapping[str, Any], name: str) -> Decimal | None:
     return limit
 
 
-def attach(consumer: BatchConsumer, settings: Settings, clock: Clock) -> None:
+def attach(consumer: BatchConsumer, settings: Settings, clock: Clock, *, is_replay: bool = False) -> None:
     """Consume policies and the catalogue first (limits, matrix and owners must be known before anything passes by rule), then
     recommendations and order updates."""
-    intake = Intake(settings, clock)
+    intake = Intake(settings, clock, is_replay=is_replay)
     consumer.on((POLICIES,), intake.publish_limits, first=True)
     consumer.on((CATALOGUE,), intake.define, first=True)
     consumer.on((RECOMMENDATIONS,), intake.receive)
-    consumer.on((ORDER_UPDATES,), OrderAnswers(clock).update_orders)
+    consumer.on((ORDER_UPDATES,), OrderAnswers(clock, is_replay=is_replay).update_orders)

@@ -1,8 +1,9 @@
 """The write side: lock a log's head, learn what it already holds, append, move the head. All in the caller's transaction."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import orjson
@@ -12,9 +13,9 @@ from kit.database import Transaction
 from kit.events import derived_id, event_hash
 from services.audit.domain.appending import Appended, Candidate, Known, Payload, Placed, append
 from services.audit.domain.batches import BATCH_TYPE
-from services.audit.domain.entries import SALT_BYTES, commitment
+from services.audit.domain.entries import SALT_BYTES, Draft, commitment
 from services.audit.domain.evidence import item_of
-from services.audit.domain.merkle import CompactRange
+from services.audit.domain.merkle import CompactRange, TileRoot
 
 log = telemetry.get_logger()
 APPENDED = telemetry.counter("audit_entries_appended_total", "Entries appended to audit logs")
@@ -53,24 +54,32 @@ async def append_candidates(tx: Transaction, tenant: str, candidates: Sequence[C
         return done
     await _insert(tx, tenant, done.entries)
     failpoints.reach("audit.entries-written")
-    if done.filled:
-        await tx.execute(
-            "insert into tile_roots (tenant, level, index, root)"
-            " select $1, * from unnest($2::smallint[], $3::bigint[], $4::bytea[])",
-            tenant,
-            [one.level for one in done.filled],
-            [one.index for one in done.filled],
-            [one.root for one in done.filled],
-        )
-    await tx.execute(
-        "update heads set size = $2, stack = $3 where tenant = $1", tenant, done.head.size, list(done.head.stack)
-    )
+    await add_tiles(tx, tenant, done.filled)
+    await move_head(tx, tenant, done.head)
     failpoints.reach("audit.head-moved")
     APPENDED.inc(len(done.entries))
     for one in done.conflicts:
         CONFLICTS.inc()
         log.error("audit_conflict", tenant=tenant, seq=one.seq, event_id=one.draft.fields["event_id"])
     return done
+
+
+async def add_tiles(tx: Transaction, tenant: str, filled: Sequence[TileRoot]) -> None:
+    """Keep the roots of tiles that are full now."""
+    if filled:
+        await tx.execute(
+            "insert into tile_roots (tenant, level, index, root)"
+            " select $1, * from unnest($2::smallint[], $3::bigint[], $4::bytea[])",
+            tenant,
+            [one.level for one in filled],
+            [one.index for one in filled],
+            [one.root for one in filled],
+        )
+
+
+async def move_head(tx: Transaction, tenant: str, head: CompactRange) -> None:
+    """Let the log end here."""
+    await tx.execute("update heads set size = $2, stack = $3 where tenant = $1", tenant, head.size, list(head.stack))
 
 
 def matches(candidate: Candidate, known: Known) -> bool:
@@ -130,18 +139,7 @@ async def _insert(tx: Transaction, tenant: str, placed: Sequence[Placed]) -> Non
         [one.raw for one in placed],
         [one.leaf for one in placed],
     )
-    await tx.execute(
-        "insert into entry_terms (tenant, seq, type, subject, item, thread, actor, occurred_at)"
-        " select $1, * from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])",
-        tenant,
-        [one.seq for one in placed],
-        [one.draft.type for one in placed],
-        [one.draft.subject for one in placed],
-        [item_of(one.draft.fields) for one in placed],
-        [thread_of(one) for one in placed],
-        [one.draft.actor.sub for one in placed],
-        [one.draft.occurred_at for one in placed],
-    )
+    await add_terms(tx, tenant, [terms_of_draft(one.seq, one.draft) for one in placed])
     payloads = {one.payload.sha256: one.payload for one in placed if one.payload is not None}
     if payloads:
         await tx.execute(
@@ -155,9 +153,43 @@ async def _insert(tx: Transaction, tenant: str, placed: Sequence[Placed]) -> Non
         )
 
 
-def thread_of(placed: Placed) -> str | None:
+class Terms(NamedTuple):
+    """What an entry is looked up by: the columns of `entry_terms`."""
+
+    seq: int
+    type: str
+    subject: str
+    item: str | None
+    thread: str | None
+    actor: str
+    occurred_at: datetime
+
+
+def terms_of_draft(seq: int, draft: Draft) -> Terms:
+    """The terms of an entry that gets its place now."""
+    item, thread = item_of(draft.fields), thread_of(draft.fields)
+    return Terms(seq, draft.type, draft.subject, item, thread, draft.actor.sub, draft.occurred_at)
+
+
+def terms_of_entry(entry: Mapping[str, Any]) -> Terms:
+    """The same terms, from an entry as it stands in the log."""
+    told_at = datetime.fromisoformat(entry["occurred_at"])
+    subject, actor = entry["subject"], entry["actor"]["sub"]
+    return Terms(entry["seq"], entry["type"], subject, item_of(entry), thread_of(entry), actor, told_at)
+
+
+async def add_terms(tx: Transaction, tenant: str, terms: Sequence[Terms]) -> None:
+    """Write down what these entries are looked up by."""
+    await tx.execute(
+        "insert into entry_terms (tenant, seq, type, subject, item, thread, actor, occurred_at)"
+        " select $1, * from unnest($2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[])",
+        tenant,
+        *(list(column) for column in zip(*terms, strict=True)),
+    )
+
+
+def thread_of(fields: Mapping[str, Any]) -> str | None:
     """What ties entries of one story together: the recommendation, or the order."""
-    fields = placed.draft.fields
     thread = fields.get("recommendation_id") or fields.get("order_id")
     return str(thread) if thread else None
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from schemas.decisions import OrderCancelled, OrderLineUpdate, OrderUpdated
+from schemas.decisions import OrderLineUpdate, OrderUpdated
 from schemas.recommendations import PolicyPublished, RecommendationWithheld
 from tests.integration.approvals.seat import DAY, WHEN, Seat, by_rule, issued
 
@@ -213,51 +213,6 @@ async def test_order_updates_close_lines_and_a_released_order_can_be_cancelled(s
     reasons = await seat.sql("select code, detail from dead_letters order by died_at, letter_id")
     assert {row["code"] for row in reasons} == {"unknown_order", "unknown_order_line"}
     assert any("has no line for sku-0009" in row["detail"] for row in reasons)
-
-
-def answer(order: Any, status: str, *skus: str) -> OrderUpdated:
-    """The other side's word about all of an order, or these lines of it."""
-    said = [line for line in order.lines if not skus or line.sku in skus]
-    return OrderUpdated(
-        tenant="acme",
-        order_id=order.order_id,
-        status=status,
-        location="367",
-        business_date=DAY,
-        updated_at=WHEN,
-        lines=tuple(OrderLineUpdate(sku=line.sku, quantity=line.quantity) for line in said),
-    )
-
-
-async def test_order_is_answered_and_cancelled_after_its_items_were_planned_again(seat: Seat) -> None:
-    """A line of the queue goes on to its item's next recommendation while the goods of the last are on their way."""
-    await seat.send([by_rule(1), by_rule(2), by_rule(3, supplier="SUP-2"), by_rule(4, supplier="SUP-3")])
-    await seat.wait_for_lines(4, "released")
-    two, one, last = sorted(await seat.orders(), key=lambda order: order.supplier)
-    again = [
-        issued(n, recommendation_id=f"rec-1{n:03}", line_id=f"line-{n:04}", origin=DAY + timedelta(days=1))
-        for n in (1, 3, 4)
-    ]
-    await seat.send(again)
-    await seat.wait_for_lines(3, "pending")
-    await seat.send(
-        [answer(two, "confirmed"), answer(two, "received", "sku-0002"), answer(one, "received")], source="gateway"
-    )
-    await seat.wait_for("select count(*) = 2 from order_line_ends")
-    ann = seat.person("ann", "planner")
-    asked: dict[str, Any] = {"json": {"reason": "demand_changed"}, "headers": {"idempotency-key": "c1"}}
-    cancelled = await ann.call("POST", f"/orders/{last.order_id}/cancel", **asked)
-    assert (cancelled.status_code, cancelled.json()["lines"]) == (200, [])
-    states = {order["order_id"]: order["status"] for order in (await ann.call("GET", "/orders")).json()["items"]}
-    assert states == {two.order_id: "shipped", one.order_id: "received", last.order_id: "cancelled"}
-    taken_back = [body for body in await seat.orders() if isinstance(body, OrderCancelled)]
-    assert [(body.order_id, body.cancelled_by) for body in taken_back] == [(last.order_id, "ann")]
-    await seat.send([answer(two, "received")], source="gateway")
-    await seat.wait_for("select count(*) = 3 from order_line_ends")
-    row = await seat.sql("select status from orders where order_id = $1", two.order_id)
-    assert row[0]["status"] == "received"
-    await seat.wait_for_lines(3, "pending")  # what is planned anew waits for its own decision
-    assert await seat.sql("select code from dead_letters") == []
 
 
 @pytest.mark.slow

@@ -9,9 +9,12 @@ import pytest
 from aiokafka import TopicPartition
 
 from kit import kafka
+from kit.database import Database
 from kit.events import Envelope, Outgoing
 from schemas.topics import DECISIONS, SALES
+from services.audit import rebuilding
 from services.audit.domain.checkpoints import check_receipt
+from services.audit.domain.errors import AuditRefusal
 from services.audit.domain.merkle import leaf_hash
 from services.audit.domain.notes import parse_vkey
 from services.audit.domain.proofs import consistency_holds, inclusion_holds
@@ -262,3 +265,62 @@ async def test_personal_data_can_be_erased_and_the_log_still_holds_and_says_so(a
     code, facts = audit.verify("--from-service", "--tenant", "acme")
     assert (code, facts["payloads_erased"]) == (0, 1), facts["problem"]
     assert len(await audit.entries()) == 5
+
+
+async def test_what_stands_beside_the_entries_is_made_again_from_them(audit: AuditBench) -> None:
+    await audit.start()
+    await audit.send(whole_story(80))
+    await audit.caught_up()
+    searched = (await audit.call("GET", "/audit/entries?item=s-7/L1")).json()
+    audit.stop()
+    database = await Database.open(audit.database_url, "audit", pool_max=2)
+    try:
+        again = await rebuilding.rebuild(database, lambda _done, _total: None)
+        assert again.differing == [] and again.records >= 320
+        async with database.transaction("acme") as tx:
+            await tx.execute("delete from entry_terms where seq % 2 = 0")
+            await tx.execute("update entry_terms set item = 's-8/L1'")
+        mended = await rebuilding.rebuild(database, lambda _done, _total: None)
+        assert (mended.differing, mended.after) == (["entry_terms"], again.after)
+    finally:
+        await database.close()
+    await audit.start()
+    assert (await audit.call("GET", "/audit/entries?item=s-7/L1")).json() == searched
+    assert audit.verify("--from-service", "--tenant", "acme")[0] == 0
+
+
+REWRITTEN = "convert_to(replace(convert_from(entry, 'UTF8'), '\"type\":\"', '\"type\":\"x'), 'UTF8')"
+TAMPERING = {
+    f"update audit.entries set entry = {REWRITTEN} where seq = 60": "leaf_differs",
+    "delete from audit.entries where seq = 100": "entry_missing",
+    "delete from audit.entries where seq >= 300": "entry_missing",
+    "update audit.tile_roots set root = sha256('other')": "tile_differs",
+    f"update audit.entries set entry = {REWRITTEN}, leaf = sha256('\\x00'::bytea || {REWRITTEN}) where seq = 60": "root_differs",
+}
+
+
+async def test_a_log_that_was_tampered_with_is_not_papered_over(audit: AuditBench) -> None:
+    await audit.start()
+    await audit.send(whole_story(80))
+    await audit.caught_up()
+    audit.stop()
+    tables = ("entries", "tile_roots")
+    for table in tables:
+        await audit.admin.execute(f"alter table audit.{table} disable trigger only_grows")
+        await audit.admin.execute(f"create table audit.{table}_kept as table audit.{table}")
+    terms = await audit.admin.fetch("select * from audit.entry_terms order by tenant, seq")
+    database = await Database.open(audit.database_url, "audit", pool_max=2)
+    try:
+        for tampering, code in TAMPERING.items():
+            await audit.admin.execute(tampering)
+            with pytest.raises(AuditRefusal) as refusal:
+                await rebuilding.rebuild(database, lambda _done, _total: None)
+            assert refusal.value.code == code, refusal.value
+            assert await audit.admin.fetch("select * from audit.entry_terms order by tenant, seq") == terms
+            for table in tables:
+                await audit.admin.execute(
+                    f"delete from audit.{table}; insert into audit.{table} table audit.{table}_kept"
+                )
+        assert (await rebuilding.rebuild(database, lambda _done, _total: None)).differing == []
+    finally:
+        await database.close()
