@@ -46,7 +46,8 @@ class ItemDefined(CatalogueMessage):
 
 
 class LocationDefined(CatalogueMessage):
-    """A place that holds stock. Time zone is an IANA name; business days and calendars are local to it."""
+    """A place that holds stock. Time zone is an IANA name; business days and calendars are local to it. Holidays are those
+    of `country` (ISO 3166-1) and `region` (ISO 3166-2 without the country: ENG of GB-ENG)."""
 
     TYPE: ClassVar[str] = "location.defined.v1"
     KIND: ClassVar[str] = "location"
@@ -55,6 +56,7 @@ class LocationDefined(CatalogueMessage):
     time_zone: Text = "UTC"
     role: Literal["store", "warehouse", "online"] = "store"
     country: Annotated[str, Field(pattern=r"^[A-Z]{2}$")] | None = None
+    region: Annotated[str, Field(pattern=r"^[A-Z0-9]{1,3}$")] | None = None
 
     def identity(self) -> str:
         return self.location

@@ -13,7 +13,7 @@ from typing import Any
 
 from kit.database import Database
 from services.forecaster.domain.frame import Frame
-from services.forecaster.domain.known_ahead import learnable
+from services.forecaster.domain.known_ahead import Told, learnable
 from services.forecaster.model.shelf import Place
 from services.forecaster.store import catalogue, history, signals
 
@@ -52,14 +52,13 @@ def read_frame(source: Source) -> Frame | None:
         database = await Database.open(source.database_url, "forecaster", pool_max=1)
         try:
             async with database.transaction(source.tenant) as tx:
-                told = await signals.known(tx, source.tenant)
-                zones = await catalogue.time_zones(tx, source.tenant)
-                return await history.frame(tx, source.tenant, history_days=source.history_days), told, zones
+                told = Told(await signals.known(tx, source.tenant), await catalogue.places(tx, source.tenant))
+                return await history.frame(tx, source.tenant, history_days=source.history_days), told
         finally:
             await database.close()
 
-    frame, told, zones = asyncio.run(read())
-    return learnable(frame, told, zones) if frame is not None else None
+    frame, told = asyncio.run(read())
+    return learnable(frame, told) if frame is not None else None
 
 
 def live(pipe: Connection, work: Work, source: Source, request: Any) -> None:

@@ -12,7 +12,7 @@ _DEMAND_RESET = "update daily_demand set quantity = 0, returned = 0, restocked =
 
 TABLES = (
     Table("catalogue_items", ("sku", "category", "abc_class", "active", "defined_at")),
-    Table("catalogue_locations", ("location", "time_zone", "active", "defined_at")),
+    Table("catalogue_locations", ("location", "time_zone", "country", "region", "active", "defined_at")),
     Table("supply_terms", ("sku", "location", "supplier", "lead_time_days", "priority", "active", "defined_at")),
     Table("successions", ("predecessor", "successor", "effective_on", "ratio", "active", "defined_at")),
     # The catalogue keeps only the newest word of each code and the signals topic a year: their history stays here.

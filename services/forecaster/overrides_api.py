@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kernel.distribution import DAYS
 from kit import outbox
-from kit.database import Database, Transaction
+from kit.database import Database
 from kit.events import derived_id, outgoing
 from kit.http import Problem
 from kit.identity import Principal, require
@@ -70,7 +70,7 @@ def _questions(database: Database) -> APIRouter:
     ) -> dict[str, Any]:
         """Overrides, newest first, each with what it was worth so far; and the value of people by author and reason."""
         async with database.transaction(who.tenant) as tx:
-            today = await last_closed(tx, who.tenant)
+            today = await due.last_closed(tx, who.tenant)
             rows = await overrides.listed(tx, who.tenant, only_active_on=today if active else None, limit=limit)
             totals = await overrides.totals(tx, who.tenant)
         return {
@@ -86,7 +86,7 @@ def _questions(database: Database) -> APIRouter:
         """One override with what it was worth so far."""
         async with database.transaction(who.tenant) as tx:
             row = await overrides.one(tx, who.tenant, override_id)
-            today = await last_closed(tx, who.tenant)
+            today = await due.last_closed(tx, who.tenant)
         if row is None:
             raise _unknown(override_id)
         return _shown(row, today)
@@ -109,7 +109,7 @@ def _commands(database: Database, worker: Worker) -> APIRouter:
         override_id = derived_id(SERVICE, "override", who.tenant, who.subject, idempotency_key)
         async with database.transaction(who.tenant) as tx:
             await tx.execute("insert into tenants (tenant) values ($1) on conflict do nothing", who.tenant)
-            today = await last_closed(tx, who.tenant)
+            today = await due.last_closed(tx, who.tenant)
             _check(request, today)
             entry = Entry(
                 override_id=override_id,
@@ -121,7 +121,7 @@ def _commands(database: Database, worker: Worker) -> APIRouter:
             is_new = await overrides.add(tx, who.tenant, entry)
             row = await overrides.one(tx, who.tenant, override_id)
             if is_new:
-                count = await due.again(tx, who.tenant, row, override_id, event_time(today))
+                count = await due.again(tx, who.tenant, row, override_id, due.event_time(today))
                 if count == 0:
                     raise Problem(
                         422, "scope_empty", "No item is in this scope",
@@ -143,11 +143,11 @@ def _commands(database: Database, worker: Worker) -> APIRouter:
         """Take an override back; its items are forecast again without it. Asked twice, it is taken back once."""
         now = datetime.now(UTC)
         async with database.transaction(who.tenant) as tx:
-            today = await last_closed(tx, who.tenant)
+            today = await due.last_closed(tx, who.tenant)
             row = await overrides.withdraw(tx, who.tenant, override_id, who.subject, now)
             if row is not None:
                 cause = derived_id(SERVICE, "withdrawal", override_id)
-                await due.again(tx, who.tenant, row, cause, event_time(today))
+                await due.again(tx, who.tenant, row, cause, due.event_time(today))
                 message = ForecastOverrideWithdrawn(
                     tenant=who.tenant, override_id=override_id, withdrawn_by=who.subject[:64], withdrawn_at=now
                 )
@@ -179,17 +179,6 @@ def _check(request: OverrideRequest, today: date | None) -> None:
         )  # fmt: skip
     if request.expires_on is not None and request.expires_on <= today:
         raise Problem(422, "expired_already", "The override would be expired", f"Choose an expiry after {today}.")
-
-
-async def last_closed(tx: Transaction, tenant: str) -> date | None:
-    day: date | None = await tx.fetchval("select max(business_date) from closed_days where tenant = $1", tenant)
-    return day
-
-
-def event_time(today: date | None) -> datetime:
-    """Forecasts live in event time: one made because of a person belongs to the evening of the last closed day."""
-    day = today or date(1970, 1, 1)
-    return datetime(day.year, day.month, day.day, 23, 59, tzinfo=UTC)
 
 
 def _unknown(override_id: str) -> Problem:

@@ -16,16 +16,15 @@ from kit.identity import Principal, require
 from schemas.forecasts import StrategyPinSet, StrategyPinWithdrawn
 from services.forecaster.domain.pins import Pin
 from services.forecaster.issuing import SERVICE
-from services.forecaster.model.strategies import PREFERRED, SIMPLE
-from services.forecaster.overrides_api import event_time, last_closed
+from services.forecaster.model.extras import is_installed
+from services.forecaster.model.pinnable import PINNABLE, PROPHET_ITEMS_MAX, available
+from services.forecaster.model.strategies import OPTIONAL
 from services.forecaster.store import due, pins, registry
 from services.forecaster.worker import Worker
 
 Signed = Annotated[Principal, Depends(require())]
 Editor = Annotated[Principal, Depends(require("planner", "approver"))]
 Name = Annotated[str, Field(min_length=1, max_length=64)]
-# XGBoost and Prophet train for minutes on a tenant's items: they run in back-tests and on files, not every night.
-PINNABLE = (PREFERRED, *SIMPLE)
 
 
 class PinRequest(BaseModel):
@@ -66,7 +65,7 @@ def _questions(database: Database) -> APIRouter:
         return {
             "model_id": champion["model_id"] if champion is not None else None,
             "choice": [{"class": kind} | told for kind, told in sorted(choice.items())],
-            "pinnable": list(PINNABLE),
+            "pinnable": list(available()),
             "items": [_shown(row) for row in rows],
         }
 
@@ -84,26 +83,18 @@ def _commands(database: Database, worker: Worker) -> APIRouter:
         idempotency_key: Annotated[str, Header(min_length=1, max_length=200)],
     ) -> dict[str, Any]:
         """Pin a strategy; what it concerns is forecast again at once. A pin of the same scope is taken back by it."""
-        if request.strategy not in PINNABLE:
-            raise Problem(
-                422, "strategy_not_pinnable", "This strategy cannot be pinned",
-                f"{request.strategy!r} does not run every night; choose one of {', '.join(PINNABLE)}.",
-            )  # fmt: skip
         now = datetime.now(UTC)
         scope = request.model_dump(include=set(pins.SCOPE))
         pin = Pin(derived_id(SERVICE, "pin", who.tenant, who.subject, idempotency_key), request.strategy, **scope)
         async with database.transaction(who.tenant) as tx:
+            demand_pinnable(request.strategy, has_model=await registry.champion(tx, who.tenant) is not None)
             is_new, replaced = await pins.add(
                 tx, who.tenant, pin, reason=request.reason, note=request.note, by=who.subject, at=now
             )
             row = await pins.one(tx, who.tenant, pin.pin_id)
             if is_new:
-                again = event_time(await last_closed(tx, who.tenant))
-                if await due.again(tx, who.tenant, scope, pin.pin_id, again) == 0:
-                    raise Problem(
-                        422, "scope_empty", "No item is in this scope",
-                        "Nothing known here has this product, location, category and class together; check the codes.",
-                    )  # fmt: skip
+                again = due.event_time(await due.last_closed(tx, who.tenant))
+                demand_scope(request.strategy, await due.again(tx, who.tenant, scope, pin.pin_id, again))
                 message = StrategyPinSet(
                     tenant=who.tenant, pin_id=pin.pin_id, strategy=pin.strategy, **scope, reason=request.reason,
                     note=request.note, set_by=who.subject[:64], set_at=now,
@@ -125,9 +116,8 @@ def _commands(database: Database, worker: Worker) -> APIRouter:
             row = await pins.withdraw(tx, who.tenant, pin_id, who.subject, now)
             if row is not None:
                 cause = derived_id(SERVICE, "pin withdrawal", pin_id)
-                await due.again(
-                    tx, who.tenant, pins.scope_of(row), cause, event_time(await last_closed(tx, who.tenant))
-                )
+                again = due.event_time(await due.last_closed(tx, who.tenant))
+                await due.again(tx, who.tenant, pins.scope_of(row), cause, again)
                 await outbox.enqueue(tx, [_withdrawn(who, pin_id, cause, now)])
             known = await pins.one(tx, who.tenant, pin_id)
         if known is None:
@@ -136,6 +126,41 @@ def _commands(database: Database, worker: Worker) -> APIRouter:
         return _shown(known)
 
     return routes
+
+
+def demand_pinnable(strategy: str, *, has_model: bool) -> None:
+    """Refuse what could not speak tonight, with the reason."""
+    if strategy not in PINNABLE:
+        raise Problem(
+            422, "strategy_not_pinnable", "This strategy cannot be pinned",
+            f"There is no strategy {strategy!r} to pin; choose one of {', '.join(available())}.",
+        )  # fmt: skip
+    if strategy in OPTIONAL and not is_installed(strategy):
+        raise Problem(
+            422, "strategy_not_installed", "This strategy is not installed here",
+            f"{strategy!r} is an extra of the forecaster: pip install '.[{strategy}]' where it runs, start it again, then"
+            " pin.",
+        )  # fmt: skip
+    if strategy in OPTIONAL and not has_model:
+        raise Problem(
+            409, "no_model_yet", "No model is trained yet",
+            f"{strategy!r} is calibrated on the days of the trained model, and there is none: train first, then pin.",
+        )  # fmt: skip
+
+
+def demand_scope(strategy: str, items: int) -> None:
+    """Refuse a scope with nothing in it, and one that Prophet, which is fitted item by item, could not do every night."""
+    if not items:
+        raise Problem(
+            422, "scope_empty", "No item is in this scope",
+            "Nothing known here has this product, location, category and class together; check the codes.",
+        )  # fmt: skip
+    if strategy == "prophet" and items > PROPHET_ITEMS_MAX:
+        raise Problem(
+            422, "scope_too_wide", "The scope is too wide for this strategy",
+            f"Prophet is fitted item by item every night and may be pinned on {PROPHET_ITEMS_MAX} items at once; this scope"
+            f" has {items}. Name a product or a location too.",
+        )  # fmt: skip
 
 
 def _withdrawn(who: Principal, pin_id: str, cause: str, now: datetime) -> Any:

@@ -21,6 +21,7 @@ from schemas.demand import BusinessDayClosed, ReturnRecorded, SaleRecorded, Sale
 from schemas.signals import SignalObserved
 from schemas.topics import CATALOGUE, SALES, SIGNALS, STOCK
 from services.forecaster.domain.booking import WHOLE_LOCATION, Close, Fact, Item, Kind, book, without_corrections
+from services.forecaster.domain.calendars import Place
 from services.forecaster.store import accuracy, catalogue, demand, signals, succession
 
 # A till whose clock is ahead, or a time zone east of UTC, closes "tomorrow"; the day after that is a mistake.
@@ -74,9 +75,8 @@ class Intake:
         return []
 
     async def _move(self, tx: Transaction, tenant: str, named: Sequence[Named]) -> None:
-        zones = (
-            await catalogue.time_zones(tx, tenant) if any(isinstance(n[0].body, StockCounted) for n in named) else {}
-        )
+        counted = any(isinstance(one.body, StockCounted) for one, _, _ in named)
+        known = await catalogue.places(tx, tenant) if counted else {}
         net: dict[tuple[str, str, date], Decimal] = {}
         counts: dict[tuple[str, str, date], tuple[Decimal, datetime, bool]] = {}
         items: dict[tuple[str, str], tuple[int, date]] = {}
@@ -89,7 +89,8 @@ class Intake:
             if isinstance(body, StockCounted):
                 before = counts.get(key)
                 if before is None or body.counted_at >= before[1]:
-                    opening = body.counted_at.astimezone(ZoneInfo(zones.get(location, "UTC"))).hour < NOON
+                    zone = ZoneInfo(known.get(location, Place()).time_zone)
+                    opening = body.counted_at.astimezone(zone).hour < NOON
                     counts[key] = (body.quantity, body.counted_at, opening)
             elif isinstance(body, StockMoved) and body.kind in DIRECTION:
                 net[key] = net.get(key, Decimal(0)) + DIRECTION[body.kind] * body.quantity
@@ -113,8 +114,11 @@ class Intake:
             rows = [(body.sku, body.category, body.abc_class, body.active, body.defined_at) for body in items]
             await catalogue.define_items(tx, tenant, rows)
         if places:
-            zones = [(body.location, _zone(body.time_zone), body.active, body.defined_at) for body in places]
-            await catalogue.define_locations(tx, tenant, zones)
+            lie = [
+                (body.location, _zone(body.time_zone), body.country, body.region, body.active, body.defined_at)
+                for body in places
+            ]
+            await catalogue.define_locations(tx, tenant, lie)
         replaced = [one for one in events if isinstance(one.body, SupersessionDefined)]
         if replaced:
             told = [(one.body, one.envelope.id, one.envelope.time) for one in replaced]

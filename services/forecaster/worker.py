@@ -5,7 +5,7 @@ Killed anywhere, what was due is still due and the same ids come out again; cons
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -15,15 +15,16 @@ from kit.database import Database
 from services.forecaster import ledger
 from services.forecaster.domain.booking import WHOLE_LOCATION
 from services.forecaster.domain.frame import Frame
-from services.forecaster.domain.known_ahead import KnownSignal, lay
+from services.forecaster.domain.known_ahead import Told, lay
 from services.forecaster.domain.overrides import Override, change
 from services.forecaster.domain.pins import Pin, pinned
 from services.forecaster.issuing import BASELINE_ID, NO_MODEL, Issued, Speaker, issue_all, tasks
+from services.forecaster.model import pinnable
 from services.forecaster.model.artefacts import ArtefactStore, Manifest
 from services.forecaster.model.gradient_boosting import is_readable, known_names
 from services.forecaster.model.pipeline import Calibrated, baseline
 from services.forecaster.model.shelf import ArtefactDamaged, ArtefactUnreachable
-from services.forecaster.model.strategies import SIMPLE
+from services.forecaster.model.strategies import OPTIONAL, SIMPLE
 from services.forecaster.model.voices import Voices
 from services.forecaster.settings import Settings
 from services.forecaster.store import accuracy, catalogue, due, history, overrides, pins, registry, signals
@@ -42,14 +43,6 @@ class People:
     overrides: Sequence[Override]
     discontinued: frozenset[str]
     pins: Sequence[Pin]
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """Promotions and price changes, and the time zone of every location."""
-
-    signals: Sequence[KnownSignal]
-    zones: Mapping[str, str]
 
 
 class Worker:
@@ -115,7 +108,7 @@ class Worker:
                 await pins.active(tx, tenant),
             )
             lead_times = await accuracy.lead_times(tx, tenant)
-            told = Told(await signals.known(tx, tenant), await catalogue.time_zones(tx, tenant))
+            told = Told(await signals.known(tx, tenant), await catalogue.places(tx, tenant))
         speaker = await asyncio.to_thread(self._speaker, champion)
         issued: list[Issued] = []
         if frame is not None:
@@ -180,14 +173,14 @@ class Worker:
         closings: Sequence[due.DueClosing],
         items: Sequence[due.DueItem],
     ) -> list[Issued]:
-        frame = lay(frame, told.signals, told.zones, speaker.known_names)
+        frame = lay(frame, told, speaker.known_names)
         work = tasks(
             frame,
             [(one.location, one.partition, one.cause, one.cause_at) for one in closings],
             [(one.sku, one.location, one.cause, one.cause_at) for one in items],
             WHOLE_LOCATION,
         )
-        held = pinned(people.pins, frame.items)
+        held = self._heeded(pinned(people.pins, frame.items), speaker)
         return issue_all(
             tenant,
             frame,
@@ -196,6 +189,14 @@ class Worker:
             lambda origin, rows: self._voices(tenant, frame, speaker, origin).speak(frame.panel, origin, rows, held),
             lambda said, origin, rows: change(said, people.overrides, frame, origin, rows, people.discontinued),
         )
+
+    def _heeded(self, held: dict[int, str], speaker: Speaker) -> dict[int, str]:
+        """Pins on what can speak: an extra may have been taken away since, or the model whose day it is calibrated on."""
+        able = {*pinnable.available()} - ({*OPTIONAL} if speaker.window_to is None else set())
+        silent = sorted({*held.values()} - able)
+        if silent:
+            log.error("pins_not_heeded", strategies=silent, says="install their extra, or take the pins back")
+        return {row: name for row, name in held.items() if name in able}
 
     def _voices(self, tenant: str, frame: Frame, speaker: Speaker, origin: int) -> Voices:
         panel = frame.panel
@@ -209,7 +210,11 @@ class Worker:
             if key not in self._calibrated:
                 kept = [item for item in self._calibrated.items() if item[0][:2] == key[:2] or item[0][0] != tenant]
                 until = min(panel.days - 1, max(0, panel.column(speaker.window_to)))
-                self._calibrated = dict(kept) | {key: baseline(panel, until, SIMPLE[name])}
+                settings = self._settings
+                found = pinnable.calibrated(
+                    name, panel, until, seed=settings.forecaster_seed, threads=settings.forecaster_threads
+                )
+                self._calibrated = dict(kept) | {key: found}
             return self._calibrated[key]
 
         return Voices(preferred, speaker.choice, calibrated)

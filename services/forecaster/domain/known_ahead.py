@@ -1,24 +1,30 @@
-"""Promotions and price changes that were told, as regressors that are known ahead: which item, which days, since when.
+"""Promotions and price changes that were told, and holidays, as regressors that are known ahead: which item, which days,
+since when.
 
 What a signal says of demand (a multiplier and its probability) is taken as a hint, not at its word: the value is the
 logarithm of the multiplier times the probability, and the model learns what such hints have meant. A day's value counts
-from the evening of the day it was told on; at earlier origins it does not exist, in training as in the service.
+from the evening of the day it was told on; at earlier origins it does not exist, in training as in the service. Holidays
+are in the calendar of the location's country: they were always known.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from kernel.distribution import DAYS
+from services.forecaster.domain.calendars import Place, Places
 from services.forecaster.domain.frame import Frame
 from services.forecaster.domain.panel import IntArray
 
 KINDS = ("promotion", "price_change")
 # A kind that so few days of history show cannot be learned; whoever plans takes its signals at their word.
 ITEM_DAYS_MIN = 100
+HOLIDAY = "public_holiday"
+# One holiday is an anecdote however many items it touched; four are what half a year of most countries has.
+HOLIDAYS_MIN = 4
 STRENGTH_RANGE = (0.1, 10.0)
 FLAG = "knows_"  # of a forecast that contains the signals of a kind: knows_promotion
 
@@ -44,20 +50,35 @@ class KnownSignal:
         return float(np.log(min(max(self.strength, low), high)) * self.probability)
 
 
-def lay(frame: Frame, signals: Sequence[KnownSignal], zones: Mapping[str, str], kinds: Sequence[str]) -> Frame:
-    """The frame with one regressor per kind, over its days and the horizon after them. `zones`: time zone by location."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """All that may be known of days ahead: signals as told, and by location where it is."""
+
+    signals: Sequence[KnownSignal] = ()
+    places: Places = field(default_factory=dict)
+
+    def place(self, location: str) -> Place:
+        """Where a location is; UTC and without holidays where nobody said."""
+        return self.places.get(location, _NOWHERE)
+
+
+_NOWHERE = Place()
+
+
+def lay(frame: Frame, told: Told, kinds: Sequence[str]) -> Frame:
+    """The frame with one regressor per kind, over its days and the horizon after them."""
     if not kinds:
         return frame
     panel = frame.panel
     shape = (len(frame.items), panel.days + DAYS, len(kinds))
     known, since = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.int32)
-    rows_of = _Scopes(frame)
-    for one in signals:
+    scopes = _Scopes(frame, told)
+    for one in told.signals:
         if one.kind not in kinds or not one.value:
             continue
         place = list(kinds).index(one.kind)
-        for zone, rows in rows_of.scope(one, zones):
-            first, last, told = (
+        for zone, rows in scopes.of(one):
+            first, last, told_on = (
                 panel.column(at.astimezone(zone).date()) for at in (one.starts_at, one.ends_at, one.told_at)
             )
             # A signal that ends at midnight says nothing of the day that begins then.
@@ -65,51 +86,76 @@ def lay(frame: Frame, signals: Sequence[KnownSignal], zones: Mapping[str, str], 
             last -= int(end.hour == end.minute == end.second == 0 and last > first)
             days = slice(max(0, first), max(0, min(last + 1, shape[1])))
             known[rows, days, place] += one.value
-            since[rows, days, place] = np.maximum(since[rows, days, place], told)
+            since[rows, days, place] = np.maximum(since[rows, days, place], told_on)
+    if HOLIDAY in kinds:
+        place = list(kinds).index(HOLIDAY)
+        for rows, columns in scopes.holidays(shape[1]):
+            known[rows[:, None], columns[None, :], place] = 1.0
     return replace(frame, panel=replace(panel, known_names=tuple(kinds), known=known, known_since=since))
 
 
-def learnable(frame: Frame, signals: Sequence[KnownSignal], zones: Mapping[str, str]) -> Frame:
+def learnable(frame: Frame, told: Told) -> Frame:
     """The frame with the kinds that its history shows often enough to be learned."""
-    told = {one.kind for one in signals}
-    laid = lay(frame, signals, zones, [kind for kind in KINDS if kind in told])
+    kinds = [kind for kind in KINDS if any(one.kind == kind for one in told.signals)]
+    if any(told.place(item.location).country is not None for item in frame.items):
+        kinds.append(HOLIDAY)
+    laid = lay(frame, told, kinds)
     if not laid.panel.known_names:
         return frame
     seen = (laid.panel.known[:, : frame.panel.days] != 0) & ~np.isnan(frame.panel.demand)[:, :, None]
     often = seen.sum(axis=(0, 1)) >= ITEM_DAYS_MIN
-    kinds = [kind for kind, is_often in zip(laid.panel.known_names, often, strict=True) if is_often]
-    return laid if len(kinds) == len(often) else lay(frame, signals, zones, kinds)
+    if HOLIDAY in kinds:
+        place = kinds.index(HOLIDAY)
+        often[place] &= seen[:, :, place].any(axis=0).sum() >= HOLIDAYS_MIN
+    enough = [kind for kind, is_often in zip(kinds, often.tolist(), strict=True) if is_often]
+    return laid if len(enough) == len(kinds) else lay(frame, told, enough)
 
 
 def knows(frame: Frame, origin: int, rows: IntArray) -> list[tuple[str, ...]]:
-    """Flags per row: the kinds whose signals touch the days ahead and are known at the origin."""
+    """Flags per row: the kinds whose signals touch the days ahead and are known at the origin. Holidays are not told by
+    anybody and within 56 days of nearly every origin: they have no flag."""
     panel = frame.panel
-    if not panel.known_names:
+    signals = [place for place, kind in enumerate(panel.known_names) if kind in KINDS]
+    if not signals:
         return [()] * len(rows)
-    ahead = slice(origin + 1, origin + 1 + DAYS)
-    there = (panel.known[rows, ahead] != 0) & (panel.known_since[rows, ahead] <= origin)
+    ahead = np.arange(origin + 1, min(origin + 1 + DAYS, panel.known.shape[1]))
+    chosen = np.ix_(rows, ahead, np.array(signals, dtype=np.int64))
+    there = (panel.known[chosen] != 0) & (panel.known_since[chosen] <= origin)
+    names = [panel.known_names[place] for place in signals]
     return [
-        tuple(FLAG + kind for kind, is_there in zip(panel.known_names, one, strict=True) if is_there)
+        tuple(FLAG + kind for kind, is_there in zip(names, one, strict=True) if is_there)
         for one in there.any(axis=1).tolist()
     ]
 
 
 class _Scopes:
-    """The items a signal is about, by the time zone of their location."""
+    """The items a signal is about, by the time zone of their location; the items of a calendar."""
 
-    def __init__(self, frame: Frame) -> None:
+    def __init__(self, frame: Frame, told: Told) -> None:
+        self._panel = frame.panel
+        self._told = told
         self._location = np.array([item.location for item in frame.items], dtype=object)
         self._category = np.array([item.category for item in frame.items], dtype=object)
         self._sku: dict[str, list[int]] = {}
         for row, item in enumerate(frame.items):
             self._sku.setdefault(item.sku, []).append(row)
 
-    def scope(self, one: KnownSignal, zones: Mapping[str, str]) -> list[tuple[ZoneInfo, IntArray]]:
+    def of(self, one: KnownSignal) -> list[tuple[ZoneInfo, IntArray]]:
+        """The rows a signal is about, by time zone."""
         rows = (
             np.arange(len(self._location)) if one.sku is None else np.array(self._sku.get(one.sku, []), dtype=np.int64)
         )
         for wanted, have in ((one.location, self._location), (one.category, self._category)):
             if wanted is not None:
                 rows = rows[have[rows] == wanted]
-        zone = np.array([zones.get(place, "UTC") for place in self._location[rows].tolist()], dtype=object)
+        zone = np.array([self._told.place(place).time_zone for place in self._location[rows].tolist()], dtype=object)
         return [(ZoneInfo(name), rows[zone == name]) for name in sorted(set(zone.tolist()))]
+
+    def holidays(self, columns: int) -> Iterator[tuple[IntArray, IntArray]]:
+        """Rows and columns of the public holidays among the first `columns` days, location by location."""
+        first, last = self._panel.day(0), self._panel.day(columns - 1)
+        for location in sorted(set(self._location.tolist())):
+            days = self._told.place(location).holidays(first, last)
+            if days:
+                found = np.array(sorted(self._panel.column(day) for day in days), dtype=np.int64)
+                yield np.flatnonzero(self._location == location), found

@@ -142,3 +142,17 @@ class ProphetPerItem:
         )  # fmt: skip
         model.add_seasonality(name="monthly", period=30.5, fourier_order=3)
         return model.fit(frame, seed=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ProphetEveryNight:
+    """Prophet fitted anew at every origin, on the items that are asked for and nothing else."""
+
+    @property
+    def strategy(self) -> str:
+        return "prophet"
+
+    def expected(self, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None) -> Expected:
+        """Raises ExtraMissing without the package."""
+        part = (panel if chosen is None else panel.take(chosen)).until(origin)
+        return ProphetPerItem().fit(part).expected(part, origin, days)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from kit.database import Transaction
@@ -78,6 +78,18 @@ async def again(tx: Transaction, tenant: str, scope: Mapping[str, str | None], c
         at,
     )
     return len(rows)
+
+
+async def last_closed(tx: Transaction, tenant: str) -> date | None:
+    """The last closed day of any location; None before the first."""
+    day: date | None = await tx.fetchval("select max(business_date) from closed_days where tenant = $1", tenant)
+    return day
+
+
+def event_time(today: date | None) -> datetime:
+    """Forecasts live in event time: one made because of a person belongs to the evening of the last closed day."""
+    day = today or date(1970, 1, 1)
+    return datetime(day.year, day.month, day.day, 23, 59, tzinfo=UTC)
 
 
 async def waiting(tx: Transaction, tenant: str) -> int:

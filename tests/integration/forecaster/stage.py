@@ -100,13 +100,14 @@ class Stage:
             )
         await self.producer.flush()
 
-    async def define(self, skus: Iterable[str], locations: Iterable[str]) -> None:
+    async def define(self, skus: Iterable[str], locations: Iterable[str], **where: str) -> None:
         at = datetime(2023, 1, 1, tzinfo=UTC)
         items: list[Message] = [
             ItemDefined(tenant=TENANT, sku=sku, name=sku, category="food", defined_at=at) for sku in skus
         ]
         await self.send(items)
-        await self.send([LocationDefined(tenant=TENANT, location=one, name=one, defined_at=at) for one in locations])
+        places = [LocationDefined(tenant=TENANT, location=one, name=one, defined_at=at, **where) for one in locations]
+        await self.send(places)
 
     async def close_day(self, location: str, day: date) -> None:
         """The close, once in every partition, as the gateway fans it out."""

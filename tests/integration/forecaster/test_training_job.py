@@ -17,6 +17,8 @@ from kit.identity import Mint, Principal, ensure_keys
 from schemas.forecasts import ForecastIssued, ModelPromoted, StrategyPinSet, StrategyPinWithdrawn
 from schemas.recommendations import ExceptionRaised
 from schemas.signals import Scope, SignalObserved
+from services.forecaster.domain.calendars import Place
+from services.forecaster.model.extras import is_installed
 from services.forecaster.store import history
 from tests.ground import FreshDatabase, Ground
 from tests.integration.forecaster.bucket import ObjectStore, object_store
@@ -24,6 +26,8 @@ from tests.integration.forecaster.stage import PATIENCE_SECONDS, TENANT, Stage, 
 
 pytestmark = pytest.mark.integration
 FIRST = date(2024, 1, 1)
+ENGLAND = {"country": "GB", "region": "ENG"}
+SPRING_BANK_HOLIDAY = date(2024, 5, 27)
 
 
 @pytest.fixture
@@ -45,13 +49,15 @@ async def call(
 
 async def feed(stage: Stage, items: int, number_of_days: int, *, promoted: bool = False) -> None:
     """Poisson demand of some items over some days, one sale a day at most, and the close of the last day. `promoted`:
-    every other week the even items are promoted, which was told at the beginning, and sell three times as much."""
+    every other week the even items are promoted, which was told at the beginning, and sell three times as much; the
+    location is in England, on whose public holidays everything sells four times as much."""
     dice = np.random.default_rng(3)
     skus = [f"s{number}" for number in range(items)]
-    await stage.define(skus, ["L1"])
+    await stage.define(skus, ["L1"], **(ENGLAND if promoted else {}))
     calendar = days(FIRST, number_of_days)
+    off = Place(**ENGLAND).holidays(calendar[0], calendar[-1]) if promoted else ()
     for number, sku in enumerate(skus):
-        rate = np.full(number_of_days, 0.3 + number / 10)
+        rate = np.where([day in off for day in calendar], 4.0, 1.0) * (0.3 + number / 10)
         for start in range(0, number_of_days, 14) if promoted and number % 2 == 0 else ():
             rate[start : start + 7] *= 3
             await stage.send([promotion(sku, calendar[0] + timedelta(days=start))])
@@ -82,7 +88,7 @@ def promotion(sku: str, first: date) -> SignalObserved:
     )  # fmt: skip
 
 
-async def test_a_promotion_that_was_told_is_in_the_live_forecast_and_says_so(stage: Stage) -> None:
+async def test_promotions_that_were_told_and_the_holidays_of_the_country_are_in_the_live_forecast(stage: Stage) -> None:
     await feed(stage, 60, 140, promoted=True)
     await stage.start()
     await stage.until("select count(*) from forecasts where strategy = 'lightgbm_tweedie'", lambda known: known == 60)
@@ -98,8 +104,15 @@ async def test_a_promotion_that_was_told_is_in_the_live_forecast_and_says_so(sta
     on, plain = sum(after.demand.mean_e4[week]), sum(before.demand.mean_e4[week])
     assert on > 1.6 * plain
     assert sum(after.demand.mean_e4[:7]) == pytest.approx(sum(before.demand.mean_e4[:7]), rel=0.1)
+    # Nobody told the holiday: the model knows it from the calendar of the location's country and region.
+    bodies = await stage.query("select body from forecasts where sku ~ '[13579]$'")
+    told_all = [ForecastIssued.model_validate_json(row["body"]) for row in bodies]
+    by_day = np.array([one.demand.mean_e4 for one in told_all]).sum(axis=0)
+    monday = (SPRING_BANK_HOLIDAY - last).days - 1
+    assert by_day[monday] > 1.5 * by_day[monday + 7]
 
 
+@pytest.mark.timeout(420)  # a training, a restart, and two strategies fitted in the service
 async def test_a_trained_model_takes_over_from_the_baseline_and_answers_the_api(stage: Stage) -> None:
     await feed(stage, 30, 140)
     await stage.start()
@@ -152,10 +165,27 @@ async def pin_and_take_back(stage: Stage, last: date) -> None:
     told = await stage.read("forecasts.v1", 2, lambda record: b"strategy-pin" in dict(record.headers)["ce_type"])
     assert StrategyPinSet.model_validate_json(told[0].value).strategy == "theta"
     assert StrategyPinWithdrawn.model_validate_json(told[1].value).withdrawn_by == "ann"
-    for wrong, code in (({"strategy": "prophet"}, "strategy_not_pinnable"), ({"sku": "nobody"}, "scope_empty")):
+    await pin_an_extra(stage, wanted | {"strategy": "xgboost"}, "xgboost_tweedie")
+    await pin_an_extra(stage, wanted | {"strategy": "prophet"}, "prophet")
+    for wrong, code in (({"strategy": "oracle"}, "strategy_not_pinnable"), ({"sku": "nobody"}, "scope_empty")):
         refused = await call(stage, "POST", "/pins", json=wanted | wrong, headers={"idempotency-key": code})
         assert refused.status_code == 422 and refused.json()["code"] == code
     assert (await call(stage, "GET", "/pins", tenant="other")).json()["items"] == []
+
+
+async def pin_an_extra(stage: Stage, wanted: dict[str, str], speaks: str) -> None:
+    """A strategy of an extra speaks for the item it is pinned on, calibrated like all others; without it, no pin is set."""
+    asked = await call(stage, "POST", "/pins", json=wanted, headers={"idempotency-key": speaks})
+    if not is_installed(wanted["strategy"]):
+        assert asked.status_code == 422 and asked.json()["code"] == "strategy_not_installed"
+        return
+    assert asked.status_code == 201, asked.text
+    await stage.until("select strategy from forecasts where sku = 's29'", lambda told: told == speaks)
+    said = ForecastIssued.model_validate_json((await call(stage, "GET", "/forecast/s29/L1")).text)
+    assert said.model_id == speaks and "pinned_strategy" in said.flags
+    assert sum(said.demand.mean_e4[:28]) / 10_000 == pytest.approx(3.2 * 28, rel=0.3)
+    others = await stage.query("select distinct strategy from forecasts where sku <> 's29'")
+    assert [row[0] for row in others] == ["lightgbm_tweedie"]
 
 
 @pytest.mark.timeout(360)  # fourteen days are closed one after the other

@@ -121,6 +121,16 @@ def test_holidays_of_the_package_as_known_regressors_halve_the_error_of_a_holida
     assert abs(told[:, on].sum() / truth[:, on].sum() - 1) < abs(blind) / 2
 
 
+def test_a_category_and_a_location_never_seen_in_training_are_answered_from_the_items_own_sales() -> None:
+    world, mean = retail(120, 240, seed=4)
+    fitted = QUICK.fit(world.until(211))
+    moved = replace(world, category=np.where(np.arange(120) == 7, 99, world.category), location=np.full(120, 5))
+    said = expected_of(fitted, moved, 211, 28).by_day
+    assert np.isfinite(said).all()
+    assert said[7].sum() == pytest.approx(expected_of(fitted, world, 211, 28).by_day[7].sum(), rel=0.15)
+    assert said.sum() == pytest.approx(mean[:, 212:].sum(), rel=0.1)
+
+
 def test_what_is_cleaned_at_an_origin_does_not_depend_on_what_comes_after_it() -> None:
     world, _ = retail(40, 300)
     later = world.demand.copy()

@@ -1,5 +1,6 @@
 """Who speaks for an item: the choice by back-test for its class, unless a planner pinned something else."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -8,12 +9,15 @@ import numpy as np
 import pytest
 
 from kernel.distribution import DAYS
+from kit.http import Problem
+from services.forecaster import pins_api
 from services.forecaster.domain.baseline import SeasonalNaive
 from services.forecaster.domain.frame import ItemRecord
 from services.forecaster.domain.panel import DemandPanel, IntArray
 from services.forecaster.domain.pins import Pin, pinned
 from services.forecaster.domain.segments import segments
 from services.forecaster.domain.strategy import Expected
+from services.forecaster.model import pinnable
 from services.forecaster.model.artefacts import ArtefactStore
 from services.forecaster.model.gradient_boosting import GradientBoosting
 from services.forecaster.model.pipeline import baseline, train
@@ -91,3 +95,23 @@ def test_a_stored_model_brings_who_speaks_beside_it(tmp_path: Path) -> None:
     before, after = calibration.distribution(expected), manifest.choice.calibrations["tsb"].distribution(expected)
     np.testing.assert_array_equal(after.quantiles, before.quantiles)
     assert store.load(store.save(trained, **window))[1].choice.best == {}  # type: ignore[arg-type]
+
+
+def test_a_strategy_of_an_extra_is_pinned_only_where_it_could_speak_tonight(monkeypatch: pytest.MonkeyPatch) -> None:
+    def code(ask: Callable[[], None]) -> str:
+        with pytest.raises(Problem) as refused:
+            ask()
+        return refused.value.code
+
+    for module in (pins_api, pinnable):
+        monkeypatch.setattr(module, "is_installed", lambda package: package == "prophet")
+    assert "prophet" in pinnable.available() and "xgboost" not in pinnable.available()
+    assert code(lambda: pins_api.demand_pinnable("oracle", has_model=True)) == "strategy_not_pinnable"
+    assert code(lambda: pins_api.demand_pinnable("xgboost", has_model=True)) == "strategy_not_installed"
+    assert code(lambda: pins_api.demand_pinnable("prophet", has_model=False)) == "no_model_yet"
+    assert code(lambda: pins_api.demand_scope("theta", 0)) == "scope_empty"
+    assert code(lambda: pins_api.demand_scope("prophet", 201)) == "scope_too_wide"
+    pins_api.demand_pinnable("prophet", has_model=True)
+    pins_api.demand_pinnable("theta", has_model=False)
+    pins_api.demand_scope("prophet", 200)
+    pins_api.demand_scope("theta", 10_000)

@@ -1,0 +1,40 @@
+"""What a planner may pin, what each needs for it, and the calibration of one that nobody chose.
+
+XGBoost and Prophet learn from a frame, so one pinned is fitted in the service once per model, in the thread that forecasts:
+XGBoost on all items, Prophet item by item, which is why it may be pinned on few. Their calibration is of the model's last
+day, so that every night reads it the same.
+"""
+
+import numpy as np
+
+from services.forecaster.domain.calibration import Calibration, calibration_origins, collect
+from services.forecaster.domain.panel import DemandPanel
+from services.forecaster.model.extras import ProphetEveryNight, ProphetPerItem, XGBoosting, is_installed
+from services.forecaster.model.pipeline import Calibrated, baseline, train
+from services.forecaster.model.strategies import OPTIONAL, PREFERRED, SIMPLE
+
+PINNABLE = (PREFERRED, *SIMPLE, *OPTIONAL)
+# Prophet takes about a fifth of a second per item and night; more would hold up the forecasts of everything else.
+PROPHET_ITEMS_MAX = 200
+# Of these its errors are measured: the five origins whose 28 days have come make the samples that a bin needs at least.
+PROPHET_CALIBRATION_ITEMS = 100
+_REACH_DAYS = 56
+
+
+def available() -> tuple[str, ...]:
+    """What can be pinned here: optional strategies only where their extra is installed."""
+    return tuple(name for name in PINNABLE if name not in OPTIONAL or is_installed(name))
+
+
+def calibrated(name: str, panel: DemandPanel, until: int, *, seed: int, threads: int) -> Calibrated:
+    """A strategy with the errors it made up to column `until`. Raises ExtraMissing, and HistoryTooShort for XGBoost."""
+    if name not in OPTIONAL:
+        return baseline(panel, until, SIMPLE[name])
+    past = panel.until(until)
+    if name == "xgboost":
+        return train(past, XGBoosting(seed=seed, threads=threads))
+    items = len(past.item_ids)
+    some = np.unique(np.linspace(0, items - 1, min(items, PROPHET_CALIBRATION_ITEMS)).astype(np.int64))
+    part = past.take(some)
+    earlier = ProphetPerItem().fit(part.until(part.days - 1 - _REACH_DAYS))
+    return Calibrated(ProphetEveryNight(), Calibration.fit(collect(part, earlier, calibration_origins(part.days))), {})
