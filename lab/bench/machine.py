@@ -32,7 +32,7 @@ class Memory:
 
     pids: dict[str, int]
     every_seconds: float = 2.0
-    samples: list[tuple[float, dict[str, float]]] = field(default_factory=list)
+    samples: list[tuple[float, dict[str, dict[int, float]]]] = field(default_factory=list)
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -44,48 +44,64 @@ class Memory:
     def stop(self) -> dict[str, Any]:
         """End; peak and trend.
 
-        A trend is the median of the slopes between all pairs of samples of the second half (Theil-Sen): a job that
-        comes and goes, such as a training, is in the peak and does not bend the trend.
+        A trend is the median of the slopes between all pairs of samples of the second half (Theil-Sen), over the processes
+        that lived through all of it: a job in a process of its own, such as a training, is in the peak and not in the trend.
         """
         self._stop.set()
         assert self._thread is not None
         self._thread.join(timeout=30)
-        totals = [(at, sum(parts.values())) for at, parts in self.samples]
-        half = self.samples[len(self.samples) // 2 :]
+        totals = [(at, _total(parts)) for at, parts in self.samples]
+        lasting = {name: lasting_mb([(at, parts[name]) for at, parts in self.samples]) for name in sorted(self.pids)}
+        every = [(points[0][0], sum(size for _, size in points)) for points in zip(*lasting.values(), strict=True)]
         return {
             "peak_mb": round(max(total for _, total in totals)),
             "last_mb": round(totals[-1][1]),
-            "slope_mb_per_minute": trend([(at, sum(parts.values())) for at, parts in half]),
+            "slope_mb_per_minute": trend(every),
             "seconds": round(totals[-1][0] - totals[0][0]),
             "peak_by_part_mb": {
-                name: round(max(parts[name] for _, parts in self.samples)) for name in sorted(self.pids)
+                name: round(max(sum(parts[name].values()) for _, parts in self.samples)) for name in sorted(self.pids)
             },
-            "slope_by_part_mb_per_minute": {
-                name: trend([(at, parts[name]) for at, parts in half]) for name in sorted(self.pids)
-            },
+            "slope_by_part_mb_per_minute": {name: trend(points) for name, points in lasting.items()},
         }
 
     def curve(self, points: int = CURVE_POINTS) -> list[tuple[float, int]]:
         """(seconds since the first sample, MB), thinned to about so many points: whether it is flat can be seen."""
         step = max(1, len(self.samples) // points)
         begun = self.samples[0][0]
-        return [(round(at - begun, 1), round(sum(parts.values()))) for at, parts in self.samples[::step]]
+        return [(round(at - begun, 1), round(_total(parts))) for at, parts in self.samples[::step]]
 
     def _run(self) -> None:
         while True:
-            self.samples.append((time.monotonic(), {name: proportional_mb(pid) for name, pid in self.pids.items()}))
+            self.samples.append((time.monotonic(), {name: family_mb(pid) for name, pid in self.pids.items()}))
             if self._stop.wait(self.every_seconds):
                 return
 
 
-def proportional_mb(pid: int) -> float:
-    """Memory of a process and its children; nothing for one that has ended."""
+def _total(parts: dict[str, dict[int, float]]) -> float:
+    return sum(sum(family.values()) for family in parts.values())
+
+
+def lasting_mb(samples: list[tuple[float, dict[int, float]]]) -> list[tuple[float, float]]:
+    """The second half of one part's samples, summed over the processes that were there from its beginning to its end."""
+    half = samples[len(samples) // 2 :]
+    there = set.intersection(*(set(family) for _, family in half)) if half else set()
+    return [(at, sum(family[pid] for pid in there)) for at, family in half]
+
+
+def family_mb(pid: int) -> dict[int, float]:
+    """Memory of a process and its children, by process id; nothing of one that has ended."""
+    found: dict[int, float] = {}
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]
-        return sum(float(getattr(one.memory_full_info(), "pss", one.memory_info().rss)) for one in family) / MEGABYTE
     except psutil.NoSuchProcess:
-        return 0.0
+        return found
+    for one in family:
+        try:
+            found[one.pid] = float(getattr(one.memory_full_info(), "pss", one.memory_info().rss)) / MEGABYTE
+        except psutil.NoSuchProcess:
+            continue
+    return found
 
 
 def processor_seconds(pids: dict[str, int]) -> dict[str, float]:
