@@ -6,9 +6,18 @@ from typing import Any
 from kit import telemetry
 from kit.database import Transaction
 from kit.events import Received
+from kit.hopeful import Hopeful
 
 REPEATS = telemetry.counter("inbox_repeats_total", "Events that were delivered again and dropped", ("topic",))
 CONFLICTS = telemetry.counter("inbox_conflicts_total", "Events that came with the id of another event", ("topic",))
+
+# Sorted by key, so that concurrent consumers cannot deadlock.
+_PLAIN = (
+    "insert into inbox (tenant, event_hash, digest)"
+    " select $1, * from unnest($2::uuid[], $3::bigint[]) as t(h, d) order by 1, 2"
+)
+_CAREFUL = f"{_PLAIN} on conflict (tenant, event_hash) do nothing returning event_hash"
+_hopeful = Hopeful(_PLAIN)
 
 
 async def fresh(
@@ -16,8 +25,7 @@ async def fresh(
 ) -> tuple[list[Received[Any]], list[Received[Any]]]:
     """Split into events not handled before, in order, and conflicts: ids seen before with another content.
 
-    A repeat with equal content is dropped. All of it happens in one statement, sorted by key so that concurrent
-    consumers cannot deadlock.
+    A repeat with equal content is dropped.
     """
     if not received:
         return [], []
@@ -28,16 +36,11 @@ async def fresh(
         if earlier is not one:
             (conflicts if earlier.digest != one.digest else []).append(one)
             (CONFLICTS if earlier.digest != one.digest else REPEATS).labels(one.topic.name).inc()
-    hashes = list(first)  # sorted in the statement
-    new = await tx.fetch(
-        "insert into inbox (tenant, event_hash, digest)"
-        " select $1, * from unnest($2::uuid[], $3::bigint[]) as t(h, d) order by 1, 2"
-        " on conflict (tenant, event_hash) do nothing returning event_hash",
-        tenant,
-        hashes,
-        [first[one].digest for one in hashes],
-    )
-    taken = {row["event_hash"] for row in new}
+    hashes = list(first)
+    arguments = (tenant, hashes, [first[one].digest for one in hashes])
+    if await _hopeful.fetch(tx, len(hashes), *arguments) is not None:
+        return list(first.values()), conflicts
+    taken = {row["event_hash"] for row in await tx.fetch(_CAREFUL, *arguments)}
     if len(taken) < len(first):
         known = [one for one in hashes if one not in taken]
         rows = await tx.fetch(
