@@ -66,6 +66,7 @@ class RecommendationIssued(ItemMessage):
     `buy` is the item's own order. Every other action is a line beside it, with a `line_id` of its own. For expedite, defer and
     reduce, `quantity` and `arrive_on` are what is still to come of the order `changes_order` after the change; for cancel,
     what is taken away. `money_at_risk` is then what the change saves. For a transfer, `from_location` sends to `location`.
+    A substitute is bought in place of the product `stands_in_for`; `money_at_risk` is what that earns net.
     """
 
     TYPE: ClassVar[str] = "recommendation.issued.v1"
@@ -80,6 +81,7 @@ class RecommendationIssued(ItemMessage):
     supplier: Code | None = None
     from_location: Code | None = None
     changes_order: Code | None = None
+    stands_in_for: Code | None = None
     unit_cost: Money
     value: Money
     currency: Currency

@@ -32,14 +32,14 @@ async def plan_beside(
     tx: Transaction,
     tenant: str,
     evidences: Sequence[Evidence],
-    moves: Sequence[Proposed],
+    proposals: Sequence[Proposed],
     planned: Planned,
     run_id: str | None,
 ) -> None:
-    """Publish what is worth doing beside these items' own orders (transfers, changes of open orders), once; end what is not
-    worth doing any more."""
+    """Publish what is worth doing beside these items' own orders (`proposals` of transfers and substitutes, changes of open
+    orders), once; end what is not worth doing any more."""
     before = await store.of_items(tx, tenant, [(one.sku, one.location) for one in evidences])
-    proposed = {_key(evidence): (evidence, outcome) for evidence, outcome in [*moves, *order_changes(evidences)]}
+    proposed = {_key(evidence): (evidence, outcome) for evidence, outcome in [*proposals, *order_changes(evidences)]}
     await _name_anew(tx, tenant, proposed, before)
     rows: list[Kept] = []
     published: list[plans.Published] = []
@@ -50,8 +50,8 @@ async def plan_beside(
         rows.append(_propose(planned, published, key, evidence, outcome, known, run_id))
     by_item = {(one.sku, one.location): one for one in evidences}
     for key, known in before.items():
-        if known.is_open and key not in proposed and not known.is_held(by_item[key[:2]].as_of):
-            rows.append(_end(planned, known, by_item[key[:2]], run_id))
+        if known.is_open and key not in proposed and not known.is_held(by_item[known.item].as_of):
+            rows.append(_end(planned, known, by_item[known.item], run_id))
     await store.keep(tx, tenant, rows)
     if published:
         await plans.publish(tx, tenant, published)
@@ -137,11 +137,12 @@ async def decide(
     if not is_replay:
         await _change_line(tx, tenant, decision)
     is_change = ours["action"] in changes_store.CHANGES
-    # Both sides of a transfer have another position now.
-    items = [
-        (ours["sku"], ours["location"]),
-        *([(ours["sku"], ours["about"])] if ours["action"] in transfers.KINDS else []),
-    ]
+    # Both sides of a transfer have another position now, and what a substitute stands in for lacks less.
+    items = [(ours["sku"], ours["location"])]
+    if ours["action"] in transfers.KINDS:
+        items.append((ours["sku"], ours["about"]))
+    elif ours["action"] == store.SUBSTITUTE:
+        items.append((ours["about"], ours["location"]))
     if decision.verdict in APPROVALS:
         return [*items, *await (changes_store.approve if is_change else supply.approve)(tx, tenant, decision)]
     if decision.verdict in ("undone", "expired", "recalled"):

@@ -19,6 +19,7 @@ from services.policy.rationing import ration
 from services.policy.store import evidence as evidence_store
 from services.policy.store import plans, policies
 from services.policy.store.evidence import Previous
+from services.policy.substituting import stand_ins
 
 FIRST_POLICY_REASON = "Defaults of this version of Countersign; change them before relying on them."
 
@@ -76,7 +77,9 @@ async def plan_items(
         await plans.publish(tx, tenant, published)
     thresholds = [_thresholds(outcome) for outcome in outcomes]
     await evidence_store.keep_thresholds(tx, tenant, chosen, thresholds)
-    await plan_beside(tx, tenant, [evidence for evidence, _previous in loaded], moves, planned, run_id)
+    evidences = [evidence for evidence, _previous in loaded]
+    beside = [*moves, *await stand_ins(tx, tenant, policy, evidences)]
+    await plan_beside(tx, tenant, evidences, beside, planned, run_id)
     return planned
 
 

@@ -121,12 +121,17 @@ class Allotment:
 @dataclass(frozen=True, slots=True)
 class About:
     """What a line beside the item's own order is about. kind: `open_order` (code: the order), `transfer` (code: the sender),
-    `substitute` (code: the product that stands in); units: what the run chose to move; other: the other side's evidence."""
+    `substitute` (code: the product it stands in for); units: what the run chose to move; other: the other side's evidence.
+
+    Of a substitute: `ratio` units of it stand in for one, and units of the other product are `covered` by approved ones.
+    """
 
     kind: str
     code: str
     units: Decimal = Decimal(0)
     other: "Evidence | None" = None
+    ratio: Decimal = Decimal(1)
+    covered: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

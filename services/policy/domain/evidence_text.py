@@ -127,6 +127,8 @@ def _added(evidence: Evidence) -> dict[str, Any]:
     if about is not None:
         other = None if about.other is None else document_of(about.other)
         added["about"] = {"kind": about.kind, "code": about.code, "units": plain(about.units), "other": other}
+        if about.ratio != 1 or about.covered:
+            added["about"] |= {"ratio": plain(about.ratio), "covered": plain(about.covered)}
     return added
 
 
@@ -230,7 +232,8 @@ def evidence_of(document: Mapping[str, Any]) -> Evidence:
 
 def _about_of(document: Mapping[str, Any]) -> About:
     other = None if document["other"] is None else evidence_of(document["other"])
-    return About(document["kind"], document["code"], Decimal(document["units"]), other)
+    ratio, covered = (Decimal(document.get(name, plainly)) for name, plainly in (("ratio", "1"), ("covered", "0")))
+    return About(document["kind"], document["code"], Decimal(document["units"]), other, ratio, covered)
 
 
 def _terms_of(document: Mapping[str, Any]) -> Terms:

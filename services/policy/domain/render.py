@@ -15,6 +15,7 @@ CURRENCY_UNKNOWN = "XXX"  # ISO 4217: no currency
 # What a person decides on: recommendations that are equal in these say the same.
 SIGNED = (
     "action", "quantity", "supplier", "value", "order_on", "arrive_on", "route_reasons", "changes_order", "from_location",
+    "stands_in_for",
 )  # fmt: skip
 
 

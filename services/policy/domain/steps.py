@@ -69,6 +69,9 @@ SENTENCES = {
     "allocate": "{from_location} has {available} on its shelf and keeps its reorder point of {floor}: {spare} can go, less than is wanted."
     " The share that leaves everybody the same chance to run out is {result}: it avoids {avoided} of lost margin here, adds {risk} of"
     " risk there and costs {cost} to move: {benefit} in all.",
+    "substitute": "{stands_in_for} has {available} on its shelf and runs out with probability {probability} before its own order can come on"
+    " {until}: {short} will be missed from {arrive_on} on, {covered} of them covered already. {ratio} of this product for each, less {spare} it"
+    " can spare itself, are {wanted} wanted: {result} bought in its place earn {earns} net.",
     "filled_up": "The order to this supplier would not reach its {resource}: the best next units fill it up, {result} instead of"
     " {unlimited} (place {rank} in the list of this run).",
     "minimum_and_pack": "Minimum {moq}, packs of {pack}: {wanted} wanted becomes {result} ordered; {excess} more than wanted, worth {excess_cost}.",

@@ -7,6 +7,7 @@ from datetime import date
 from kit.database import Transaction
 
 Key = tuple[str, str, str, str]  # sku, location, kind, code
+SUBSTITUTE = "substitute"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +31,23 @@ class Kept:
         """What it is known by."""
         return (self.sku, self.location, self.kind, self.code)
 
+    @property
+    def item(self) -> tuple[str, str]:
+        """The item whose plan it belongs to; of a substitute, the product it stands in for."""
+        return (self.code if self.kind == SUBSTITUTE else self.sku, self.location)
+
     def is_held(self, as_of: date | None) -> bool:
         """Whether a person's word still stands on a business date."""
         return self.hold_until is not None and (as_of is None or as_of < self.hold_until)
 
 
 async def of_items(tx: Transaction, tenant: str, items: Sequence[tuple[str, str]]) -> dict[Key, Kept]:
-    """The lines of these items, locked in the order of their keys."""
+    """The lines that belong to the plans of these items, locked in the order of their keys."""
     rows = await tx.fetch(
         "select sku, location, kind, code, as_of, recommendation_id, line_id, signature, is_open, hold_reason, hold_until"
-        " from lines_beside where tenant = $1 and (sku, location) in (select * from unnest($2::text[], $3::text[]))"
+        " from lines_beside where tenant = $1 and"
+        " (kind <> 'substitute' and (sku, location) in (select * from unnest($2::text[], $3::text[]))"
+        " or kind = 'substitute' and (code, location) in (select * from unnest($2::text[], $3::text[])))"
         " order by sku, location, kind, code for update",
         tenant,
         [sku for sku, _location in items],

@@ -80,6 +80,7 @@ left join lateral (
                and l.location = v.location and l.kind in ('receipt', 'transfer_in')), 0) as open
     from supply v
     where v.tenant = $1 and v.sku = t.sku and v.location = t.location and v.status not in ('received', 'cancelled')
+      and v.stands_in_for is null
     union all
     select v.order_id, v.recommendation_id, v.arrive_on, 'outgoing', false,
            coalesce((select sum(l.quantity) from ledger l where l.tenant = $1 and l.order_id = v.order_id and l.sku = v.sku

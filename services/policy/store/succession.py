@@ -1,6 +1,9 @@
 """Products that end because another takes their place, and products that may stand in for others."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 
 from kit.database import Transaction
 from schemas.catalogue import SubstituteDefined, SupersessionDefined
@@ -37,3 +40,36 @@ async def define_substitutes(tx: Transaction, tenant: str, told: Sequence[Substi
         " where excluded.defined_at >= s.defined_at",
         [(tenant, one.sku, one.substitute, one.ratio, one.rank, one.active, one.defined_at) for one in told],
     )
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """`substitute` may stand in for an item, `ratio` units for one; `covered` units of the item have approved substitutes on
+    their way. `held_until`: a person refused this one before that business date."""
+
+    sku: str
+    location: str
+    substitute: str
+    ratio: Decimal
+    covered: Decimal
+    held_until: date | None
+
+
+async def stand_ins(tx: Transaction, tenant: str, items: Items) -> list[StandIn]:
+    """What may stand in for these items, each item's best first."""
+    rows = await tx.fetch(
+        "select x.sku, t.location, x.substitute, x.ratio, b.hold_until as held_until,"
+        " round(coalesce((select sum(greatest(coalesce(v.confirmed, v.quantity) - coalesce((select sum(l.quantity) from ledger l"
+        " where l.tenant = $1 and l.order_id = v.order_id and l.sku = v.sku and l.location = v.location"
+        " and l.kind = 'receipt'), 0), 0) / y.ratio) from supply v join substitutes y on y.tenant = $1 and y.sku = x.sku"
+        " and y.substitute = v.sku where v.tenant = $1 and v.stands_in_for = x.sku and v.location = t.location"
+        " and v.status not in ('received', 'cancelled', 'failed')), 0), 4) as covered"
+        " from substitutes x join unnest($2::text[], $3::text[]) as t(sku, location) on t.sku = x.sku"
+        " left join lines_beside b on b.tenant = $1 and b.sku = x.substitute and b.location = t.location"
+        " and b.kind = 'substitute' and b.code = x.sku"
+        " where x.tenant = $1 and x.active and x.substitute <> x.sku order by t.sku, t.location, x.rank, x.substitute",
+        tenant,
+        [sku for sku, _location in items],
+        [location for _sku, location in items],
+    )
+    return [StandIn(**dict(row)) for row in rows]

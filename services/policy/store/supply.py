@@ -19,9 +19,10 @@ async def approve(tx: Transaction, tenant: str, decision: DecisionMade) -> Items
     The arrival is the one that was recommended. When the order came first, nothing changes.
     """
     rows = await tx.fetch(
-        "insert into supply as s (tenant, sku, location, recommendation_id, quantity, arrive_on, status, from_location)"
-        " select $1, r.sku, r.location, r.recommendation_id, $3, r.arrive_on, 'approved',"
-        " case when r.action in ('transfer', 'allocate') then r.about end from recommendations r"
+        "insert into supply as s (tenant, sku, location, recommendation_id, quantity, arrive_on, status, from_location,"
+        " stands_in_for) select $1, r.sku, r.location, r.recommendation_id, $3, r.arrive_on, 'approved',"
+        " case when r.action in ('transfer', 'allocate') then r.about end,"
+        " case when r.action = 'substitute' then r.about end from recommendations r"
         " where r.tenant = $1 and r.recommendation_id = $2"
         " on conflict (tenant, sku, location, recommendation_id) do update set quantity = excluded.quantity, status = 'approved'"
         " where s.order_id is null returning sku, location",
@@ -46,9 +47,11 @@ async def withdraw(tx: Transaction, tenant: str, recommendation_id: str) -> Item
 async def release(tx: Transaction, tenant: str, order: OrderReleased) -> Items:
     """A released order: its lines are on order at its location, whether or not their decision was seen."""
     rows = await tx.fetch(
-        "insert into supply as s (tenant, sku, location, recommendation_id, order_id, quantity, arrive_on, status, from_location)"
-        " select $1, sku, $2, recommendation_id, $3, quantity, $4, 'released', $8"
-        " from unnest($5::text[], $6::text[], $7::numeric[]) as t(sku, recommendation_id, quantity) order by 2, 4"
+        "insert into supply as s (tenant, sku, location, recommendation_id, order_id, quantity, arrive_on, status, from_location,"
+        " stands_in_for) select $1, t.sku, $2, t.recommendation_id, $3, t.quantity, $4, 'released', $8, r.about"
+        " from unnest($5::text[], $6::text[], $7::numeric[]) as t(sku, recommendation_id, quantity)"
+        " left join recommendations r on r.tenant = $1 and r.recommendation_id = t.recommendation_id"
+        " and r.action = 'substitute' order by 2, 4"
         " on conflict (tenant, sku, location, recommendation_id) do update set order_id = excluded.order_id,"
         " quantity = excluded.quantity, arrive_on = excluded.arrive_on, status = excluded.status"
         " where s.order_id is null returning sku, location",

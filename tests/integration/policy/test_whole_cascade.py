@@ -6,11 +6,22 @@ from typing import Any
 
 import pytest
 
-from schemas.catalogue import LocationDefined, SupplierDefined
+from schemas.catalogue import LocationDefined, SubstituteDefined, SupplierDefined, SupplierItemDefined
 from schemas.decisions import OrderUpdated
 from schemas.recommendations import PolicyPublished
 from services.policy.derive import rederive
-from tests.integration.policy.seat import DAY, NOON, TENANT, Seat, count, forecast, released, sale, until
+from tests.integration.policy.seat import (
+    DAY,
+    NOON,
+    TENANT,
+    Seat,
+    count,
+    forecast,
+    receipt,
+    released,
+    sale,
+    until,
+)
 from tests.integration.policy.test_planning import begin, decision, finished, proposals
 
 pytestmark = pytest.mark.integration
@@ -220,3 +231,56 @@ async def test_a_sale_after_the_suppliers_cut_off_on_the_stores_clock_moves_the_
     days = {one["sku"]: (one["order_on"], one["evidence"]["local_time"][11:]) for one in proposals(said)}
     assert days == {"A": ("2017-11-06", "11:59:00"), "B": ("2017-11-07", "12:01:00")}
     assert all(rederive({name: value for name, value in one.items() if name != "type"})[0] for one in proposals(said))
+
+
+async def test_a_substitute_is_proposed_once_and_covers_what_it_stands_in_for_once_approved(seat: Seat) -> None:
+    await begin(seat, "A", "B", "C", on_hand=4)
+    later = {"tenant": TENANT, "defined_at": NOON + timedelta(hours=1)}
+    for sku in ("A", "C"):
+        await seat.send(
+            SupplierItemDefined(supplier="SUP", sku=sku, lead_time_days=12, unit_cost=2, pack=6, **later),
+            SubstituteDefined(sku=sku, substitute="B", ratio=1, **later),
+        )
+
+    async def defined() -> bool:
+        rows = await seat.rows(
+            "select 1 from policy.substitutes s join policy.supplier_items i on i.sku = s.sku and i.lead_time_days = 12"
+        )
+        return len(rows) == 2
+
+    await until(defined, "the substitutes and long lead times are known")
+    first = (await seat.call("POST", "/runs", {})).json()
+    run = await finished(seat, first["run_id"])
+    assert (run["items"], run["proposed"]) == (3, 3), "a line beside an order is no outcome of an item"
+
+    def standing_in(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [one for one in proposals(found) if one["action"] == "substitute"]
+
+    said = await seat.read("recommendations.v1", lambda f: len(standing_in(f)) >= 2, "two substitutes")
+    lines = {one["stands_in_for"]: one for one in standing_in(said)}
+    for one in lines.values():
+        assert (one["sku"], one["supplier"], one["approved_by_rule"]) == ("B", "SUP", False)
+        assert "substitution" in one["route_reasons"]
+        assert rederive({name: value for name, value in one.items() if name != "type"})[0]
+    await seat.call("POST", "/runs", {})
+    assert (await finished(seat, first["run_id"]))["published"] == 0
+    # What A lacks is covered once a person agrees; C has plenty by now, and nobody is asked about it any more.
+    await seat.send(decision(lines["A"], "approved"), released(lines["A"], "PO-B"))
+    await seat.send(receipt("C", 300, NOON + timedelta(hours=2)))
+
+    async def ordered() -> bool:
+        rows = await seat.rows("select stands_in_for from policy.supply where order_id = 'PO-B'")
+        return [row["stands_in_for"] for row in rows] == ["A"]
+
+    await until(ordered, "the substitute is on order")
+    assert (await seat.call("GET", "/positions/B/L1")).json()["on_order"] == "0", "it is not for B's own customers"
+
+    def ended(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        return [one for one in found if one.get("line_id") == lines["C"]["line_id"] and one.get("reason")]
+
+    said = await seat.read("recommendations.v1", lambda f: bool(ended(f)), "the line about C ends")
+    assert (ended(said)[0]["sku"], ended(said)[0]["reason"]) == ("B", "no_longer_needed")
+    await seat.call("POST", "/runs", {})
+    await finished(seat, first["run_id"])
+    again = await seat.read("recommendations.v1", lambda f: len(f) >= len(said), "what was said")
+    assert len(standing_in(again)) == 2, "what is covered is not proposed again"
