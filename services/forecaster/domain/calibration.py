@@ -76,7 +76,10 @@ def fit_horizon(samples: Samples, levels: tuple[float, ...] = LEVELS) -> Horizon
     bins = max(2, min(LEVEL_BINS, count // SAMPLES_PER_BIN))
     edges = np.unique(np.quantile(log_expected, np.linspace(0, 1, bins + 1)[1:-1]))
     member = np.searchsorted(edges, log_expected, side="right")
-    ratio = samples.realised / expected
+    # Below the middle of the first bin units stay (`quantiles`), so there the ratio is to that middle: a method that expects
+    # a thousandth of a unit where one was sold has no ratio of a thousand to teach the others of its bin.
+    anchor = np.maximum(expected, np.exp(np.mean(log_expected[member == member.min()])))
+    ratio = samples.realised / anchor
     everyone = _tail_quantiles(ratio, levels, None)
     centres, lump_edges, ratios = [], [], []
     for index in range(len(edges) + 1):

@@ -146,7 +146,7 @@ def _out_of_sample(samples: Samples, known: BoolArray) -> FloatArray | None:
     even = np.asarray(np.arange(len(samples.expected)) % 2 == 0)
     out = np.empty((len(samples.expected), len(SERVICE_LEVELS)))
     for learn in (even, ~even):
-        use = learn & known
+        use = learn & known & (samples.expected > 0)  # where nothing is expected there is no ratio, as in `calibration`
         fitted = fit_horizon(
             Samples(samples.expected[use], samples.realised[use], samples.lumpiness[use]), SERVICE_LEVELS
         )

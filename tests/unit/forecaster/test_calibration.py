@@ -1,11 +1,15 @@
 """Calibrated quantiles against the true ones of a world whose distribution is known."""
 
 import numpy as np
-from scipy.stats import gamma
+from scipy.stats import gamma, poisson
 
-from kernel.distribution import LEVELS
+from kernel.distribution import HORIZONS_DAYS, LEVELS
 from services.forecaster.domain.calibration import Samples, fit_horizon
 from services.forecaster.domain.metrics import coverage, weighted_quantile_loss
+from services.forecaster.model.choice import compare
+from services.forecaster.model.pipeline import baseline
+from services.forecaster.model.strategies import SIMPLE
+from tests.unit.forecaster.worlds import panel
 
 WORLDS = 4
 LEARNED, ASKED = 6_000, 40_000  # a thousand series at six origins, as a small tenant has
@@ -39,3 +43,21 @@ def test_pooled_quantiles_lose_little_against_the_true_ones_and_cover_what_they_
     assert np.mean(lost[0.9]) < 1.02 and np.mean(lost[0.95]) < 1.035 and np.mean(lost[0.99]) < 1.12
     for level, shares in covered.items():
         assert abs(np.mean(shares) - level) < 0.008
+
+
+def test_a_method_that_expects_next_to_nothing_of_a_slow_seller_does_not_frighten_the_others() -> None:
+    """TSB and Theta expect a ten-thousandth of a unit where one was sold: read as a ratio, that made the 99 % quantile of
+    items which sell five a day twelve thousand units a month. Source of the truth: Poisson demand of known rates."""
+    generator = np.random.default_rng(1)
+    rates = np.exp(generator.uniform(np.log(0.01), np.log(5), 400))
+    world = panel(generator.poisson(rates[:, None], (400, 330)).astype(np.float64))
+    node, came = HORIZONS_DAYS.index(28), world.demand[:, 302:330].sum(axis=1)
+    highest = poisson.ppf(0.99, 28 * rates.max())
+    for name in ("tsb", "theta", "ets", "moving_average"):
+        said = baseline(world, 301, SIMPLE[name]).forecast(world, 301).quantiles[:, node]
+        above = said[:, LEVELS.index(0.99)]
+        assert above.max() < 2 * highest, name
+        assert 0.86 < coverage(came, said[:, LEVELS.index(0.9)]) < 0.96 and coverage(came, above) > 0.98
+    # The choice reads the same calibration: no simple method is a hundred times worse than another.
+    scores = compare(world, {name: SIMPLE[name] for name in ("tsb", "theta", "moving_average", "ets", "adida")})
+    assert all(score < 0.4 for told in scores.values() for score in told.values())

@@ -29,9 +29,10 @@ from tests.unit.forecaster.worlds import panel, retail
 
 @dataclass(frozen=True, slots=True)
 class RightAbout:
-    """A model that is right about items above a level and expects three times too much of slower ones."""
+    """A model that knows the rate of items above a level and expects three times too much of slower ones."""
 
     level: float
+    rate: float
 
     @property
     def strategy(self) -> str:
@@ -40,7 +41,7 @@ class RightAbout:
     def expected(self, world: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None) -> Expected:
         said = SeasonalNaive(8).expected(world, origin, days, chosen)
         wrong = said.by_day.mean(axis=1, keepdims=True) < self.level
-        return Expected(said.by_day * np.where(wrong, 3.0, 1.0), said.lumpiness)
+        return Expected(np.where(wrong, 3.0 * said.by_day, self.rate), said.lumpiness)
 
 
 def item(sku: str, location: str = "L1", category: str = "milk", abc_class: str = "C") -> ItemRecord:
@@ -64,7 +65,7 @@ def test_a_class_is_spoken_for_by_what_its_back_test_prefers_and_a_pin_beats_bot
     generator = np.random.default_rng(5)
     rates = np.r_[np.full(150, 12.0), np.full(150, 0.2)]
     world = panel(generator.poisson(rates[:, None], (300, 250)).astype(np.float64))
-    model = RightAbout(level=2.0)
+    model = RightAbout(level=2.0, rate=12.0)
     choice = choose(world, model)
     kinds = segments(world, 249)
     assert choice.best["smooth"] == "lightgbm"
