@@ -123,6 +123,7 @@ class ProphetPerItem:
     def fit(self, panel: DemandPanel) -> Prophets:
         """Raises ExtraMissing without the package."""
         package = _package("prophet")
+        importlib.import_module("cmdstanpy").utils.get_logger()  # sets its own level, at its first call
         for noisy in ("cmdstanpy", "prophet"):
             logging.getLogger(noisy).setLevel(logging.WARNING)
         return Prophets(tuple(self._one(package, panel, row) for row in range(len(panel.item_ids))), panel.item_ids)
