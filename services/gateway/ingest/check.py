@@ -35,6 +35,8 @@ TEXT_MAX = {
     "datacontenttype": 100,
 }
 NEEDED = ("id", "source", "type", "time")
+# What nearly every event has and no more: checked without going through each attribute.
+USUAL = frozenset({"specversion", *NEEDED, "data"})
 # Attributes that a record carries only when the event does, and under which header.
 OPTIONAL_HEADERS = {
     "subject": "ce_subject",
@@ -101,6 +103,13 @@ def check(event: Any, tenant: str) -> Checked:
 
 def _attributes(event: Mapping[str, Any], tenant: str) -> dict[str, str]:
     """The texts of the envelope, each within its bounds, `time` in UTC. Raises Refused."""
+    if event.keys() == USUAL and event["specversion"] == "1.0":
+        event_id, source, message_type, time = event["id"], event["source"], event["type"], event["time"]
+        is_plain = (
+            _is_text("id", event_id) and _is_known_text("source", source) and _is_known_text("type", message_type)
+        )
+        if is_plain and time:
+            return {"id": event_id, "source": source, "type": message_type, "time": _time(time)}
     if not ATTRIBUTES.issuperset(event):
         raise Refused(
             min(event.keys() - ATTRIBUTES),
@@ -125,6 +134,18 @@ def _attributes(event: Mapping[str, Any], tenant: str) -> dict[str, str]:
         raise Refused("datacontenttype", "must be application/json: the data of an event is a JSON object")
     found["time"] = _time(event["time"])
     return found
+
+
+def _is_text(name: str, value: Any) -> bool:
+    return value.__class__ is str and 0 < len(value) <= TEXT_MAX[name] and value.isprintable()
+
+
+def _is_known_text(name: str, value: Any) -> bool:
+    """As `_is_text`, for texts that come again and again."""
+    return value.__class__ is str and _is_remembered_text(name, value)
+
+
+_is_remembered_text = functools.lru_cache(maxsize=CACHED)(_is_text)
 
 
 @functools.lru_cache(maxsize=128)
@@ -153,6 +174,7 @@ def _utc_text(value: str) -> str:
         raise Refused("time", "lies before the first or behind the last day of the calendar") from error
 
 
+@functools.lru_cache(maxsize=128)
 def _topic(message_type: str) -> Topic:
     topic = TOPIC_OF.get(message_type)
     if topic is None:
@@ -203,21 +225,20 @@ def _record(
     topic: Topic, key: bytes, value: bytes, attributes: dict[str, str], tenant: str, partition: int | None = None
 ) -> Record:
     headers = [
-        SPECVERSION_HEADER,
+        *_usual_headers(attributes["source"], attributes["type"], tenant),
         ("ce_id", attributes["id"].encode()),
-        _header("ce_source", attributes["source"]),
-        _header("ce_type", attributes["type"]),
-        _header("ce_time", attributes["time"]),
-        _header("ce_tenant", tenant),
+        ("ce_time", attributes["time"].encode()),
         ("ce_partitionkey", key),
-        CONTENT_HEADER,
     ]
-    for name, header in OPTIONAL_HEADERS.items():
-        if name in attributes:
-            headers.append((header, attributes[name].encode()))
+    if len(attributes) > len(NEEDED):
+        for name, header in OPTIONAL_HEADERS.items():
+            if name in attributes:
+                headers.append((header, attributes[name].encode()))
     return Record(topic, key, value, headers, partition)
 
 
 @functools.lru_cache(maxsize=CACHED)
-def _header(name: str, text: str) -> tuple[str, bytes]:
-    return name, text.encode()
+def _usual_headers(source: str, message_type: str, tenant: str) -> tuple[tuple[str, bytes], ...]:
+    """What the records of one sender, type and tenant have in common."""
+    said = (("ce_source", source), ("ce_type", message_type), ("ce_tenant", tenant))
+    return SPECVERSION_HEADER, CONTENT_HEADER, *((name, text.encode()) for name, text in said)

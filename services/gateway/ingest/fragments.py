@@ -40,6 +40,7 @@ class FieldWriter:
         if not self.is_required and field.get_default(call_default_factory=True) is not None:
             self.default = self._prefix + self._adapter.dump_json(field.get_default(call_default_factory=True))
         self._known: dict[type, dict[Any, bytes]] = {kind: {} for kind in PLAIN_TYPES}
+        self.texts = self._known[str]
 
     def write(self, value: Any) -> bytes | None:
         """The field as it stands in the message, or None when the whole contract has to look at it."""
@@ -80,7 +81,11 @@ class Writer:
                 fragment = field.write(tenant)
             elif name in data:
                 left -= 1
-                fragment = field.write(data[name])
+                value = data[name]
+                # Nearly every value is a text that was seen before.
+                fragment = field.texts.get(value) if value.__class__ is str else None
+                if fragment is None:
+                    fragment = field.write(value)
             elif field.is_required:
                 return None
             else:
