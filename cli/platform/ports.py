@@ -7,7 +7,6 @@ import socket
 import tempfile
 from functools import cache
 from pathlib import Path
-from typing import IO
 
 import psutil
 
@@ -60,9 +59,13 @@ def _claim(port: int) -> bool:
 
 
 @cache
-def _claims() -> IO[bytes]:
-    """The file whose byte number `port` is locked by the process that was given that port. Closing it gives all back."""
-    return (Path(tempfile.gettempdir()) / f"countersign-ports-{os.getuid()}.lock").open("ab")
+def _claims() -> int:
+    """The file whose byte number `port` is locked by the process that was given that port. It is never closed."""
+    return os.open(
+        Path(tempfile.gettempdir()) / f"countersign-ports-{os.getuid()}.lock",
+        os.O_RDWR | os.O_CREAT | os.O_CLOEXEC,
+        0o600,
+    )
 
 
 def holder(port: int) -> str:

@@ -1,6 +1,6 @@
 """The door: turns a session cookie or an API key into a caller, and lets it through the routes its role or scope allows.
 
-One interface, `identify`, so that another way of signing in (OIDC) can stand beside the local accounts later. The tenant
+One interface, `identify`: a session is a session, whether a password or the identity provider opened it. The tenant
 comes from the session or key and from nothing else in the request.
 """
 

@@ -15,6 +15,7 @@ from services.gateway.live import Broadcaster
 from services.gateway.owners import Owners
 from services.gateway.remembered import Remembered
 from services.gateway.settings import GatewaySettings
+from services.gateway.sign_on import SignOn
 from services.gateway.store.rows import Row
 
 
@@ -34,6 +35,7 @@ class Context:
     consumer: BatchConsumer
     up: Remembered[list[bool]]
     status: Remembered[Row]
+    sign_on: SignOn
 
 
 async def context(request: Request) -> Context:

@@ -21,6 +21,7 @@ from services.gateway.notices.mail import Mailer
 from services.gateway.owners import Owners
 from services.gateway.remembered import Remembered
 from services.gateway.settings import GatewaySettings
+from services.gateway.sign_on import SignOn
 
 FORGET_EVERY_SECONDS = 3600.0
 # What stands above every page: as old as this at most, and never older than the newest event its page was told.
@@ -33,6 +34,7 @@ def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
     private_key: Path = settings.internal_private_key_file or ensure_keys(settings.data_dir)[0]
     owners = Owners(settings.owner_urls, Mint(private_key), settings.owner_timeout_seconds)
     publisher, broadcaster = Publisher(settings), Broadcaster(runtime.database)
+    sign_on = SignOn(settings, clock)
     consumer = runtime.consumer()
     stream.attach(consumer)
     app = runtime.api(title="Countersign", description=web.DESCRIPTION, internal=False)
@@ -49,6 +51,7 @@ def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
         consumer,
         Remembered(STATUS_SECONDS),
         Remembered(STATUS_SECONDS),
+        sign_on,
     )
     app.state.door = app.state.context.door
     app.state.tries = Tries(settings.sign_in_tries, settings.sign_in_tries_per_address)
@@ -69,6 +72,7 @@ def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
     runtime.on_close(deliverer.close)
     runtime.check("ingest", publisher.ready)
     runtime.on_close(owners.close)
+    runtime.on_close(sign_on.close)
     return app
 
 

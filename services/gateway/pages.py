@@ -15,8 +15,10 @@ from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from kit.http import Problem
 from schemas import problems
 from services.gateway.access import Principal, page_principal
+from services.gateway.context import Context
 
 router = APIRouter(include_in_schema=False)
 Viewer = Annotated[Principal | None, Depends(page_principal)]
@@ -148,7 +150,23 @@ async def sign_in(request: Request, viewer: Viewer, target: Annotated[str, Query
     """The way in. Someone who is in already goes where they wanted to go."""
     if viewer is not None:
         return RedirectResponse(safe_next(target), status_code=303)
-    return _render(request, "sign_in.html", None, page="sign-in", title="Sign in", next=safe_next(target))
+    return sign_in_page(request, target)
+
+
+def sign_in_page(request: Request, target: str, refusal: Problem | None = None) -> Response:
+    """The way in, with what became of an attempt by single sign-on, if there was one."""
+    parts: Context = request.app.state.context
+    return _render(
+        request,
+        "sign_in.html",
+        None,
+        status=200 if refusal is None else refusal.status,
+        page="sign-in",
+        title="Sign in",
+        next=safe_next(target),
+        sign_on=parts.settings.sign_on_name if parts.sign_on.is_on else "",
+        refusal=refusal,
+    )
 
 
 @router.get("/docs/problems")

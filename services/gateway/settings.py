@@ -1,10 +1,12 @@
 """Settings of the gateway."""
 
 from pathlib import Path
+from typing import Literal, Self
 
-from pydantic import Field, IPvAnyNetwork, SecretStr
+from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 
 from kit.settings import ServiceSettings
+from services.gateway.domain.sign_on import is_protected
 
 
 class GatewaySettings(ServiceSettings):
@@ -66,6 +68,31 @@ class GatewaySettings(ServiceSettings):
     mail_every_seconds: float = Field(
         120.0, gt=0, le=86_400, description="how often people are mailed what came for them since the last time"
     )
+
+    sign_on_issuer: str = Field(
+        "", description="OpenID Connect provider people sign in at, as its `iss` says it; empty: local accounts only"
+    )
+    sign_on_name: str = Field("single sign-on", max_length=40, description="what the button of that sign-in calls it")
+    sign_on_client_id: str = Field("", description="what the provider knows this installation as")
+    sign_on_client_secret: SecretStr | None = Field(
+        None, description="shared with the provider; none for a public client, which PKCE protects all the same"
+    )
+    sign_on_scopes: str = Field("openid profile email", description="what the provider is asked for, `openid` among it")
+    sign_on_roles_claim: str = Field("groups", description="claim of the ID token that lists a person's groups")
+    sign_on_roles: dict[str, Literal["planner", "approver", "auditor", "admin"]] = Field(
+        {}, description='JSON object, group to role: {"retail-buyers": "planner"}; groups it does not name give nothing'
+    )
+
+    @model_validator(mode="after")
+    def _sign_on_is_whole(self) -> Self:
+        if self.sign_on_issuer:
+            if not is_protected(self.sign_on_issuer):
+                raise ValueError("sign_on_issuer must be an https address (plain http is for this machine only)")
+            if not self.sign_on_client_id or not self.sign_on_roles:
+                raise ValueError("sign_on_issuer needs sign_on_client_id and sign_on_roles beside it")
+            if "openid" not in self.sign_on_scopes.split():
+                raise ValueError("sign_on_scopes must name openid")
+        return self
 
     @property
     def owner_urls(self) -> dict[str, str]:

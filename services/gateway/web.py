@@ -21,6 +21,7 @@ DESCRIPTION = (
 )
 HERE = Path(__file__).resolve().parent
 PAGES = "services.gateway.pages"
+SIGN_ON_PAGES = "services.gateway.sign_on_pages"
 # These have a larger limit of their own.
 MASS_PATHS = frozenset({"/v1/events", "/v1/epcis/capture"})
 HEADERS = {
@@ -94,7 +95,8 @@ def attach(app: FastAPI, settings: GatewaySettings) -> None:
     if (HERE / "static").is_dir():
         app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     if importlib.util.find_spec(PAGES) is not None:
-        app.include_router(importlib.import_module(PAGES).router, include_in_schema=False)
+        for pages in (SIGN_ON_PAGES, PAGES):  # the first has addresses that the second would answer as unknown pages
+            app.include_router(importlib.import_module(pages).router, include_in_schema=False)
     app.add_middleware(Shield, body_bytes_max=settings.request_body_bytes_max)
     plain_description = app.openapi
 

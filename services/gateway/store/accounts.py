@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from kit.database import Transaction
+from services.gateway.domain.sign_on import Arrival
 from services.gateway.store.rows import Row, loaded
 
 
@@ -42,6 +43,44 @@ async def rehash(tx: Transaction, tenant: str, username: str, password_hash: str
     await tx.execute(
         "update accounts set password_hash = $3 where tenant = $1 and username = $2", tenant, username, password_hash
     )
+
+
+async def signed_on(tx: Transaction, tenant: str, arrival: Arrival) -> Row | None:
+    """The account of a person whom the identity provider vouches for, found by who it is, never by a name."""
+    row = await tx.fetchrow(
+        "select username, active from accounts where tenant = $1 and sign_on_issuer = $2 and sign_on_subject = $3",
+        tenant,
+        arrival.issuer,
+        arrival.subject,
+    )
+    return dict(row) if row else None
+
+
+async def make_signed_on(tx: Transaction, tenant: str, arrival: Arrival) -> None:
+    """A first account, without a password; nothing happens when the name, or the person, has one already."""
+    await tx.execute(
+        "insert into accounts (tenant, username, name, roles, sign_on_issuer, sign_on_subject)"
+        " values ($1, $2, $3, $4, $5, $6) on conflict do nothing",
+        tenant,
+        arrival.username,
+        arrival.name,
+        list(arrival.roles),
+        arrival.issuer,
+        arrival.subject,
+    )
+
+
+async def refresh_signed_on(tx: Transaction, tenant: str, username: str, arrival: Arrival) -> None:
+    """What the provider says today holds for every session; without any role none of them lives on."""
+    await tx.execute(
+        "update accounts set name = $3, roles = $4 where tenant = $1 and username = $2",
+        tenant,
+        username,
+        arrival.name,
+        list(arrival.roles),
+    )
+    if not arrival.roles:
+        await tx.execute("delete from sessions where tenant = $1 and username = $2", tenant, username)
 
 
 async def open_session(
