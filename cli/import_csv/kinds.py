@@ -184,7 +184,8 @@ def _catalogue(row: Values) -> list[Draft]:
     location, supplier = row.text("location"), row.text("supplier")
     if location is not None:
         name, zone = row.text("location_name") or location, row.text("time_zone")
-        drafts.append(defined("location", (location,), location=location, name=name, time_zone=zone))
+        where = _known(country=row.text("country"), region=row.text("region"))
+        drafts.append(defined("location", (location,), location=location, name=name, time_zone=zone, **where))
     if supplier is not None:
         name = row.text("supplier_name") or supplier
         drafts.append(defined("supplier", (supplier,), supplier=supplier, name=name, currency=currency))
@@ -232,7 +233,7 @@ KINDS = {
             ("sku", "name"),
             (
                 "date", "unit", "category", "department", "brand", "price", "currency", "shelf_life_days", "abc_class", "location",
-                "location_name", "time_zone", "supplier", "supplier_name", "supplier_code", "lead_time_days", "unit_cost", "moq", "pack",
+                "location_name", "time_zone", "country", "region", "supplier", "supplier_name", "supplier_code", "lead_time_days", "unit_cost", "moq", "pack",
             ),
             None,
             _catalogue,

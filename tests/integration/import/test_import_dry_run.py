@@ -108,9 +108,13 @@ def test_dates_and_numbers_are_read_as_the_file_writes_them(tmp_path: Path) -> N
 
 def test_catalogue_rows_define_item_location_supplier_and_terms(tmp_path: Path) -> None:
     file = write(
-        tmp_path, "sku,name,location,supplier,lead_time_days,unit_cost,pack,currency\nA,Apple,S1,V1,3,0.40,6,USD\n"
+        tmp_path,
+        "sku,name,location,country,region,supplier,lead_time_days,unit_cost,pack,currency\n"
+        "A,Apple,S1,GB,ENG,V1,3,0.40,6,USD\n",
     )
     (row,) = read(file, "sku=sku", kind="catalogue")
+    place = row.events[1].data
+    assert (place["location"], place["country"], place["region"]) == ("S1", "GB", "ENG")
     assert [event.type for event in row.events] == [
         "item.defined.v1",
         "location.defined.v1",
