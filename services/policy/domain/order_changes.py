@@ -4,11 +4,12 @@ Every change follows from the evidence of its item alone; `About` in it names th
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from decimal import Decimal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernel.distribution import DAYS
 from services.policy.domain.beside_line import recommended_beside
@@ -33,6 +34,36 @@ LIKELY = 0.5
 YEAR_DAYS = 365
 
 
+@dataclass(frozen=True, slots=True)
+class _Proposed:
+    """A change that pays; `about` is the evidence of its line, which names the order."""
+
+    about: Evidence
+    opportunity: Opportunity
+    change: Change
+
+    @property
+    def order(self) -> OpenOrder:
+        return next(one for one in self.about.open_orders if one.order_id == self.change.order_id)
+
+    @property
+    def as_of(self) -> date:
+        assert self.about.as_of is not None  # screening refused it
+        return self.about.as_of
+
+    @property
+    def believed(self) -> date:
+        """When the order is believed to come as it is."""
+        return _believed(self.order, self.about, self.as_of) or self.order.arrive_on
+
+    @property
+    def promise(self) -> date:
+        """The day to agree on with the supplier."""
+        if self.change.action in ("cancel", "reduce"):
+            return self.order.arrive_on
+        return self.change.arrive_on - _lag(self.order, self.believed, self.as_of)
+
+
 def order_changes(evidences: Sequence[Evidence]) -> list[tuple[Evidence, Recommendation]]:
     """The changes that pay, each with the evidence it derives from. Items without an order that could change cost nothing."""
     ready = [
@@ -44,14 +75,12 @@ def order_changes(evidences: Sequence[Evidence]) -> list[tuple[Evidence, Recomme
     if not ready:
         return []
     reckoned = reckon([evidence for evidence, _found in ready], [found for _evidence, found in ready])
-    proposed = []
-    for row, (evidence, opportunity) in enumerate(ready):
-        for change in _changes(evidence, opportunity, reckoned, row):
-            about = replace(evidence, hold=None, allotment=None, about=About(OPEN_ORDER, change.order_id))
-            outcome = order_change(about)
-            if isinstance(outcome, Recommendation):
-                proposed.append((about, outcome))
-    return proposed
+    proposed = [
+        _Proposed(replace(evidence, hold=None, allotment=None, about=About(OPEN_ORDER, change.order_id)), found, change)
+        for row, (evidence, found) in enumerate(ready)
+        for change in _changes(evidence, found, reckoned, row)
+    ]
+    return [(one.about, outcome) for one, outcome in zip(proposed, _recommended(proposed), strict=True)]
 
 
 def order_change(evidence: Evidence) -> Outcome:
@@ -64,7 +93,7 @@ def order_change(evidence: Evidence) -> Outcome:
     reckoned = reckon([evidence], [found])
     for change in _changes(evidence, found, reckoned, 0):
         if change.order_id == about.code:
-            return _recommended(evidence, found, change)
+            return _recommended([_Proposed(evidence, found, change)])[0]
     return Withheld("order_stays", f"Order {about.code} is needed as it is.", None, evidence.as_of)
 
 
@@ -163,28 +192,35 @@ def _costs(evidence: Evidence) -> Costs:
     )
 
 
-def _recommended(evidence: Evidence, opportunity: Opportunity, change: Change) -> Recommendation:
-    order = next(one for one in evidence.open_orders if one.order_id == change.order_id)
-    assert evidence.as_of is not None  # screening refused it
-    believed = _believed(order, evidence, evidence.as_of) or order.arrive_on
-    promise = change.arrive_on - _lag(order, believed, evidence.as_of)
-    if change.action in ("cancel", "reduce"):
-        promise = order.arrive_on
-    both = reckon([evidence, _after(evidence, change, promise)], [opportunity, opportunity])
-    rows, nothing = np.arange(2), np.zeros(2)
+def _recommended(proposed: Sequence[_Proposed]) -> list[Recommendation]:
+    """The lines of changes, reckoned together: each as things are and as the change would make them."""
+    if not proposed:
+        return []
+    states = [state for one in proposed for state in (one.about, _after(one))]
+    both = reckon(states, [one.opportunity for one in proposed for _state in range(2)])
+    rows, nothing = np.arange(len(states)), np.zeros(len(states))
     expected, _same, empty = projected(both.columns, both.levels, rows, nothing)
+    return [
+        _line_of(one, both, 2 * index, int(empty[2 * index]), expected[2 * index : 2 * index + 2])
+        for index, one in enumerate(proposed)
+    ]
+
+
+def _line_of(one: _Proposed, both: Reckoned, row: int, empty: int, expected: NDArray[np.float64]) -> Recommendation:
+    """The line of a change; `row` is where the item stands as things are."""
+    order, change = one.order, one.change
     numbers = replace(
-        Numbers.of(both.columns, both.levels, both.lots, 0, int(empty[0])),
+        Numbers.of(both.columns, both.levels, both.lots, row, empty),
         # What a change leaves of the order; what a cancellation takes away.
         quantity=order.quantity if change.action == "cancel" else decimal_of(change.units),
     )
-    line = _line(evidence, opportunity, numbers, money(decimal_of(change.saves)))
+    line = _line(one.about, one.opportunity, numbers, money(decimal_of(change.saves)))
     what = what_of(line) | {
         "order_on": (line.as_of + timedelta(days=1)).isoformat(),
-        "arrive_on": promise.isoformat(),
+        "arrive_on": one.promise.isoformat(),
         "changes_order": order.order_id,
     }
-    return recommended_beside(line, change.action, what, _told(line, order, change, both), expected)
+    return recommended_beside(line, change.action, what, _told(line, one, both, row), expected)
 
 
 def _line(evidence: Evidence, opportunity: Opportunity, numbers: Numbers, saves: Decimal) -> Line:
@@ -199,8 +235,9 @@ def _line(evidence: Evidence, opportunity: Opportunity, numbers: Numbers, saves:
     return Line(evidence, item, terms, as_of, opportunity, numbers, amounts, confidence_of(evidence), reasons)
 
 
-def _after(evidence: Evidence, change: Change, promise: date) -> Evidence:
-    """The evidence as it would be with the change made and `promise` given."""
+def _after(proposed: _Proposed) -> Evidence:
+    """The evidence as it would be with the change made and its promise given."""
+    evidence, change = proposed.about, proposed.change
     kept = []
     for one in evidence.open_orders:
         if one.order_id != change.order_id:
@@ -208,11 +245,12 @@ def _after(evidence: Evidence, change: Change, promise: date) -> Evidence:
         elif change.action == "reduce":
             kept.append(replace(one, quantity=decimal_of(change.units)))
         elif change.action != "cancel":
-            kept.append(replace(one, arrive_on=promise))
+            kept.append(replace(one, arrive_on=proposed.promise))
     return replace(evidence, open_orders=tuple(kept))
 
 
-def _told(line: Line, order: OpenOrder, change: Change, both: Reckoned) -> Step:
+def _told(line: Line, proposed: _Proposed, both: Reckoned, row: int) -> Step:
+    order, change = proposed.order, proposed.change
     rules, unit = line.evidence.policy.parameters, line.item.unit
     saves = {"order_id": order.order_id, "units": plain(order.quantity), "saves": str(line.amounts.at_risk)}
     if change.action in ("reduce", "cancel"):
@@ -224,8 +262,8 @@ def _told(line: Line, order: OpenOrder, change: Change, both: Reckoned) -> Step:
             "cost": str(money(rules.order_change_cost)),
         }
         return step(f"order_{change.action}", inputs, plain(line.numbers.quantity), unit=unit, binding=True)
-    demand = both.columns.demand.rows(np.asarray([0]))
-    was = _believed(order, line.evidence, line.as_of) or order.arrive_on
+    demand = both.columns.demand.rows(np.asarray([row]))
+    was = proposed.believed
     before, after = (
         decimal_of(float(demand.expected_shortage(_days(line.as_of, day), max(change.stock, 0.0))[0]), 2)
         for day in (was, change.arrive_on)

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from schemas.recommendations import RecommendationIssued
 from services.policy.domain.cascade import derive, plan
@@ -101,6 +102,18 @@ def test_every_change_is_derivable_and_stands_beside_the_items_own_order_without
     if found and not isinstance(own, Recommendation) and evidence.hold is None:
         (after,) = plan([_made(evidence, found)])
         assert not isinstance(after, Recommendation)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(evidences(), min_size=2, max_size=5))
+def test_changes_of_many_items_are_bit_for_bit_those_of_each_alone(batch: list[Evidence]) -> None:
+    cheap = {"order_change_cost": Decimal("0.05"), "expedite_cost_share": Decimal("0.01")}
+    items = [replace(with_(one, parameters=cheap), location=f"L{place}") for place, one in enumerate(batch)]
+    items.append(replace(item("200", order("48", 2), replace(order("12", 3), order_id="PO-8")), location="L9"))
+    together = order_changes(items)
+    assert together
+    assert together == [found for one in items for found in order_changes([one])]
+    assert [outcome for _about, outcome in together] == [order_change(about) for about, _outcome in together]
 
 
 def _made(evidence: Evidence, found: list[tuple[Evidence, Recommendation]]) -> Evidence:
