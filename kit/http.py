@@ -11,6 +11,7 @@ import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.telemetry import TelemetryConfig
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -22,6 +23,8 @@ from kit.errors import TRANSIENT
 log = telemetry.get_logger()
 REQUESTS = telemetry.histogram("http_request_duration_seconds", "HTTP requests by route", ("method", "route", "status"))
 PROBLEM_TYPE = "application/problem+json"
+# Each request is traced and measured once, here; FastAPI would do it again, with a span for every dependency and answer.
+OWN_TELEMETRY: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False, "operation_spans": False}
 
 
 class Problem(Exception):
@@ -69,7 +72,9 @@ def respond(problem: Problem, request: Request) -> JSONResponse:
 
 def create_app(service: str, *, title: str, description: str = "") -> FastAPI:
     """A FastAPI app in which every error is a problem document and every request is logged, measured and traced."""
-    app = FastAPI(title=title, description=description, version="1", docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title=title, description=description, version="1", docs_url=None, redoc_url=None, telemetry=OWN_TELEMETRY
+    )
     app.state.service = service
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_invalid)

@@ -13,6 +13,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, DEFAULT_ON
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
 
@@ -84,7 +85,11 @@ def configure(service: str, *, level: str, otlp_endpoint: str | None, namespace:
     for chatty in ("aiokafka", "uvicorn.access", "uvicorn.error", "asyncio", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
-    provider = TracerProvider(resource=Resource.create({"service.name": f"{namespace}-{service}"}))
+    provider = TracerProvider(
+        # Without a place to send spans to they only carry the ids that tie log lines together.
+        sampler=DEFAULT_ON if otlp_endpoint else ALWAYS_OFF,
+        resource=Resource.create({"service.name": f"{namespace}-{service}"}),
+    )
     if otlp_endpoint:
         provider.add_span_processor(
             BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{otlp_endpoint.rstrip('/')}/v1/traces"))
