@@ -24,7 +24,7 @@ from services.forecaster.model.artefacts import ArtefactStore, Manifest
 from services.forecaster.model.gradient_boosting import is_readable, known_names
 from services.forecaster.model.pipeline import Calibrated, baseline
 from services.forecaster.model.shelf import ArtefactDamaged, ArtefactUnreachable
-from services.forecaster.model.strategies import OPTIONAL, SIMPLE
+from services.forecaster.model.strategies import SIMPLE
 from services.forecaster.model.voices import Voices
 from services.forecaster.settings import Settings
 from services.forecaster.store import accuracy, catalogue, due, history, overrides, pins, registry, signals
@@ -180,7 +180,9 @@ class Worker:
             [(one.sku, one.location, one.cause, one.cause_at) for one in items],
             WHOLE_LOCATION,
         )
-        held = self._heeded(pinned(people.pins, frame.items), speaker)
+        held, silent = pinnable.heeded(pinned(people.pins, frame.items), has_model=speaker.window_to is not None)
+        if silent:
+            log.error("pins_not_heeded", strategies=silent, says="install their extra, or take the pins back")
         return issue_all(
             tenant,
             frame,
@@ -189,14 +191,6 @@ class Worker:
             lambda origin, rows: self._voices(tenant, frame, speaker, origin).speak(frame.panel, origin, rows, held),
             lambda said, origin, rows: change(said, people.overrides, frame, origin, rows, people.discontinued),
         )
-
-    def _heeded(self, held: dict[int, str], speaker: Speaker) -> dict[int, str]:
-        """Pins on what can speak: an extra may have been taken away since, or the model whose day it is calibrated on."""
-        able = {*pinnable.available()} - ({*OPTIONAL} if speaker.window_to is None else set())
-        silent = sorted({*held.values()} - able)
-        if silent:
-            log.error("pins_not_heeded", strategies=silent, says="install their extra, or take the pins back")
-        return {row: name for row, name in held.items() if name in able}
 
     def _voices(self, tenant: str, frame: Frame, speaker: Speaker, origin: int) -> Voices:
         panel = frame.panel

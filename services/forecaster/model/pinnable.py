@@ -5,6 +5,8 @@ XGBoost on all items, Prophet item by item, which is why it may be pinned on few
 day, so that every night reads it the same.
 """
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from services.forecaster.domain.calibration import Calibration, calibration_origins, collect
@@ -25,6 +27,13 @@ _REACH_DAYS = 56
 def available() -> tuple[str, ...]:
     """What can be pinned here: optional strategies only where their extra is installed."""
     return tuple(name for name in PINNABLE if name not in OPTIONAL or is_installed(name))
+
+
+def heeded(held: Mapping[int, str], *, has_model: bool) -> tuple[dict[int, str], list[str]]:
+    """Of the pinned rows those whose strategy can speak tonight, and the strategies that cannot: an extra may have been
+    taken away since, or the model whose last day an optional strategy is calibrated on."""
+    able = {name for name in available() if has_model or name not in OPTIONAL}
+    return {row: name for row, name in held.items() if name in able}, sorted({*held.values()} - able)
 
 
 def calibrated(name: str, panel: DemandPanel, until: int, *, seed: int, threads: int) -> Calibrated:

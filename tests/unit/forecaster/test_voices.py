@@ -116,3 +116,7 @@ def test_a_strategy_of_an_extra_is_pinned_only_where_it_could_speak_tonight(monk
     pins_api.demand_pinnable("theta", has_model=False)
     pins_api.demand_scope("prophet", 200)
     pins_api.demand_scope("theta", 10_000)
+    # What was pinned before its extra or the model went away does not silence the rest: those items have the usual voice.
+    held = {1: "theta", 2: "xgboost", 3: "prophet"}
+    assert pinnable.heeded(held, has_model=True) == ({1: "theta", 3: "prophet"}, ["xgboost"])
+    assert pinnable.heeded(held, has_model=False) == ({1: "theta"}, ["prophet", "xgboost"])
