@@ -43,6 +43,10 @@ def plan(
         Path | None,
         typer.Option("--pareto", help="JSON to write: what other weights of service, cost and risk would lead to."),
     ] = None,
+    lines: Annotated[
+        Path | None,
+        typer.Option("--lines", help="Parquet to write: transfers and changes of open orders. Absent: none are made."),
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes; 0: one per core. Same result.")] = 0,
     as_json: AsJson = False,
 ) -> None:
@@ -53,6 +57,7 @@ def plan(
       ./run plan --items items.parquet --forecasts forecasts.parquet --out plan.parquet
       ./run plan --items I.parquet --forecasts F.parquet --budget 25000 --volume 12.5 --out R.parquet --json
       ./run plan --items I.parquet --forecasts F.parquet --pareto weights.json --out R.parquet
+      ./run plan --items I.parquet --forecasts F.parquet --policy P.json --lines L.parquet --out R.parquet
     """
     request = offline.Request(
         items=_file(items),
@@ -63,6 +68,7 @@ def plan(
         origin=_day(origin),
         documents=documents,
         pareto=pareto,
+        lines=lines,
         workers=workers,
     )
     try:
@@ -73,7 +79,7 @@ def plan(
     told = {
         "out": str(out), "rows": found.rows, "orders": found.orders, "value": str(found.value),
         "withheld": dict(sorted(found.withheld.items())), "fields_to_mend": dict(sorted(found.fields.items())),
-        "scarce": found.scarce, "pareto": found.pareto,
+        "scarce": found.scarce, "pareto": found.pareto, "lines": dict(sorted(found.lines.items())),
     }  # fmt: skip
     if as_json:
         output.result(told)
@@ -81,6 +87,8 @@ def plan(
     output.line(f"{out}: {found.rows:,} rows, {found.orders:,} orders worth {found.value:,}")
     for reason, count in sorted(found.withheld.items(), key=lambda one: -one[1]):
         output.line(f"  no order, {reason}: {count:,}")
+    for action, count in sorted(found.lines.items()):
+        output.line(f"  {action}: {count:,}")
     for row in [found.pareto["all"]["in_force"], *found.pareto["all"]["efficient"]] if found.pareto else ():
         output.line(
             f"  {row['setting']}: margin lost {row['margin_lost_a_year']:,.0f}, holding {row['holding_a_year']:,.0f},"

@@ -1,6 +1,7 @@
 """`./run plan`: the service's cascade from files to a file, without broker or database, for what-if and outside checks.
 
-Every row of the item file becomes exactly one row of the result: an order, or why not.
+Every row of the item file becomes exactly one row of the result: an order, or why not. Lines beside the orders have a file of
+their own.
 """
 
 import json
@@ -10,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -17,16 +19,19 @@ from typing import Any
 from services.policy.domain.cascade import plan
 from services.policy.domain.evidence import Evidence, Policy
 from services.policy.domain.evidence_text import canonical
+from services.policy.domain.order_changes import order_changes
 from services.policy.domain.outcome import Outcome, Recommendation, Withheld
 from services.policy.domain.parameters import Parameters
 from services.policy.domain.scarcity import Budget, allot
 from services.policy.domain.screening import LEAD_TIME_REACH, Fault, screen
-from services.policy.offline_files import RESULT, ResultFile, forecasts_of, item_chunks
+from services.policy.offline_files import LINES, RESULT, ResultFile, forecasts_of, item_chunks
 from services.policy.offline_forecasts import ForecastBook
+from services.policy.offline_lines import Proposed, coming, line_rows, receiving, transfers_in
 from services.policy.offline_rows import BadRow, rows_of
 from services.policy.pareto import report
 
 Say = Callable[[str], None]
+Rows = dict[str, list[Any]]  # by column
 # Rows that one worker plans at a time; a file below twice that is planned in this process: a worker takes a second to start.
 CHUNK_ROWS = 4_096
 TENANT = "offline"
@@ -35,7 +40,8 @@ TENANT = "offline"
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to plan, by which rules, under which limits. `documents`: write each recommendation whole, for `derive`;
-    `pareto`: where to write what other weights would lead to."""
+    `pareto`: where to write what other weights would lead to; `lines`: where to write transfers and changes of open orders.
+    Without it nothing moves and no order is changed."""
 
     items: Path
     forecasts: Path
@@ -45,12 +51,14 @@ class Request:
     origin: date | None = None
     documents: bool = False
     pareto: Path | None = None
+    lines: Path | None = None
     workers: int = 0
 
 
 @dataclass(slots=True)
 class Summary:
-    """What came of it. `withheld`: rows without an order by reason; money as text in the file's currency."""
+    """What came of it. `withheld`: rows without an order by reason; `lines`: lines beside the orders by action; money as text
+    in the file's currency."""
 
     rows: int = 0
     orders: int = 0
@@ -59,6 +67,7 @@ class Summary:
     fields: dict[str, int] = field(default_factory=dict)
     scarce: dict[str, Any] = field(default_factory=dict)
     pareto: dict[str, Any] = field(default_factory=dict)
+    lines: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +96,44 @@ def run(request: Request, say: Say = lambda line: None) -> Summary:
         say("weighing service, cost and risk otherwise")
         summary.pareto = report([one.evidence for one in entries if one.evidence is not None and one.fault is None])
         request.pareto.write_text(json.dumps(summary.pareto, indent=1) + "\n", "utf-8")
+    moves: list[Proposed] = []
+    if request.lines is not None:
+        say("looking for transfers")
+        moves = transfers_in([one.evidence for one in entries if one.evidence is not None and one.fault is None])
+        arrivals = coming(moves)
+        entries = [
+            one if one.evidence is None else replace(one, evidence=receiving(one.evidence, arrivals)) for one in entries
+        ]
+    _write(entries, moves, request, summary, say)
+    return summary
+
+
+def _write(entries: Sequence[_Entry], moves: Sequence[Proposed], request: Request, summary: Summary, say: Say) -> None:
+    """Plan the entries and write both results, each beside its name until it is whole."""
     result = ResultFile(request.out)
+    lines = None if request.lines is None else ResultFile(request.lines, LINES)
+    is_whole = False
     try:
-        for done, rows in enumerate(_planned(entries, request), start=1):
+        if lines is not None:
+            _add_lines(lines, line_rows(moves, request.documents), summary)
+        for done, (rows, beside) in enumerate(_planned(entries, request), start=1):
             result.write(rows)
             _count(summary, rows)
+            if lines is not None:
+                _add_lines(lines, beside, summary)
             if done % 5 == 0:
                 say(f"{min(done * CHUNK_ROWS, len(entries)):,} of {len(entries):,} planned")
-    except BaseException:
-        result.close(keep=False)
-        raise
-    result.close(keep=True)
-    return summary
+        is_whole = True
+    finally:
+        for file in (result, lines):
+            if file is not None:
+                file.close(keep=is_whole)
+
+
+def _add_lines(lines: ResultFile, rows: Rows, summary: Summary) -> None:
+    lines.write(rows)
+    for action in rows["action"]:
+        summary.lines[action] = summary.lines.get(action, 0) + 1
 
 
 def _entries(request: Request, book: ForecastBook) -> Iterator[_Entry]:
@@ -147,18 +182,25 @@ def _rationed(entries: Sequence[_Entry], budget: Budget, summary: Summary) -> li
     return rationed
 
 
-def _planned(entries: Sequence[_Entry], request: Request) -> Iterator[dict[str, list[Any]]]:
+def _planned(entries: Sequence[_Entry], request: Request) -> Iterator[tuple[Rows, Rows]]:
+    """Of each chunk the result rows, and the rows of changes of its open orders (none unless lines are asked for)."""
     chunks = [entries[start : start + CHUNK_ROWS] for start in range(0, len(entries), CHUNK_ROWS)]
     workers = request.workers or min(os.cpu_count() or 1, 8)
+    work = partial(_chunk, documents=request.documents, has_lines=request.lines is not None)
     if workers < 2 or len(chunks) < 3:
-        for chunk in chunks:
-            yield _rows(chunk, request.documents)
+        yield from map(work, chunks)
         return
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_rows, chunks, [request.documents] * len(chunks))
+        yield from pool.map(work, chunks)
 
 
-def _rows(entries: Sequence[_Entry], documents: bool) -> dict[str, list[Any]]:
+def _chunk(entries: Sequence[_Entry], *, documents: bool, has_lines: bool) -> tuple[Rows, Rows]:
+    rows = _rows(entries, documents)
+    ready = [one.evidence for one in entries if one.evidence is not None and one.fault is None]
+    return rows, line_rows(order_changes(ready) if has_lines else (), documents)
+
+
+def _rows(entries: Sequence[_Entry], documents: bool) -> Rows:
     """The result rows of some entries, by column."""
     ready = [one.evidence for one in entries if one.evidence is not None and one.fault is None]
     outcomes = iter(plan(ready))
@@ -210,7 +252,7 @@ def _order(outcome: Recommendation, documents: bool) -> dict[str, Any]:
     } | {name: Decimal(document[name]) for name in numbers}  # fmt: skip
 
 
-def _count(summary: Summary, rows: dict[str, list[Any]]) -> None:
+def _count(summary: Summary, rows: Rows) -> None:
     for outcome, reason, name, value in zip(rows["outcome"], rows["reason"], rows["field"], rows["value"], strict=True):
         if outcome == "order":
             summary.orders += 1

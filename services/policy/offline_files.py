@@ -32,6 +32,17 @@ RESULT = pa.schema(
         ("recommendation_id", pa.string()), ("evidence_sha256", pa.string()), ("document", pa.string()),
     ]
 )  # fmt: skip
+# Lines beside the items' own orders: transfers, and changes of open orders.
+LINES = pa.schema(
+    [
+        ("sku", pa.string()), ("location", pa.string()), ("action", pa.string()), ("says", pa.string()), ("as_of", pa.date32()),
+        ("quantity", MONEY), ("unit", pa.string()), ("supplier", pa.string()), ("from_location", pa.string()),
+        ("changes_order", pa.string()), ("value", MONEY), ("currency", pa.string()), ("order_on", pa.date32()),
+        ("arrive_on", pa.date32()), ("money_at_risk", MONEY), ("confidence", pa.float64()),
+        ("approved_by_rule", pa.bool_()), ("route_reasons", pa.string()), ("recommendation_id", pa.string()),
+        ("evidence_sha256", pa.string()), ("document", pa.string()),
+    ]
+)  # fmt: skip
 
 
 class FileRefused(ValueError):
@@ -93,14 +104,16 @@ def forecasts_of(path: Path, origin: date | None = None) -> ForecastBook:
 class ResultFile:
     """The result, written beside its name until it is whole."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, schema: pa.Schema = RESULT) -> None:
         self._path = path
+        self._schema = schema
         self._part = path.with_name(f".{path.name}.part")
-        self._writer = pq.ParquetWriter(self._part, RESULT, compression="zstd")
+        self._writer = pq.ParquetWriter(self._part, schema, compression="zstd")
 
     def write(self, rows: Mapping[str, Sequence[Any]]) -> None:
         """Append rows given by column."""
-        self._writer.write_table(pa.table({one.name: pa.array(rows[one.name], one.type) for one in RESULT}, RESULT))
+        columns = {one.name: pa.array(rows[one.name], one.type) for one in self._schema}
+        self._writer.write_table(pa.table(columns, self._schema))
 
     def close(self, *, keep: bool) -> None:
         """Give the file its name, or throw it away."""

@@ -2,6 +2,7 @@
 
 import json
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 
 from kernel.distribution import DAYS, HORIZONS_DAYS, LEVELS
 from services.policy.derive import rederive
+from services.policy.domain.parameters import Parameters
 from services.policy.domain.scarcity import Budget
 from services.policy.offline import Request, Summary, run
 from services.policy.offline_files import FileRefused
@@ -219,3 +221,27 @@ def test_a_cut_off_that_is_over_moves_the_order_day(tmp_path: Path) -> None:
     items = [GOOD | {"sku": f"S{hour}", "cut_off": "12:00", "local_time": f"2026-03-03T{hour}:30"} for hour in (11, 12)]
     rows, _summary = planned(tmp_path, items, [forecast_row("S11"), forecast_row("S12")])
     assert [row["order_on"].isoformat() for row in rows] == ["2026-03-03", "2026-03-04"]
+
+
+def test_lines_beside_the_orders_have_a_file_of_their_own_and_the_orders_count_them(tmp_path: Path) -> None:
+    items = [
+        GOOD | {"lead_time_days": 5, "open_orders": ""},
+        GOOD | {"location": "L2", "on_hand": 300.0},
+        GOOD | {"sku": "B", "on_hand": 300.0, "open_orders": "PO7:60:2026-03-05:confirmed"},
+    ]
+    foreseen = [forecast_row(), forecast_row(location="L2"), forecast_row("B")]
+    moving = Parameters(
+        transfer_days=Decimal(1), transfer_fixed_cost=Decimal("0.10"), transfer_unit_cost=Decimal("0.01")
+    )
+    alone, _summary = planned(tmp_path, items, foreseen, parameters=moving)
+    beside = tmp_path / "L.parquet"
+    rows, summary = planned(tmp_path, items, foreseen, parameters=moving, lines=beside, documents=True)
+    assert [row["sku"] for row in rows] == ["A", "A", "B"], "one row per item, lines or not"
+    lines = pq.read_table(beside).to_pylist()
+    assert summary.lines == {"transfer": 1, "cancel": 1}
+    move, change = sorted(lines, key=lambda one: one["sku"])
+    assert (move["action"], move["from_location"], move["location"]) == ("transfer", "L2", "L1")
+    assert (change["action"], change["changes_order"], change["quantity"]) == ("cancel", "PO7", 60)
+    assert (alone[0]["quantity"] or 0) > (rows[0]["quantity"] or 0), "what is moved need not be bought"
+    documents = [row["document"] for row in (*rows, *lines) if row["document"]]
+    assert len(documents) >= 2 and all(rederive(json.loads(one))[0] for one in documents)
