@@ -1,12 +1,15 @@
 """Pages with real data: no error in any console, hostile names stay names, and live news arrives without a jump."""
 
 import re
+from decimal import Decimal
+from itertools import pairwise
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Page, Request, expect
 
+from schemas.decisions import OrderLine, OrderReleased
 from tests.browser.conftest import Seat
-from tests.browser.stage import HOSTILE_NAMES, Stage, eventually, issued, product
+from tests.browser.stage import DAY, HOSTILE_NAMES, TENANT, WHEN, Stage, eventually, issued, product
 from tests.browser.test_accessibility import PATHS, settled
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -139,3 +142,139 @@ def test_a_line_is_decided_by_touch_on_a_phone(stage: Stage, chromium: Browser) 
     expect(page.locator("#panel")).to_be_hidden()
     context.close()
     assert phone.complaints == []
+
+
+def test_a_burst_of_news_is_one_question_and_the_last_of_them_is_heard(planner: Seat) -> None:
+    """News every 100 ms for ten seconds: the page asks now and then, and once more after the last."""
+    page = planner.context.new_page()
+    page.clock.install()
+    page.goto(planner.stage.url + "/sign-in")
+    page.evaluate(
+        """async () => {
+          const { spaced } = await import("/static/js/spaced.js");
+          const at = { ran: [], told: [] };
+          const run = spaced(() => at.ran.push(performance.now()), 400, 3000);
+          Object.assign(window, { at, tell: () => { at.told.push(performance.now()); run(); } });
+        }"""
+    )
+    for _ in range(100):
+        page.evaluate("window.tell()")
+        page.clock.run_for(100)
+    page.clock.run_for(60_000)
+    ran, told = page.evaluate("[window.at.ran, window.at.told]")
+    # The clock of the page also runs by itself, so a slow machine sees a few more.
+    assert 5 <= len(ran) <= len(told) // 4
+    assert ran[0] - told[0] >= 400
+    assert all(later - earlier >= 3000 for earlier, later in pairwise(ran))
+    assert ran[-1] > told[-1]
+
+
+def asked(page: Page) -> list[str]:
+    """The questions about lines that this page asks from now on: lists and single lines, not totals."""
+    found: list[str] = []
+
+    def heard(request: Request) -> None:
+        path = request.url.partition("/v1/recommendations")
+        if path[1] and not path[2].startswith("/summary"):
+            found.append(path[2])
+
+    page.on("request", heard)
+    return found
+
+
+def test_a_decision_made_elsewhere_shows_without_a_question_and_fresher_numbers_with_one(
+    planner: Seat, stage: Stage
+) -> None:
+    lines = [issued(number, sku=f"sku-{number}", location="367") for number in (85, 86)]
+    stage.publish(product("sku-85", "Elsewhere tea"), product("sku-86", "Elsewhere salt"), *lines)
+    with stage.client("approver") as approver:
+        eventually(lambda: approver.get("/v1/recommendations?q=Elsewhere").json()["total"] == 2)
+        page = planner.open("/queue?q=Elsewhere")
+        settled(page)
+        expect(page.locator("#live-words")).to_contain_text("Live")
+        expect(page.locator("#panel h2")).to_have_text("Elsewhere tea")
+        salt = page.locator(".canvas .row", has_text="Elsewhere salt")
+        questions = asked(page)
+        reason = approver.get("/v1/decision-reasons").json()["amend"][0]["code"]
+        done = approver.post(
+            f"/v1/recommendations/{lines[1].recommendation_id}/decisions",
+            json={"verdict": "amend", "quantity": "40", "reason": reason},
+            headers={"If-Match": '"0"', "Idempotency-Key": "elsewhere-1"},
+        )
+        assert done.status_code == 200, done.text
+        expect(salt.locator(".c-why")).to_have_text("Amended")
+        expect(salt.locator(".c-qty b")).to_have_text("40")
+        expect(salt.locator(".c-value")).to_contain_text("400.00")
+        assert questions == []
+        fresher = lines[0].model_copy(
+            update={
+                "recommendation_id": "rec-85-2",
+                "supersedes": lines[0].recommendation_id,
+                "quantity": Decimal(70),
+                "value": Decimal(700),
+            }
+        )
+        stage.publish(fresher)
+        expect(page.locator(".canvas .row.active .c-qty b")).to_have_text("70")
+        expect(page.locator(".canvas .row.active .c-why")).to_contain_text("Updated")
+    assert questions, "fresher numbers are read"
+    assert all("line_id=" in one for one in questions), "and only those of the lines that have them"
+
+
+@pytest.mark.parametrize("chosen", ["reason=new_item", "supplier=SUP-1", "q=product+1", "min_value=500&location=406"])
+def test_filters_of_a_list_that_is_here_show_what_the_api_would(planner: Seat, stage: Stage, chosen: str) -> None:
+    page = planner.open("/queue")
+    settled(page)
+    expect(page.locator(".canvas .row .skeleton")).to_have_count(0)
+    questions = asked(page)
+    page.evaluate(
+        """(query) => { history.pushState(null, "", query ? `/queue?${query}` : "/queue"); dispatchEvent(new PopStateEvent("popstate")); }""",
+        chosen,
+    )
+    with stage.client("planner") as client:
+        items = client.get(f"/v1/recommendations?{chosen}&limit=200").json()["items"]
+    wanted = [one["item_name"] or one["sku"] for one in items]
+    expect(page.locator("#foot .end")).to_have_text(re.compile(f"of {len(wanted)}$"))
+    shown = page.locator(".canvas .row.line .c-item b").all_inner_texts()
+    assert shown == wanted[: len(shown)] and shown
+    assert questions == []
+
+
+def test_an_order_and_what_changes_it_lead_to_each_other(planner: Seat, stage: Stage) -> None:
+    line = OrderLine(
+        line_no=1,
+        recommendation_id="rec-changed-1",
+        decision_id="dec-changed-1",
+        sku="sku-01",
+        quantity=Decimal(50),
+        unit="each",
+        unit_cost=Decimal(10),
+        value=Decimal(500),
+    )
+    order = OrderReleased(
+        tenant=TENANT,
+        order_id="PO-changed",
+        kind="purchase_order",
+        supplier="SUP-1",
+        location="406",
+        order_on=DAY,
+        arrive_on=DAY,
+        currency="USD",
+        value=Decimal(500),
+        released_at=WHEN,
+        lines=(line,),
+    )
+    change = order.model_copy(update={"order_id": "CH-1", "kind": "change", "changes_order": "PO-changed"})
+    stage.publish(order, change)
+    with stage.client("planner") as client:
+        eventually(lambda: client.get("/v1/orders/PO-changed").json().get("changed_by"))
+    page = planner.open("/orders?q=PO-changed")
+    settled(page)
+    page.get_by_role("button", name="PO-changed").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog.get_by_role("table")).to_contain_text("Open")
+    expect(dialog).to_contain_text("Changed by")
+    dialog.get_by_role("button", name="CH-1").click()
+    expect(page.get_by_role("dialog").get_by_role("heading", name="Change CH-1")).to_be_visible()
+    page.get_by_role("dialog").get_by_role("button", name="PO-changed").click()
+    expect(page.get_by_role("dialog").get_by_role("heading", name="Purchase PO-changed")).to_be_visible()

@@ -2,12 +2,14 @@
 
 import signal
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import httpx2
 import pytest
 
+from schemas.decisions import OrderLineUpdate
 from services.gateway.store.rebuild import READ_MODELS, drop_read_models
 from tests.ground import wait_for
 from tests.integration.gateway import messages
@@ -272,3 +274,44 @@ async def contents(gateway: Gateway) -> dict[str, list[str]]:
         return found
     finally:
         await connection.close()
+
+
+def test_an_order_comes_as_far_as_its_lines_and_shows_what_changed_it(gateway: Gateway, planner: httpx2.Client) -> None:
+    tea, salt = (messages.issued(sku=sku, location="406") for sku in ("TEA", "SALTY"))
+    order = messages.ordered(tea, messages.decided(tea), "PO-TWO")
+    (first,) = order.lines
+    second = first.model_copy(update={"line_no": 2, "sku": "SALTY", "recommendation_id": salt.recommendation_id})
+    order = order.model_copy(update={"lines": (first, second)})
+    fewer = second.model_copy(update={"line_no": 1, "quantity": Decimal(100)})
+    change = order.model_copy(
+        update={"order_id": "CH-TWO", "kind": "change", "changes_order": "PO-TWO", "lines": (fewer,)}
+    )
+    came = messages.answered(order).model_copy(
+        update={"status": "received", "lines": (OrderLineUpdate(sku="TEA", quantity=Decimal(300)),)}
+    )
+    agreed = messages.answered(change).model_copy(update={"lines": ()})
+    gateway.publish(said(order, "approvals"), said(change, "approvals"), said(came, "gateway"), said(agreed, "gateway"))
+
+    def seen() -> dict[str, Any]:
+        found: dict[str, Any] = planner.get("/v1/orders/PO-TWO").json()
+        return found
+
+    eventually(lambda: seen().get("updates") and [one["status"] for one in seen()["changed_by"]] == ["confirmed"])
+    ends = [(one["ending"], one["expected_quantity"], one["received_quantity"]) for one in seen()["lines"]]
+    assert ends == [("short", "312", "300"), ("open", "100", None)]
+    assert seen()["status"] == "shipped", "one line is still to come"
+    changed = planner.get("/v1/orders/CH-TWO").json()
+    assert (changed["changes_order"], changed["lines"][0]["ending"]) == ("PO-TWO", "agreed")
+    rest = came.model_copy(update={"lines": (OrderLineUpdate(sku="SALTY", quantity=Decimal(100)),)})
+    gateway.publish(said(rest, "gateway"))
+    eventually(lambda: seen()["status"] == "received")
+    assert [one["ending"] for one in seen()["lines"]] == ["short", "received"]
+    listed = planner.get("/v1/orders", params={"status": "received"}).json()["items"]
+    assert [one["order_id"] for one in listed] == ["PO-TWO"]
+
+
+def test_named_lines_are_read_together_whatever_became_of_them(planner: httpx2.Client) -> None:
+    ids = [MILK.line_id, EGGS.line_id, "line-of-nobody"]
+    page = planner.get("/v1/recommendations", params={"line_id": ids, "status": "all"}).json()
+    assert {line["line_id"] for line in page["items"]} == {MILK.line_id, EGGS.line_id}
+    assert planner.get("/v1/recommendations", params={"line_id": ["x"] * 201}).status_code == 422
