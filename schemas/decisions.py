@@ -141,7 +141,8 @@ class OrderCancelled(Message):
 
 
 class OrderLineUpdate(Part):
-    """What the other side says about one line: the quantity, date and cost it confirms, ships or received."""
+    """What the other side says about one line: the quantity, date and cost it confirms, ships or received. With
+    `substitute_sku` the units come as that product, and none of the ordered one."""
 
     sku: Code
     quantity: NaturalQuantity

@@ -47,7 +47,7 @@ TABLES = (
     Table(
         "supply",
         ("sku", "location", "recommendation_id", "order_id", "trim_scale(quantity)", "trim_scale(confirmed)",
-         "arrive_on", "status", "stands_in_for"),
+         "arrive_on", "status", "stands_in_for", "supplier", "promised_on", "trim_scale(unit_cost)"),
     ),
     Table("deliveries", ("order_id", "location", "supplier", "ordered_on", "promised_on", "confirmed_on", "received_on")),
     Table("parked_events", ("record_key", "event_hash", "topic", "partition", "record_offset")),

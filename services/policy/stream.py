@@ -24,7 +24,7 @@ from schemas.forecasts import ForecastIssued
 from schemas.recommendations import PolicyPublished
 from schemas.signals import SignalObserved
 from schemas.topics import CATALOGUE, DECISIONS, FORECASTS, ORDER_UPDATES, ORDERS, POLICIES, SALES, SIGNALS, STOCK
-from services.policy import beside_lines, demand
+from services.policy import answering, beside_lines, demand
 from services.policy.planned import Planned
 from services.policy.planner import current_policy, plan_items
 from services.policy.store import (
@@ -128,9 +128,11 @@ class Stream:
                 for waiting in await parking.release(tx, tenant, [one.body.order_id]):
                     due += await self._answer(tx, tenant, waiting.body) or []
                     answers.append(waiting.body)
+                    says += await self._tell(tx, tenant, waiting)
             elif isinstance(one.body, OrderCancelled):
                 due += await supply.cancel(tx, tenant, one.body.order_id)
                 due += await order_changes.cancel(tx, tenant, one.body.order_id)
+                says += [] if self._is_replay else await answering.close(tx, tenant, one.body.order_id, one)
         planned = await self._plan(tx, tenant, due)
         orders = [one.body for one in events if isinstance(one.body, OrderReleased)]
         await deliveries.ordered(tx, tenant, [one for one in orders if one.kind == "purchase_order"])
@@ -150,6 +152,10 @@ class Stream:
         if await order_changes.is_known(tx, tenant, answer.order_id):
             return await order_changes.answer(tx, tenant, answer)
         return None
+
+    async def _tell(self, tx: Transaction, tenant: str, answer: Received[Any]) -> list[Outgoing]:
+        """What of an answer a person has to know."""
+        return [] if self._is_replay else await answering.tell(tx, tenant, answer)
 
     async def _decision(self, tx: Transaction, tenant: str, decision: DecisionMade) -> list[tuple[str, str]]:
         ours = await plans.recommended(tx, tenant, decision.recommendation_id)
@@ -174,6 +180,7 @@ class Stream:
     async def update(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Answers to orders: quantities and dates move; an answer that overtook its order waits for it."""
         due: list[tuple[str, str]] = []
+        says: list[Outgoing] = []
         answers: list[OrderUpdated] = []
         for one in events:
             if not isinstance(one.body, OrderUpdated):
@@ -184,9 +191,10 @@ class Stream:
                 continue
             due += moved
             answers.append(one.body)
+            says += await self._tell(tx, tenant, one)
         planned = await self._plan(tx, tenant, due)
         await deliveries.answered(tx, tenant, answers)
-        return planned.says
+        return [*says, *planned.says]
 
     async def sweep(self, database: Database) -> None:
         """Book parked events another process' catalogue events have set free (it could not see them yet)."""

@@ -250,6 +250,57 @@ async def test_what_suppliers_answer_moves_what_is_on_its_way(side: Both) -> Non
     assert [row["status"] for row in rows] == ["cancelled"]
 
 
+async def test_what_comes_short_late_dearer_or_as_something_else_is_told_once_and_ends(side: Both) -> None:
+    await side.define(
+        place("L1"),
+        item("A"),
+        item("B"),
+        OwnerScopeDefined(tenant=TENANT, owner="lena", suppliers=("SUP",), defined_at=NOON),
+    )
+
+    def line(units: int, **more: Any) -> OrderUpdated:
+        said = OrderLineUpdate(sku="A", quantity=Decimal(units), **more)
+        return answered("confirmed").model_copy(update={"lines": (said,)})
+
+    async def on_its_way() -> list[tuple[Any, ...]]:
+        sql = (
+            "select sku, coalesce(confirmed, quantity), arrive_on from supply where status <> 'cancelled' order by sku"
+        )
+        return [tuple(row) for row in await side.rows("policy", sql)]
+
+    async def told(*events: Message) -> list[tuple[str, Any]]:
+        before = len(await side.said("policy", "exceptions.v1"))
+        await side.send(*events)
+        await side.settled()
+        new = (await side.said("policy", "exceptions.v1"))[before:]
+        return [(one.get("kind", "resolved"), one.get("owner")) for one in new]
+
+    day, later = DAY + timedelta(days=4), DAY + timedelta(days=9)
+    dear = Decimal("2.5")
+    assert await told(line(8, arrive_on=later, unit_cost=dear)) == []  # it has overtaken its order
+    every = [("supplier_short", "lena"), ("supplier_late", "lena"), ("supplier_price", "lena")]
+    assert await told(released()) == every
+    assert await told(line(7, arrive_on=later, unit_cost=dear)) == [], "open already"
+    assert await on_its_way() == [("A", 7, later)]
+    assert await told(line(12, arrive_on=day, unit_cost=Decimal(2))) == [("resolved", None)] * 3
+    assert await told(line(11, substitute_sku="B")) == [("supplier_short", "lena")]
+    assert await on_its_way() == [("A", 0, day), ("B", 11, day)]
+    assert "sends 11 B" in (await side.said("policy", "exceptions.v1"))[-1]["says"]
+    assert await told(line(12)) == [("resolved", None)]
+    assert await on_its_way() == [("A", 12, day)], "it comes as ordered after all"
+    assert await told(line(12, substitute_sku="nobody-knows")) == [("supplier_short", "lena")]
+    assert await on_its_way() == [("A", 0, day)], "what the catalogue does not know counts nowhere"
+    assert await told(line(10, substitute_sku="B", arrive_on=later)) == [("supplier_late", "lena")]
+    assert await told(answered("received")) == [("resolved", None)] * 2
+    rows = await side.rows("policy", "select sku, status from supply order by sku")
+    assert [tuple(row) for row in rows] == [("A", "received"), ("B", "received")]
+    assert await told(released("PO-2"), answered("failed", "PO-2")) == [("supplier_short", "lena")]
+    taken_back = OrderCancelled(
+        tenant=TENANT, order_id="PO-2", cancelled_by="p", cancelled_at=NOON, reason_code="no_need"
+    )
+    assert await told(taken_back) == [("resolved", None)]
+
+
 async def test_no_kind_of_event_from_outside_is_without_a_case() -> None:
     """The kinds these tests send, against the catalogue of topics: a new kind needs a case here."""
     said = {type(event).TYPE for case in CASES for event in case.events("S")}
