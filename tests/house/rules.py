@@ -20,6 +20,7 @@ SOURCE_SUFFIXES = frozenset(
 # Written in pieces, so that this file does not accuse itself.
 MACHINE_PATH = re.compile("(?<![A-Za-z0-9.])/" + "(?:work|root|home/[a-z]+)/" + r"[A-Za-z0-9._-]")
 REGISTRY_HOST = re.compile("|".join(["py" + r"pi\.org", "python" + r"hosted\.org", r"repo1\." + r"maven\.org", "maven" + r"\.apache\.org/maven2", "registry" + r"\.npmjs\.org", "proxy" + r"\.golang\.org"]))  # fmt: skip
+SECRET = re.compile("-----BEGIN (?:[A-Z]+ )?" + r"PRIVATE KEY-----\n?|\b(?:AK" + r"IA[0-9A-Z]{16}|gh[pousr]_[A-Za-z0-9]{36}|xox[abprs]-[0-9A-Za-z-]{20,}|sk_" + r"live_[0-9A-Za-z]{20,})\b")  # fmt: skip
 UNFINISHED = re.compile(r"\b(?:TO" + r"DO|FIX" + r"ME)\b")
 
 
@@ -83,6 +84,14 @@ def unknown_commands(text: str, known: frozenset[str]) -> Iterator[str]:
     for match in re.finditer(r"\./run\s+([a-z][a-z-]*)", text):
         if match.group(1) not in known:
             yield f"./run {match.group(1)} is not a command"
+
+
+def unknown_tests(text: str, root: Path) -> Iterator[str]:
+    """A test that a page names is there."""
+    for file, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text):
+        path = root / file
+        if not path.is_file() or not re.search(rf"\bdef {test}\(", path.read_text("utf-8")):
+            yield f"{file}::{test} is not a test"
 
 
 def matches(paths: Iterable[Path], pattern: re.Pattern[str], what: str) -> Iterator[str]:

@@ -75,6 +75,15 @@ def test_every_command_in_the_pages_exists(files: list[Path]) -> None:
     demand_none(wrong)
 
 
+def test_every_test_named_in_the_pages_exists(files: list[Path]) -> None:
+    pages = [path for path in files if path.suffix == ".md"]
+    demand_none(f"{page.name}: {one}" for page in pages for one in rules.unknown_tests(page.read_text(), ROOT))
+
+
+def test_no_secret_is_in_the_tree(files: list[Path]) -> None:
+    demand_none(rules.matches(prose(files), rules.SECRET, "a secret"))
+
+
 def test_no_path_of_the_machine_it_was_written_on(files: list[Path]) -> None:
     demand_none(rules.matches(prose(files), rules.MACHINE_PATH, "a machine's path"))
 

@@ -55,12 +55,23 @@ def test_invented_command_is_found() -> None:
     assert list(rules.unknown_commands(text, frozenset({"demo"}))) == ["./run fly is not a command"]
 
 
+def test_invented_test_is_found(tmp_path: Path) -> None:
+    plant(tmp_path, "tests/unit/test_a.py", "def test_b() -> None: ...")
+    text = "`tests/unit/test_a.py::test_b` `tests/unit/test_a.py::test_c` `tests/unit/test_d.py::test_b`"
+    assert list(rules.unknown_tests(text, tmp_path)) == [
+        "tests/unit/test_a.py::test_c is not a test",
+        "tests/unit/test_d.py::test_b is not a test",
+    ]
+
+
 @pytest.mark.parametrize(
     ("pattern", "bad", "good"),
     [
         (rules.MACHINE_PATH, "/" + "work/main/x", "frame/work/main and ./work"),
         (rules.MACHINE_PATH, "see /" + "root/.pyenv", "tree/root/leaf"),
         (rules.REGISTRY_HOST, "https://" + "pypi" + ".org/simple", "pip reads its own settings"),
+        (rules.SECRET, "-----BEGIN " + "PRIVATE KEY-----", "-----BEGIN PUBLIC KEY-----"),
+        (rules.SECRET, "key = AK" + "IAABCDEFGHIJKLMNOP", "AKIA is how such a key begins"),
         (rules.UNFINISHED, "# TO" + "DO later", "a to-do list"),
     ],
 )
