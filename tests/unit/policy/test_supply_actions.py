@@ -121,8 +121,13 @@ def _worth(sites: list[Site], stock: dict[str, float], found: list[Transfer], co
 
 
 def _short(one: Site, units: float) -> float:
-    points = np.linspace(0, 1, 40_001)
-    return float(np.maximum(np.interp(points, GRID, one.curve) - units, 0).mean())
+    """Area of the curve above `units`, segment by segment. Sums over many points were off by more than moves that tie."""
+    grid, over = [0.0, *GRID, 1.0], [one.curve[0] - units, *(one.curve - units), one.curve[-1] - units]
+    area = 0.0
+    for (left, low), (right, high) in itertools.pairwise(zip(grid, over, strict=True)):
+        share = 1.0 if low >= 0 else high / (high - low) if high > 0 else 0.0
+        area += (right - left) * share * (max(low, 0.0) + max(high, 0.0)) / 2
+    return float(area)
 
 
 def _best_worth(sites: list[Site], cost: float) -> float:
