@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
+from kit import memory
 from kit.database import Database
 from services.forecaster.domain.frame import Frame
 from services.forecaster.domain.known_ahead import Told, learnable
@@ -64,6 +65,7 @@ def read_frame(source: Source) -> Frame | None:
 def live(pipe: Connection, work: Work, source: Source, request: Any) -> None:
     """The child's whole life: work, tell, end. What it sends is (kind, …); it writes nothing to Kafka or Postgres."""
     os.nice(NICE)
+    memory.give_large_blocks_back()
     try:
         pipe.send(("done", work(source, request, lambda stage, share: pipe.send(("progress", stage, share)))))
     except Exception as error:  # the parent decides what a failure means; a traceback in a pipe helps nobody

@@ -19,6 +19,7 @@ import orjson
 from faust.types import StreamT
 from faust.types.auth import CredentialsT
 
+from kit import memory
 from kit.database import Database
 from kit.errors import TRANSIENT
 from kit.events import derived_id, headers_of, outgoing
@@ -194,6 +195,7 @@ def signal_of(sighting: Sighting) -> SignalObserved:
 
 def main() -> None:
     os.nice(NICE)
+    memory.give_large_blocks_back()
     worker = faust.Worker(
         build(Settings()), loglevel="warn", quiet=True, console_port=0, debug=False, redirect_stdouts=False
     )

@@ -56,6 +56,7 @@ async def test_a_spike_becomes_an_advisory_signal_and_a_killed_sensor_returns(st
             await asyncio.sleep(0.2)
 
 
+@pytest.mark.timeout(300)  # two starts of the service and of Faust
 async def test_a_spike_is_told_within_two_seconds_and_what_was_sold_while_sensing_was_away_is_not_skipped(
     stage: Stage,
 ) -> None:
