@@ -16,6 +16,7 @@ from services.policy.domain.comparison import compare, under
 from services.policy.domain.evidence import Evidence, Policy
 from services.policy.domain.parameters import NAMES, parse_parameters
 from services.policy.domain.refusal import PolicyRefusal
+from services.policy.pareto import for_people, report
 from services.policy.planned import SERVICE
 from services.policy.store import evidence as evidence_store
 from services.policy.store import plans, policies, proposals, runs
@@ -86,6 +87,18 @@ class Council:
         after = under(evidences, Policy(policies.DEFAULT_SCOPE, version + 1, then))
         effect = await asyncio.to_thread(compare, evidences, after)
         return {"base_version": version, "known_items": known} | effect
+
+    async def weights(self, tenant: str) -> dict[str, Any]:
+        """What other weights of service, cost and risk would lead to, beside the parameters in force, for all items looked at
+        and by class. Reckoned away from the event loop: two thousand items take a second or two."""
+        async with self._database.transaction(tenant) as tx:
+            version, _current = await in_force(tx, tenant)
+            known = await runs.count_items(tx, tenant)
+            evidences = await newest_evidence(tx, tenant, await plans.open_first(tx, tenant, ITEMS_MAX))
+        found = await asyncio.to_thread(report, evidences)
+        currencies = {one.item.currency for one in evidences if one.item is not None and one.item.currency}
+        currency = currencies.pop() if len(currencies) == 1 else None
+        return {"version": version, "known_items": known, "currency": currency} | for_people(found)
 
     async def propose(
         self,

@@ -57,6 +57,11 @@ def _questions(database: Database, council: Council) -> APIRouter:
         """What the next plan would say under these parameters, beside what it says now; changes nothing."""
         return await council.preview(caller.tenant, body.parameters)
 
+    @routes.get("/policy/weights")
+    async def weights(caller: Caller) -> dict[str, Any]:
+        """The Pareto report: margin lost, holding and risk a year under other weights, and which settings none other beats."""
+        return await council.weights(caller.tenant)
+
     return routes
 
 

@@ -1,7 +1,8 @@
-"""`./run plan --pareto`: what other weights of service, cost and risk would lead to on the same items, before they go live."""
+"""The Pareto report, of `./run plan --pareto` and of the page Policy: what other weights of service, cost and risk would lead to on the same items, before they go live."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from services.policy.domain.cascade import CHUNK_ITEMS
 from services.policy.domain.columns import DAYS_PER_YEAR, Columns, Floats
 from services.policy.domain.evidence import Evidence
 from services.policy.domain.levels import round_up
+from services.policy.domain.numbers import plain
 from services.policy.domain.objectives import Weights, choices_of, efficient, holding_of, judged, outcomes_of
 from services.policy.domain.reckoning import reckon
 from services.policy.domain.scenarios import heeded
@@ -58,6 +60,24 @@ def report(evidences: Sequence[Evidence], grid: Sequence[Weights] = GRID) -> dic
         "weights": "service:cost:risk",
         "all": _judgement(settings, whole),
         "by_class": {name: _judgement(settings, table) for name, table in sorted(sums.by_class.items())},
+    }
+
+
+def for_people(found: Mapping[str, Any]) -> dict[str, Any]:
+    """The report with its numbers as decimal text, and the classes as a list: for the API."""
+    told = {name: found[name] for name in ("items", "items_left_out")}
+    classes = [{"name": name, **_in_text(one)} for name, one in found["by_class"].items()]
+    return told | {"all": {"name": "all", **_in_text(found["all"])}, "by_class": classes}
+
+
+def _in_text(judgement: Mapping[str, Any]) -> dict[str, Any]:
+    def text(row: Mapping[str, Any]) -> dict[str, Any]:
+        numbers = {name: plain(Decimal(str(one))) for name, one in row.items() if isinstance(one, float)}
+        return dict(row) | numbers
+
+    return dict(judgement) | {
+        "in_force": text(judgement["in_force"]),
+        "efficient": [text(one) for one in judgement["efficient"]],
     }
 
 

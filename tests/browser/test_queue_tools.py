@@ -110,6 +110,12 @@ def test_parameter_is_proposed_after_its_effect_was_seen_and_another_person_deci
     page = seat.open("/policy")
     expect(page.get_by_role("table", name="Parameters", exact=True)).to_contain_text("Service goal a")
     assert page.get_by_role("button", name="Change service goal a").count() == 0
+    page.get_by_role("button", name="Compare weights").click()
+    weights = page.get_by_role("table", name="Weights")
+    expect(weights.get_by_role("row").nth(1)).to_contain_text("As in force")
+    expect(weights.get_by_role("row").nth(2)).to_contain_text(re.compile(r"[\d.]+ : 1 : [\d.]+"))
+    page.get_by_label("Items").select_option(index=1)
+    expect(weights.get_by_role("row").nth(1)).to_contain_text("As in force")
     seat.sign_in("approver")
     page = seat.open("/policy")
     page.get_by_role("button", name="Change setup cost").click()

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from kit.http import Problem
 from schemas.base import Text
+from services.gateway.api import models
 from services.gateway.api.deciding import IdempotencyKey, once, segment
 from services.gateway.api.planning import OWNERS_ANSWER
 from services.gateway.api.shared import Parts, Who
@@ -51,6 +52,68 @@ async def proposals(who: Who, parts: Parts) -> dict[str, Any]:
         "items": said["proposals"],
         "versions": said["items"],
     }
+
+
+class WeightsSetting(models.View):
+    """One setting, `service:cost:risk` or `in force`, and what it leads to: money a year, share of demand met, value of the
+    stock at the levels. `like`: settings that lead to the same."""
+
+    setting: str
+    margin_lost_a_year: str
+    holding_a_year: str
+    risk_a_year: str
+    fill_rate: str | None
+    stock_value_at_level: str
+    is_efficient: bool
+    like: list[str] = []
+
+
+class WeightsOfClass(models.View):
+    """All items, or those of a class: the parameters in force, the settings that no other one beats in margin lost, holding
+    and risk together, and which settings are better than the parameters in force in all three."""
+
+    name: str
+    in_force: WeightsSetting
+    efficient: list[WeightsSetting]
+    better_than_in_force: list[str]
+    beaten: list[str]
+
+
+_SETTING: dict[str, Any] = {
+    "setting": "in force", "margin_lost_a_year": "1520.4", "holding_a_year": "803.1", "risk_a_year": "9204.77",
+    "fill_rate": "0.9711", "stock_value_at_level": "4120.5", "is_efficient": True, "like": [],
+}  # fmt: skip
+_WEIGHED: dict[str, Any] = {
+    "name": "all", "in_force": _SETTING, "efficient": [_SETTING | {"setting": "0.03:1:0.01", "like": ["0.03:1:0.01"]}],
+    "better_than_in_force": ["0.03:1:0.01"], "beaten": ["1:1:0.1"],
+}  # fmt: skip
+
+
+class WeightsView(models.View):
+    """What other weights of service, cost and risk would lead to, expected on the newest forecasts; nothing is kept."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "version": 3, "items": 1200, "items_left_out": 14, "known_items": 1214, "currency": "EUR",
+                "all": _WEIGHED, "by_class": [_WEIGHED | {"name": "AX"}],
+            }
+        }
+    )  # fmt: skip
+    version: int
+    items: int
+    items_left_out: int
+    known_items: int
+    currency: str | None
+    all: WeightsOfClass
+    by_class: list[WeightsOfClass]
+
+
+@router.get("/weights", summary="What other weights of service, cost and risk would lead to", responses=OWNERS_ANSWER)
+async def weights(who: Who, parts: Parts) -> WeightsView:
+    """The Pareto report by the policy service's own code, for all items looked at and by class: those with an open line
+    first, 2,000 at most."""
+    return WeightsView(**(await parts.owners.call("policy", "GET", "/policy/weights", who.principal)).json())
 
 
 @router.post("/preview", summary="What other parameters would change", responses=OWNERS_ANSWER)

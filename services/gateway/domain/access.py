@@ -103,6 +103,7 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/v1/policy"): _READ,
     ("GET", "/v1/policy/proposals"): _READ,
     ("POST", "/v1/policy/preview"): _READ,
+    ("GET", "/v1/policy/weights"): _READ,
     ("POST", "/v1/policy/proposals"): _GOVERN,
     ("POST", "/v1/policy/proposals/{proposal_id}/approve"): _GOVERN,
     ("POST", "/v1/policy/proposals/{proposal_id}/end"): _GOVERN,

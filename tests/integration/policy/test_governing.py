@@ -39,6 +39,10 @@ async def test_the_effect_is_what_the_plan_becomes_once_a_second_person_agrees(s
     assert (effect["before"]["orders"], effect["more"], effect["less"]) == (3, 3, 0)
     assert Decimal(effect["after"]["value"]) > Decimal(effect["before"]["value"])
     assert effect["currency"] == "USD"
+    weights = (await seat.call("GET", "/policy/weights")).json()
+    assert (weights["items"], weights["known_items"], weights["version"], weights["currency"]) == (3, 3, 1, "USD")
+    assert weights["all"]["in_force"]["setting"] == "in force" and weights["all"]["efficient"]
+    assert [one["name"] for one in weights["by_class"]] == ["none"]
 
     made = await as_approver(seat, "/policy/proposals", HIGHER | {"reason": "lines cost more"}, key="k1")
     assert made.status_code == 201, made.text

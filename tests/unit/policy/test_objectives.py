@@ -13,7 +13,7 @@ from services.policy.domain.evidence_text import canonical, evidence_of
 from services.policy.domain.objectives import POINTS, TAIL_POINTS, Weights, choices_of, efficient, judged
 from services.policy.domain.parameters import parse_parameters
 from services.policy.domain.refusal import PolicyRefusal
-from services.policy.pareto import GRID, report
+from services.policy.pareto import GRID, for_people, report
 from tests.unit.policy.examples import with_
 from tests.unit.policy.test_cascade import recommended
 
@@ -167,3 +167,7 @@ def test_the_report_puts_every_setting_beside_the_policy_in_force() -> None:
         assert lost == sorted(lost, reverse=True) and lost[0] > lost[-1]
     whole, parts = told["all"]["in_force"], [one["in_force"] for one in told["by_class"].values()]
     assert whole["holding_a_year"] == pytest.approx(sum(one["holding_a_year"] for one in parts), abs=0.02)
+    shown = for_people(told)
+    assert [one["name"] for one in (shown["all"], *shown["by_class"])] == ["all", "A", "C"]
+    assert Decimal(shown["all"]["in_force"]["holding_a_year"]) == Decimal(str(whole["holding_a_year"]))
+    assert not [one for one in shown["all"]["in_force"].values() if isinstance(one, float)]

@@ -2,6 +2,7 @@
 import { byId, h } from "../dom.js";
 import { approvalRules } from "../policy/matrix.js";
 import { policyParameters } from "../policy/parameters.js";
+import { weighings } from "../policy/weights.js";
 import { start } from "../shell.js";
 
 const page = byId("page");
@@ -9,7 +10,7 @@ const head = h("div.head", {}, h("div", {}, h("h1", {}, "Policy"), h("p.sub", {}
 
 async function draw() {
   const session = await started;
-  page.replaceChildren(head, h("div.stack", {}, ...(await Promise.all([approvalRules(session), policyParameters(session)]))));
+  page.replaceChildren(head, h("div.stack", {}, ...(await Promise.all([approvalRules(session), policyParameters(session)])), weighings()));
   page.setAttribute("aria-busy", "false");
 }
 
