@@ -6,18 +6,16 @@ offsets; what Kafka believes about this group is only a hint. A handler never co
 """
 
 import asyncio
-import itertools
 import time
 from collections import Counter, defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from operator import attrgetter
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from kit import deadletters, failpoints, inbox, kafka, outbox, positions, telemetry
+from kit import deadletters, failpoints, inbox, kafka, memory, outbox, positions, telemetry
 from kit.clock import pause
 from kit.database import Database, Transaction, scope
 from kit.errors import TRANSIENT, Rejected
@@ -120,11 +118,17 @@ class BatchConsumer:
             return None
         total = 0
         for place, position in self._positions.items():
-            end = self._consumer.last_stable_offset(place)
-            if end is None or end < 0:
+            if (end := self._end_of(place)) is None:
                 return None
             total += max(0, end - max(position, self._reached.get(place, 0)))
         return total
+
+    def _end_of(self, place: TopicPartition) -> int | None:
+        """Where a partition ends as the last fetch told; None when it told nothing, or another member has it by now."""
+        if self._consumer is None or place not in self._consumer.assignment():
+            return None
+        end: int | None = self._consumer.last_stable_offset(place)
+        return end if end is not None and end >= 0 else None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Consume until told to stop; faults of Kafka and Postgres are waited out, never skipped."""
@@ -146,16 +150,25 @@ class BatchConsumer:
                 if records:
                     failpoints.reach("consumer.polled")
                     await self._carry(records, stop)
-                else:
-                    self._reached = {place: await consumer.position(place) for place in consumer.assignment()}
-                await self._release_others()
+                await self._look_around(consumer, was_idle=not records)
                 if time.monotonic() - hinted_at > HINT_SECONDS:
                     hinted_at = time.monotonic()
                     await self._hint()
+                    if not self._has_backlog:
+                        memory.tidy()
         finally:
             await self._hint()
             await consumer.stop()
             self.assigned = False
+
+    async def _look_around(self, consumer: AIOKafkaConsumer, *, was_idle: bool) -> None:
+        """What is to be done between batches; a partition that goes to another member meanwhile is looked at no more."""
+        try:
+            if was_idle:
+                self._reached = {place: await consumer.position(place) for place in consumer.assignment()}
+            await self._release_others()
+        except (KafkaError, AssertionError) as error:
+            log.info("partitions_moved", error=f"{type(error).__name__}: {error}")
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> list[ConsumerRecord]:
         """The next records, those of one partition together and in order; more of them after a full batch."""
@@ -223,8 +236,7 @@ class BatchConsumer:
         except (KafkaError, ValueError, AssertionError) as error:
             log.debug("offset_hint_failed", error=str(error))
         for place, offset in self._positions.items():
-            end = self._consumer.last_stable_offset(place)
-            if end is not None and end >= 0:
+            if (end := self._end_of(place)) is not None:
                 topic = place.topic.removeprefix(f"{self._settings.namespace}.")
                 LAG_RECORDS.labels(topic, place.partition).set(max(0, end - max(offset, self._reached.get(place, 0))))
 
@@ -263,7 +275,7 @@ class BatchConsumer:
 
     async def _commit(self, records: Sequence[ConsumerRecord], refused: BaseException | None) -> None:
         """One transaction for these records. With `refused`, the only record becomes a dead letter instead."""
-        parts = _by_partition(records)
+        parts = positions.by_partition(records)
         ends = {place: part[-1].offset + 1 for place, part in parts.items()}
         async with self._database.transaction() as tx:
             start = await positions.lock(tx, list(ends))
@@ -364,21 +376,11 @@ class BatchConsumer:
         return await self._handle(tx, [event])
 
     def _observe_age(self, newest: dict[TopicPartition, int]) -> None:
-        if self._consumer is None:
-            return
         for place, stamp in newest.items():
-            end = self._consumer.last_stable_offset(place)
+            end = self._end_of(place)
             behind = end is not None and end > self._positions.get(place, end)
             topic = place.topic.removeprefix(f"{self._settings.namespace}.")
             LAG_SECONDS.labels(topic, place.partition).set(max(0.0, time.time() - stamp / 1000) if behind else 0.0)
-
-
-def _by_partition(records: Sequence[ConsumerRecord]) -> dict[TopicPartition, list[ConsumerRecord]]:
-    """Records of each partition; those of one partition lie together, in the order of their offsets."""
-    return {
-        TopicPartition(topic, partition): list(part)
-        for (topic, partition), part in itertools.groupby(records, key=attrgetter("topic", "partition"))
-    }
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ships no types

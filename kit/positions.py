@@ -1,8 +1,10 @@
 """The stored read positions of one service: the next offset of each partition, locked while a batch is handled."""
 
+import itertools
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
-from aiokafka import TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition
 
 from kit.database import Transaction
 
@@ -42,3 +44,11 @@ async def advance(tx: Transaction, ends: Mapping[TopicPartition, int]) -> None:
         [place.partition for place in ordered],
         [ends[place] for place in ordered],
     )
+
+
+def by_partition(records: Sequence[ConsumerRecord]) -> dict[TopicPartition, list[ConsumerRecord]]:
+    """Records of each partition; those of one partition lie together, in the order of their offsets."""
+    return {
+        TopicPartition(topic, partition): list(part)
+        for (topic, partition), part in itertools.groupby(records, key=attrgetter("topic", "partition"))
+    }

@@ -256,6 +256,38 @@ async def test_two_members_and_a_forced_change_of_owner_count_each_event_once(be
     assert sum((await bench.counted()).values()) == 2000
 
 
+async def test_a_batch_whose_partitions_go_to_another_member_meanwhile_counts_once_and_stops_nobody(
+    bench: Bench,
+) -> None:
+    settings = bench.settings.model_copy(update={"consumer_batch_records": 200})
+    first, second = BatchConsumer(settings, bench.database), BatchConsumer(settings, bench.database)
+    stop, handed, go_on = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def slowly(tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> list[Outgoing]:
+        handed.set()
+        await go_on.wait()
+        return await bench.count(tx, tenant, events)
+
+    await bench.send([sale(f"s{number % 40}") for number in range(400)])
+    first.on((SALES,), slowly)
+    second.on((SALES,), bench.count)
+    tasks = [asyncio.create_task(first.run(stop))]
+    async with asyncio.timeout(60):
+        await handed.wait()
+        tasks.append(asyncio.create_task(second.run(stop)))
+        while not second.assigned:
+            await asyncio.sleep(0.02)
+        go_on.set()
+        while await bench.behind() < 400:
+            assert not any(task.done() for task in tasks)
+            await asyncio.sleep(0.02)
+    stop.set()
+    await asyncio.gather(*tasks)
+    assert sum((await bench.counted()).values()) == 400
+    async with bench.database.transaction("acme") as tx:
+        assert await tx.fetchval("select count(*) from dead_letters") == 0
+
+
 async def test_a_relay_that_died_after_sending_publishes_nothing_twice(bench: Bench, database: FreshDatabase) -> None:
     await bench.send([sale(f"s{number}") for number in range(40)])
     await bench.run_until(40)

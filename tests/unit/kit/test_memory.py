@@ -1,9 +1,13 @@
 """Memory of a long-lived process goes back to the system; the oracle is what the kernel says a fresh process holds."""
 
+import gc
 import subprocess
 import sys
+import weakref
 
 import pytest
+
+from kit import memory
 
 # Blocks of many sizes, each freed only after the next was made, with something small in between that stays.
 CHURN = """
@@ -30,3 +34,21 @@ def test_large_blocks_leave_no_holes_behind() -> None:
         held[how] = int(ended.stdout)
     assert held["settled"] < 60_000, held
     assert held["settled"] < held["plain"] - 10_000, held
+
+
+class Circle:
+    """Holds on to itself."""
+
+    def __init__(self) -> None:
+        self.me = self
+
+
+def test_what_refers_to_itself_is_freed_when_there_is_time() -> None:
+    gc.disable()  # so that nothing but `tidy` can be what freed it
+    try:
+        seen = weakref.ref(Circle())
+        assert seen() is not None
+        memory.tidy()
+        assert seen() is None
+    finally:
+        gc.enable()
