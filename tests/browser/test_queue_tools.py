@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from schemas.catalogue import SupplierDefined
 from schemas.demand import StockCounted
 from schemas.signals import Scope, SignalObserved
 from tests.browser.conftest import Seat
-from tests.browser.stage import DAY, TENANT, eventually, issued, product, raised
+from tests.browser.stage import DAY, TENANT, WHEN, eventually, issued, product, raised
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -280,3 +281,62 @@ def test_secret_of_a_key_is_shown_once(seat: Seat) -> None:
     page.get_by_role("button", name="I have it").click()
     expect(card).to_contain_text("till feed")
     assert secret not in page.content()
+
+
+def test_administrator_adds_a_person_who_signs_in_sets_a_password_and_is_closed(seat: Seat) -> None:
+    seat.sign_in("admin")
+    page = seat.open("/settings")
+    card = page.locator("section.card", has=page.get_by_role("heading", name="Accounts"))
+    card.get_by_role("button", name="Add").click()
+    dialog = page.get_by_role("dialog")
+    page.get_by_label("User name").fill("new.planner")
+    page.get_by_label("Name", exact=True).fill("New Planner")
+    dialog.get_by_role("button", name="Add").click()
+    expect(dialog).to_contain_text("Choose at least one role.")
+    dialog.get_by_role("checkbox", name="Planner").check()
+    dialog.get_by_role("button", name="Add").click()
+    seat.stage.passwords["new.planner"] = dialog.locator("pre").inner_text()
+    page.get_by_role("button", name="I have it").click()
+    row = card.get_by_role("row", name=re.compile("new.planner"))
+    expect(row).to_contain_text("open")
+    assert seat.stage.passwords["new.planner"] not in page.content()
+
+    seat.sign_in("new.planner")
+    theirs = seat.open("/settings")
+    theirs.get_by_label("Current password").fill(seat.stage.passwords["new.planner"])
+    theirs.get_by_label("New password").fill("a sentence of my own")
+    theirs.get_by_role("button", name="Set password").click()
+    expect(theirs.locator("#toasts")).to_contain_text("Your password is set")
+    expect(theirs.get_by_role("heading", name="Accounts")).to_have_count(0)
+
+    seat.sign_in("admin")
+    page.reload()
+    row.get_by_role("button", name="Close new.planner").click()
+    expect(row).to_contain_text("closed")
+    with pytest.raises(AssertionError):
+        seat.stage.client("new.planner")
+
+
+def test_supplier_group_says_how_full_the_truck_is_and_follows_each_decision(planner: Seat) -> None:
+    """Fifty units of 0.05 m³ are a quarter of a truck of 10 m³; two such lines are half of it."""
+    carrier = SupplierDefined(
+        tenant=TENANT,
+        defined_at=WHEN,
+        supplier="SUP-T",
+        name="Truck Foods",
+        minimum_order_value=None,
+        truck_volume_m3=Decimal(10),
+    )
+    goods = [
+        product(f"sku-{number}", f"Bulky {number}").model_copy(update={"volume_m3": Decimal("0.05")})
+        for number in (97, 98)
+    ]
+    lines = [issued(number, sku=f"sku-{number}", location="367", supplier="SUP-T") for number in (97, 98)]
+    planner.stage.publish(carrier, *goods, *lines)
+    with planner.stage.client("planner") as client:
+        eventually(lambda: client.get("/v1/recommendations?supplier=SUP-T").json()["total"] == 2)
+    page = planner.open("/queue?group=supplier&q=Bulky")
+    heading = page.locator(".canvas .row.group", has_text="Truck Foods")
+    expect(heading).to_contain_text("truck 50% full")
+    page.keyboard.press("a")
+    expect(heading).to_contain_text("truck 25% full")

@@ -1,4 +1,4 @@
-"""API keys, accounts and a person's preferences."""
+"""API keys and a person's preferences."""
 
 import secrets
 from datetime import timedelta
@@ -84,16 +84,6 @@ async def revoke_key(key_id: str, who: Who, parts: Parts) -> None:
     if not found:
         raise not_found("key", key_id)
     parts.door.forget()
-
-
-@router.get("/accounts", summary="Accounts of people")
-async def people(who: Who, parts: Parts) -> models.Listed[models.AccountView]:
-    """Names and roles."""
-    async with parts.database.transaction(who.tenant) as tx:
-        rows = await accounts.accounts(tx, who.tenant)
-    return models.Listed(
-        items=[models.AccountView(**{**row, "last_sign_in_at": instant(row["last_sign_in_at"])}) for row in rows]
-    )
 
 
 @router.get("/preferences", summary="What a person set for the pages")

@@ -57,6 +57,7 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/session"): _PUBLIC,
     ("DELETE", "/v1/session"): _SELF,
     ("GET", "/v1/session"): _SELF,
+    ("PUT", "/v1/session/password"): _SELF,
     ("GET", "/v1/openapi.json"): _READ,
     ("POST", "/v1/events"): Rule(frozenset({ADMIN}), "ingest"),
     ("POST", "/v1/epcis/capture"): Rule(frozenset({ADMIN}), "ingest"),
@@ -152,6 +153,9 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/v1/webhooks/{webhook_id}/deliveries"): _ADMIN,
     ("POST", "/v1/webhooks/{webhook_id}/deliveries/{notice_id}/again"): _ADMIN,
     ("GET", "/v1/accounts"): _ADMIN,
+    ("POST", "/v1/accounts"): _ADMIN,
+    ("PUT", "/v1/accounts/{username}"): _ADMIN,
+    ("POST", "/v1/accounts/{username}/password"): _ADMIN,
     ("GET", "/v1/preferences"): _SELF,
     ("PUT", "/v1/preferences"): _SELF,
 }

@@ -14,12 +14,70 @@ async def account(tx: Transaction, tenant: str, username: str) -> Row | None:
     return dict(row) if row else None
 
 
+_LISTED = "username, name, roles, active, last_sign_in_at, sign_on_subject is not null as by_provider"
+
+
 async def accounts(tx: Transaction, tenant: str) -> list[Row]:
+    rows = await tx.fetch(f"select {_LISTED} from accounts where tenant = $1 order by username", tenant)
+    return [dict(row) for row in rows]
+
+
+async def locked_account(tx: Transaction, tenant: str, username: str) -> Row | None:
+    """One of them, held until the transaction ends."""
+    row = await tx.fetchrow(
+        f"select {_LISTED} from accounts where tenant = $1 and username = $2 for update", tenant, username
+    )
+    return dict(row) if row else None
+
+
+async def make_account(
+    tx: Transaction, tenant: str, username: str, *, name: str, roles: Sequence[str], password_hash: str
+) -> bool:
+    """Whether there was no such account; one that exists is left as it is."""
+    made = await tx.fetchval(
+        "insert into accounts (tenant, username, name, roles, password_hash) values ($1, $2, $3, $4, $5)"
+        " on conflict do nothing returning true",
+        tenant,
+        username,
+        name,
+        list(roles),
+        password_hash,
+    )
+    return bool(made)
+
+
+async def change_account(
+    tx: Transaction, tenant: str, username: str, *, name: str, roles: Sequence[str], active: bool
+) -> None:
+    """A closed account's sessions end."""
+    await tx.execute(
+        "update accounts set name = $3, roles = $4, active = $5 where tenant = $1 and username = $2",
+        tenant,
+        username,
+        name,
+        list(roles),
+        active,
+    )
+    if not active:
+        await tx.execute("delete from sessions where tenant = $1 and username = $2", tenant, username)
+
+
+async def administrators(tx: Transaction, tenant: str) -> int:
+    """Open administrators with a password, each held until the transaction ends: two cannot close each other at once."""
     rows = await tx.fetch(
-        "select username, name, roles, active, last_sign_in_at from accounts where tenant = $1 order by username",
+        "select username from accounts where tenant = $1 and active and 'admin' = any(roles) and password_hash is not null"
+        " order by username for update",
         tenant,
     )
-    return [dict(row) for row in rows]
+    return len(rows)
+
+
+async def set_password(tx: Transaction, tenant: str, username: str, password_hash: str, spared: bytes = b"") -> None:
+    """A new password; every session ends but the one whose token has the hash `spared`."""
+    await rehash(tx, tenant, username, password_hash)
+    await tx.execute(
+        "delete from sessions where tenant = $1 and username = $2 and token_sha256 <> $3", tenant, username, spared
+    )
 
 
 async def put_account(

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import httpx2
 import pytest
 
 from cli.platform.ports import any_free
 from tests import ground
-from tests.ground import Ground, wait_for
+from tests.ground import Ground
 from tests.integration.gateway.process import Gateway, eventually, make_gateway
 
 pytestmark = pytest.mark.integration
@@ -149,18 +148,12 @@ def test_closed_account_stays_closed_whatever_the_provider_says(door: Door) -> N
     door.provider.knows("u4", preferred_username="dan", groups=["buyers"])
     with door.browser() as browser:
         door.sign_in(browser, "u4")
-        wait_for(close(door.gateway, "dan"))
+        with door.gateway.client("admin", fresh=True) as admin:
+            state = {"name": "dan", "roles": ["planner"], "active": False}
+            assert admin.put("/v1/accounts/dan", json=state).status_code == 200
         assert browser.get("/v1/session").status_code == 401
         assert "This account is closed" in door.sign_in(browser, "u4").text
         assert browser.post("/v1/session", json={"username": "dan", "password": "x"}).status_code == 401
-
-
-async def close(gateway: Gateway, username: str) -> None:
-    connection = await asyncpg.connect(gateway.database.admin_url)
-    try:
-        await connection.execute("update gateway.accounts set active = false where username = $1", username)
-    finally:
-        await connection.close()
 
 
 def test_answer_that_another_browser_asked_for_opens_no_session(door: Door) -> None:
@@ -216,3 +209,19 @@ def test_provider_that_is_away_leaves_local_accounts_their_way_in(platform: Grou
                 assert planner.get("/v1/session").status_code == 200
         finally:
             gateway.stop()
+
+
+def test_account_of_the_provider_can_be_closed_here_and_nothing_else(door: Door) -> None:
+    door.provider.knows("u7", preferred_username="gus", name="Gus", groups=["buyers"])
+    with door.browser() as browser, door.gateway.client("admin", fresh=True) as admin:
+        door.sign_in(browser, "u7")
+        mine = {"current": "x", "new": "a sentence of mine"}
+        refused = (
+            admin.put("/v1/accounts/gus", json={"name": "Gus", "roles": ["admin"]}),
+            admin.post("/v1/accounts/gus/password", json={}),
+            browser.put("/v1/session/password", json=mine),
+        )
+        assert [(one.status_code, one.json()["code"]) for one in refused] == [(409, "account_of_provider")] * 3
+        closed = admin.put("/v1/accounts/gus", json={"name": "Gus", "roles": ["planner"], "active": False}).json()
+        assert (closed["signs_in_by"], closed["active"]) == ("provider", False)
+        assert browser.get("/v1/session").status_code == 401

@@ -50,6 +50,7 @@ from services.gateway.api.models.queue import (
     SupplierGroup,
 )
 from services.gateway.api.models.system import (
+    AccountSecretView,
     AccountView,
     BatchView,
     CapturedEvent,
@@ -71,6 +72,7 @@ from services.gateway.api.models.system import (
 )
 
 __all__ = [
+    "AccountSecretView",
     "AccountView",
     "AliasView",
     "BatchView",

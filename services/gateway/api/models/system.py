@@ -156,6 +156,14 @@ class AccountView(View):
     roles: list[str]
     active: bool
     last_sign_in_at: str | None
+    signs_in_by: Literal["password", "provider"]
+
+
+class AccountSecretView(View):
+    """A password as it is shown once: only its hash is kept."""
+
+    username: str
+    password: str
 
 
 class EventResultView(View):

@@ -1,10 +1,12 @@
 // Settings: how the workbench looks and listens for this person, and for admins who and what may come in.
-import { announce, toast } from "../announce.js";
+import { announce } from "../announce.js";
 import { get, post, put, remove } from "../api.js";
 import { open } from "../dialog.js";
 import { byId, h } from "../dom.js";
 import { instant, utc } from "../format.js";
 import { singleKeysOn, switchSingleKeys } from "../keys.js";
+import { accounts, ownPassword } from "../settings/people.js";
+import { boxes, doing, managed, showSecret } from "../settings/sections.js";
 import { setTheme, showKeys, start, theme } from "../shell.js";
 import { failed } from "../states.js";
 
@@ -28,29 +30,10 @@ function own() {
     h("div.switch", {}, keys, h("div", {}, h("label", { for: "single-keys" }, "Single-key shortcuts"), h("small", {}, "J, K, A, E and the others act at once. Switch them off if you use speech input or press keys by accident; every key is also a button."), h("button.link", { type: "button", onclick: showKeys }, "Show all keys"))));
 }
 
-const table = (label, head, rows) => h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": label }, h("table.stackable", { "aria-label": label }, h("thead", {}, h("tr", {}, ...head.map((title) => h("th", { scope: "col" }, title)))), h("tbody", {}, ...rows)));
-const row = (head, first, ...cells) => h("tr", {}, h("th", { scope: "row" }, first), ...cells.map((cell, index) => h("td", { "data-label": head[index + 1] }, cell)));
-
-async function section(title, lead, path, head, draw, none) {
-  const card = h("section.card", {}, h("header", {}, h("h2", {}, title)), h("p.quiet", {}, lead));
-  try {
-    const { items } = await get(path);
-    card.append(items.length ? table(title, head, items.map((item) => row(head, ...draw(item)))) : h("p.quiet", {}, none));
-  } catch (problem) {
-    card.append(failed(`${title} could not be read`, problem));
-  }
-  return card;
-}
-
-const ACCOUNTS = ["Account", "Roles", "State", "Last sign-in"];
-const accounts = () => section("Accounts", "Who can sign in, and as what. Accounts are made with the command line.", "/v1/accounts", ACCOUNTS, (account) => [h("b", {}, account.username, account.name && account.name !== account.username ? h("small", {}, account.name) : null), (account.roles ?? []).join(", "), account.active ? "active" : "switched off", account.last_sign_in_at ? h("span", { title: utc(account.last_sign_in_at) }, instant(account.last_sign_in_at)) : "never"], "No account exists.");
-
 /* What machines may do, and what they are told: made and ended here, their secrets shown once ------------------------- */
 
 const SCOPES = { ingest: "Send events", read: "Read", decide: "Decide", plan: "Start plans", audit: "Read the log" };
 const NOTICES = { assigned: "A line is somebody's", due: "Its time is nearly over", escalated: "Nobody decided in time", released: "An order left" };
-
-const boxes = (name, choices) => h("fieldset.choices", {}, h("legend", {}, "What"), ...Object.entries(choices).map(([code, label]) => h("label", {}, h("input", { type: "checkbox", name, value: code }), label)));
 
 /** Ask for a name or address and some choices; at least one has to be made. */
 function askNew(title, lead, { label, type = "text", choices }) {
@@ -67,32 +50,6 @@ function askNew(title, lead, { label, type = "text", choices }) {
       h("div.buttons", {}, h("button.btn", { type: "button", onclick: () => finish(null) }, "Cancel"), h("button.btn.p", { type: "submit" }, "Add")));
     return [form];
   });
-}
-
-const showSecret = (title, secret) => open(title, (finish, id) => [
-  h("div.body", {}, h("h2", { id }, title), h("p.lead", {}, "This is shown now and never again. Copy it to where it is used."), h("pre.json", { tabindex: 0 }, secret)),
-  h("div.buttons", {}, h("button.btn.p", { type: "button", autofocus: true, onclick: () => finish(null) }, "I have it")),
-]);
-
-async function doing(work, redraw) {
-  try { await work(); } catch (problem) {
-    const why = [problem.detail, ...(problem.errors ?? []).map((error) => error.reason)].join(" ");
-    toast(why, { seconds: 12 });
-    announce(why);
-  }
-  await redraw();
-}
-
-/** A section that can add and end what it lists, and draws itself again afterwards. */
-async function managed(title, lead, path, head, drawRow, none, add) {
-  const box = h("div");
-  const redraw = async () => {
-    const card = await section(title, lead, path, head, (item) => drawRow(item, redraw), none);
-    card.querySelector("header").append(h("span.acts", {}, h("button.btn.small", { type: "button", onclick: () => add(redraw) }, "Add")));
-    box.replaceChildren(card);
-  };
-  await redraw();
-  return box;
 }
 
 const KEYS = ["Key", "Scopes", "Expires", "Last used", "End"];
@@ -123,5 +80,5 @@ async function mails() {
 
 page.replaceChildren(h("div.head", {}, h("div", {}, h("h1", {}, "Settings"), h("p.sub", {}, "How the workbench looks and listens."))), own());
 const session = await start();
-page.append(await mails().catch((problem) => failed("Your mails could not be read", problem)));
+page.append(ownPassword(), await mails().catch((problem) => failed("Your mails could not be read", problem)));
 if (session.can?.includes("administer")) page.append(await accounts(), await apiKeys(), await webhooks());
