@@ -278,3 +278,22 @@ def test_an_order_and_what_changes_it_lead_to_each_other(planner: Seat, stage: S
     expect(page.get_by_role("dialog").get_by_role("heading", name="Change CH-1")).to_be_visible()
     page.get_by_role("dialog").get_by_role("button", name="PO-changed").click()
     expect(page.get_by_role("dialog").get_by_role("heading", name="Purchase PO-changed")).to_be_visible()
+
+
+def test_the_day_on_which_clocks_change_has_each_hour_named_and_no_date_shifted(planner: Seat) -> None:
+    """New York, 1 November 2026: 05:30 and 06:30 UTC are both half past one there (IANA tz, US rule of 2007)."""
+    page = planner.open("/sign-in")
+    told = page.evaluate(
+        """async () => {
+          const { day, daysBetween, instant, plusDays } = await import("/static/js/format.js");
+          const zone = "America/New_York";
+          return {
+            before: instant("2026-11-01T05:30:00Z", zone), after: instant("2026-11-01T06:30:00Z", zone),
+            day: day("2026-11-01"), next: plusDays("2026-11-01", 1), days: daysBetween("2026-10-31", "2026-11-02"),
+          };
+        }"""
+    )
+    assert "01:30" in told["before"] and "01:30" in told["after"]
+    assert told["before"] != told["after"], "the zone beside the time tells the two hours apart"
+    assert told["day"].startswith("Sun") and told["day"].endswith(" 1 Nov")
+    assert (told["next"], told["days"]) == ("2026-11-02", 2)

@@ -47,6 +47,7 @@ def line(row: Row) -> models.Line:
         abc_class=row["abc_class"],
         item_class=row["item_class"],
         unit=row["unit"],
+        unit_volume_m3=plain(row["unit_volume"]),
         on_hand=text(row["on_hand"]),
         on_order=text(row["on_order"]),
         reserved=text(row["reserved"]),

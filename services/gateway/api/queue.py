@@ -12,7 +12,7 @@ from services.gateway.domain.spreadsheet import write_rows
 from services.gateway.domain.wording import ROUTE_REASONS, label
 from services.gateway.store import queue, views
 from services.gateway.store.queue import Filters
-from services.gateway.store.rows import amount
+from services.gateway.store.rows import amount, plain
 
 router = APIRouter(prefix="/v1", tags=["queue"])
 # A spreadsheet with more rows than a person can review; the API pages through everything.
@@ -123,6 +123,7 @@ async def summary(who: Who, parts: Parts, chosen: Chosen) -> models.QueueSummary
                 count=row["count"],
                 value=amount(row["value"]) or "0",
                 minimum_order_value=amount(row["extra"]),
+                truck_volume_m3=plain(row["truck"]),
             )
             for row in groups.get("supplier", ())
         ],

@@ -27,7 +27,7 @@ _LISTED_NAMES = (
     " origin, issued_at, item_class, decided_by, decided_at, decision_reason, snoozed_until"
 )
 _BESIDE = (
-    "i.name as item_name, i.category, i.abc_class, p.name as location_name, s.name as supplier_name,"
+    "i.name as item_name, i.category, i.abc_class, (i.body->>'volume_m3')::numeric as unit_volume, p.name as location_name, s.name as supplier_name,"
     " coalesce(l.decided_quantity, l.quantity) as shown_quantity, coalesce(l.decided_value, l.value) as shown_value,"
     " a.owner, a.due_at, a.escalated, a.signatures, a.asked_by"
 )
@@ -184,24 +184,25 @@ async def newest_of_item(tx: Transaction, tenant: str, sku: str, location: str) 
 # How the filtered lines fall into groups, in one look at them; each group with what the page needs to name it.
 _GROUPS = """
  select 'all' as part, null as code, null as name, count(*) as count, coalesce(sum(value), 0) as value, coalesce(sum(money_at_risk), 0) as extra,
-   min(currency) as currency from shown
- union all (select 'reason', r.code, null, count(*), null, null, null from shown cross join unnest(route_reasons) as r(code)
+   min(currency) as currency, null::numeric as truck from shown
+ union all (select 'reason', r.code, null, count(*), null, null, null, null from shown cross join unnest(route_reasons) as r(code)
    group by r.code)
- union all (select 'supplier', g.supplier, s.name, g.count, g.value, (s.body->>'minimum_order_value')::numeric, null
+ union all (select 'supplier', g.supplier, s.name, g.count, g.value, (s.body->>'minimum_order_value')::numeric, null,
+     (s.body->>'truck_volume_m3')::numeric
    from (select supplier, count(*) as count, sum(value) as value from shown group by supplier order by 3 desc, 1 limit 200) g
    left join catalogue s on s.tenant = $1 and s.kind = 'supplier' and s.identity = g.supplier)
- union all (select 'location', g.location, p.name, g.count, null, null, null
+ union all (select 'location', g.location, p.name, g.count, null, null, null, null
    from (select location, count(*) as count from shown group by location order by 2 desc, 1 limit 200) g
    left join catalogue p on p.tenant = $1 and p.kind = 'location' and p.identity = g.location)
- union all (select 'category', category, null, count(*), null, null, null from shown group by category order by 4 desc, 2 limit 200)
- union all (select 'status', status, null, count(*), null, null, null from lines where tenant = $1 group by status)
- union all select 'by_rule', null, null, count(*), null, null, null from lines where tenant = $1 and approved_by_rule
+ union all (select 'category', category, null, count(*), null, null, null, null from shown group by category order by 4 desc, 2 limit 200)
+ union all (select 'status', status, null, count(*), null, null, null, null from lines where tenant = $1 group by status)
+ union all select 'by_rule', null, null, count(*), null, null, null, null from lines where tenant = $1 and approved_by_rule
    and status in ('by_rule', 'released') and origin = (select max(origin) from outcomes where tenant = $1)
 """
 
 
 async def summary(tx: Transaction, tenant: str, filters: Filters) -> dict[str, list[Row]]:
-    """Totals of the filtered lines (`all`) and how they fall into groups: `reason`, `supplier` (extra: minimum order value),
+    """Totals of the filtered lines (`all`) and how they fall into groups: `reason`, `supplier` (extra: minimum order value; truck: m³),
     `location`, `category`, most first. Of all lines: `status`, and `by_rule` out of the newest business day."""
     where = _where(filters)
     rows = await tx.fetch(

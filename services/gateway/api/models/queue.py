@@ -29,6 +29,7 @@ class Line(View):
     abc_class: str | None
     item_class: str | None = None
     unit: str
+    unit_volume_m3: str | None = None
     on_hand: str
     on_order: str
     reserved: str
@@ -77,6 +78,7 @@ class SupplierGroup(View):
     count: int
     value: str
     minimum_order_value: str | None
+    truck_volume_m3: str | None = None
 
 
 class LocationGroup(View):

@@ -50,9 +50,10 @@ function draw(index, face) {
   if (!entry || entry.kind === "waiting") return drawWaiting();
   if (entry.kind === "group") {
     const members = entry.ids.map((id) => lines.byId.get(id));
-    const minimum = Number(summary?.by_supplier?.find((each) => each.supplier === entry.supplier)?.minimum_order_value ?? 0);
+    const terms = summary?.by_supplier?.find((each) => each.supplier === entry.supplier);
+    const [minimum, truck] = [Number(terms?.minimum_order_value ?? 0), Number(terms?.truck_volume_m3 ?? 0)];
     const open = members.filter(isOpen);
-    return drawGroup(entry, members, { isSelected: open.length > 0 && open.every((line) => lines.selected.has(line.line_id)), minimum });
+    return drawGroup(entry, members, { isSelected: open.length > 0 && open.every((line) => lines.selected.has(line.line_id)), minimum, truck });
   }
   stale.see(entry.id);
   return (face ?? new LineRow()).show(lines.byId.get(entry.id), { isSelected: lines.selected.has(entry.id), today: status?.business_date });

@@ -129,12 +129,26 @@ export class LineRow {
   }
 }
 
-/** The heading of a supplier's lines, with what they add up to against the supplier's minimum. */
-export function drawGroup(group, lines, { isSelected, minimum }) {
+/** How full a share of something is, drawn; the words beside it say the same. */
+const fillBar = (share) => s("svg.bar", { viewBox: "0 0 88 6", "aria-hidden": "true" }, s("rect.bed", { x: 0.5, y: 0.5, width: 87, height: 5, rx: 2.5 }), s(`rect.${share >= 1 ? "g" : "w"}`, { width: Math.max(3, share * 88), height: 6, rx: 3 }));
+
+/** The lines' volume against the supplier's truck: the last truck is the one that can still be filled. */
+function truckFill(open, truck) {
+  if (!(truck > 0) || !open.length) return null;
+  const known = open.filter((line) => line.unit_volume_m3);
+  if (!known.length) return h("span", {}, "volume unknown");
+  const trucks = known.reduce((sum, line) => sum + Number(line.quantity) * Number(line.unit_volume_m3), 0) / truck;
+  const last = trucks % 1 || 1;
+  const missing = open.length - known.length;
+  return [fillBar(last), h("span", {}, `${trucks > 1 ? `truck ${number(Math.ceil(trucks), 0)} is ` : "truck "}${percent(last)} full${missing ? `, ${count(missing, "line")} of unknown volume` : ""}`)];
+}
+
+/** The heading of a supplier's lines, with what they add up to against the supplier's minimum and truck. */
+export function drawGroup(group, lines, { isSelected, minimum, truck }) {
   const open = lines.filter(isOpen);
   const value = total(open.map((line) => line.value));
   const share = minimum > 0 ? Math.min(1, value / minimum) : null;
-  const bar = share === null ? null : s("svg.bar", { viewBox: "0 0 88 6", "aria-hidden": "true" }, s("rect.bed", { x: 0.5, y: 0.5, width: 87, height: 5, rx: 2.5 }), s(`rect.${share >= 1 ? "g" : "w"}`, { width: Math.max(3, share * 88), height: 6, rx: 3 }));
+  const bar = share === null ? null : fillBar(share);
   const words_ = minimum > 0 ? (share >= 1 ? `minimum ${money(minimum, group.currency, 0)} met` : `${money(minimum - value, group.currency, 0)} below the minimum of ${money(minimum, group.currency, 0)}`) : "";
   return {
     kind: "group",
@@ -143,7 +157,7 @@ export function drawGroup(group, lines, { isSelected, minimum }) {
     cells: [
       pick(`all lines of ${group.name}`, isSelected, !open.length),
       { index: 1, span: 4, className: "group-name", content: [h("span", {}, h("b", {}, group.name), h("span.faint", {}, `  ${count(open.length, "line")}`))] },
-      { index: 5, span: 3, className: "group-total", content: [h("div.totals", {}, bar, words_ ? h("span", {}, words_) : null, h("b", {}, money(value, group.currency)))] },
+      { index: 5, span: 3, className: "group-total", content: [h("div.totals", {}, truckFill(open, truck), bar, words_ ? h("span", {}, words_) : null, h("b", {}, money(value, group.currency)))] },
     ],
   };
 }
