@@ -13,7 +13,7 @@ from schemas.decisions import DecisionMade
 from schemas.recommendations import RecommendationIssued, RecommendationWithheld
 from services.policy.domain.beside import beside
 from services.policy.domain.evidence import Evidence
-from services.policy.domain.evidence_text import canonical
+from services.policy.domain.evidence_text import canonical_with
 from services.policy.domain.order_changes import order_changes
 from services.policy.domain.outcome import Recommendation
 from services.policy.planned import SERVICE, Planned, is_news, moment
@@ -100,7 +100,8 @@ def _propose(
     planned.published += 1
     published.append(
         plans.Published(
-            identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity, canonical(body),
+            identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity,
+            canonical_with(body, outcome.evidence_text),
             message.action, key[3],
         )
     )  # fmt: skip

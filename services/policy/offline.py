@@ -18,7 +18,7 @@ from typing import Any
 
 from services.policy.domain.cascade import plan
 from services.policy.domain.evidence import Evidence, Policy
-from services.policy.domain.evidence_text import canonical
+from services.policy.domain.evidence_text import canonical_with
 from services.policy.domain.order_changes import order_changes
 from services.policy.domain.outcome import Outcome, Recommendation, Withheld
 from services.policy.domain.parameters import Parameters
@@ -248,7 +248,7 @@ def _order(outcome: Recommendation, documents: bool) -> dict[str, Any]:
         "approved_by_rule": document["approved_by_rule"], "route_reasons": ",".join(document["route_reasons"]),
         "wanted_without_limits": Decimal(limits[0]["inputs"]["unlimited"]) if limits else outcome.quantity,
         "recommendation_id": outcome.recommendation_id, "evidence_sha256": document["evidence_sha256"],
-        "document": canonical(document).decode() if documents else None,
+        "document": canonical_with(document, outcome.evidence_text).decode() if documents else None,
     } | {name: Decimal(document[name]) for name in numbers}  # fmt: skip
 
 

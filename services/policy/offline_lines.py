@@ -11,7 +11,7 @@ import numpy as np
 
 from services.policy.domain.cascade import CHUNK_ITEMS
 from services.policy.domain.evidence import Evidence, OpenOrder
-from services.policy.domain.evidence_text import canonical
+from services.policy.domain.evidence_text import canonical_with
 from services.policy.domain.outcome import Recommendation
 from services.policy.domain.reckoning import reckon
 from services.policy.domain.scenarios import heeded
@@ -89,5 +89,5 @@ def _told(evidence: Evidence, outcome: Recommendation, documents: bool) -> dict[
         "order_on": date.fromisoformat(document["order_on"]), "arrive_on": date.fromisoformat(document["arrive_on"]),
         "confidence": float(document["confidence"]), "approved_by_rule": document["approved_by_rule"],
         "route_reasons": ",".join(document["route_reasons"]), "recommendation_id": outcome.recommendation_id,
-        "document": canonical(document).decode() if documents else None,
+        "document": canonical_with(document, outcome.evidence_text).decode() if documents else None,
     }  # fmt: skip

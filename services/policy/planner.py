@@ -10,7 +10,7 @@ from schemas.recommendations import PolicyPublished, RecommendationIssued, Recom
 from services.policy.beside_lines import plan_beside
 from services.policy.domain.cascade import plan
 from services.policy.domain.evidence import Evidence, Policy
-from services.policy.domain.evidence_text import canonical, document_of, sha256_of
+from services.policy.domain.evidence_text import canonical_with, document_of, sha256_of
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
 from services.policy.moving import move_first
@@ -132,7 +132,7 @@ def _propose(
         message = RecommendationIssued.model_validate(body)
         planned.says.append(outgoing(message, service=SERVICE, cause=identity, time=moment(evidence.as_of)))
         planned.published += 1
-        kept = canonical(body)
+        kept = canonical_with(body, outcome.evidence_text)
         published.append(
             plans.Published(
                 identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity, kept,

@@ -20,13 +20,14 @@ def recommended_beside(
     No sale moves such a line at once, so it has no thresholds: the next plan of its item looks at it again.
     """
     without_action, with_action = expected.tolist()
-    identity, document, signature = written(line, action, what, beside_steps(line, told), without_action, with_action)
+    said = written(line, action, what, beside_steps(line, told), without_action, with_action)
     return Recommendation(
-        recommendation_id=identity,
-        document=document,
+        recommendation_id=said.identity,
+        document=said.document,
+        evidence_text=said.evidence_text,
         quantity=line.numbers.quantity,
         value=line.amounts.value,
-        signature=signature,
+        signature=said.signature,
         reorder_point=line.numbers.reorder_point,
         order_up_to=line.numbers.order_up_to,
         thresholds=Thresholds(),

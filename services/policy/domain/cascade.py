@@ -68,14 +68,15 @@ def _plan_ready(evidences: Sequence[Evidence], opportunities: Sequence[Opportuni
             continue
         numbers = Numbers.of(columns, levels, lots, row, int(first_empty[index]))
         line = line_of(evidence, opportunity, numbers, effects_of(evidence))
-        identity, document, signature = render(line, without[index].tolist(), with_order[index].tolist())
+        said = render(line, without[index].tolist(), with_order[index].tolist())
         outcomes.append(
             Recommendation(
-                recommendation_id=identity,
-                document=document,
+                recommendation_id=said.identity,
+                document=said.document,
+                evidence_text=said.evidence_text,
                 quantity=numbers.quantity,
                 value=line.amounts.value,
-                signature=signature,
+                signature=said.signature,
                 reorder_point=numbers.reorder_point,
                 order_up_to=numbers.order_up_to,
                 thresholds=_thresholds(columns, levels, lots, row),

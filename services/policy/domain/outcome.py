@@ -17,11 +17,13 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """An order worth proposing. `document` is the message without what only the shell knows (line, run, predecessor);
+    """An order worth proposing. `document` is the message without what only the shell knows (line, run, predecessor), and
+    `evidence_text` the canonical text of its evidence;
     `signature` is equal for recommendations between which a person would see no difference to decide on."""
 
     recommendation_id: str
     document: Mapping[str, Any]
+    evidence_text: bytes
     quantity: Decimal
     value: Decimal
     signature: str

@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from services.policy.domain.evidence_text import CODE_VERSION, canonical, document_of, sha256_of
+from services.policy.domain.evidence_text import CODE_VERSION, canonical, document_of, sha256_of_text
 from services.policy.domain.line import Line
 from services.policy.domain.numbers import plain
 from services.policy.domain.steps import Step, explanation
@@ -19,8 +20,18 @@ SIGNED = (
 )  # fmt: skip
 
 
-def render(line: Line, without_order: list[float], with_order: list[float]) -> tuple[str, dict[str, Any], str]:
-    """(recommendation id, document, signature) of an order to place."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A line in words: its name, its document, what a person decides on, and its evidence as canonical text."""
+
+    identity: str
+    document: dict[str, Any]
+    signature: str
+    evidence_text: bytes
+
+
+def render(line: Line, without_order: list[float], with_order: list[float]) -> Written:
+    """An order to place, in words."""
     return written(line, "buy", what_of(line), steps_of(line), without_order, with_order)
 
 
@@ -31,10 +42,11 @@ def written(
     steps: tuple[Step, ...],
     without_action: list[float],
     with_action: list[float],
-) -> tuple[str, dict[str, Any], str]:
-    """(recommendation id, document, signature). The id follows from the evidence: the same evidence, the same id."""
+) -> Written:
+    """A line in words. Its name follows from the evidence: the same evidence, the same name."""
     inputs = document_of(line.evidence)
-    digest = sha256_of(inputs)
+    text = canonical(inputs)
+    digest = sha256_of_text(text)
     identity = str(uuid.uuid5(IDS, digest))
     document: dict[str, Any] = {
         "tenant": line.evidence.tenant,
@@ -57,7 +69,8 @@ def written(
         "evidence": inputs,
         "evidence_sha256": digest,
     }
-    return identity, document, canonical({name: document[name] for name in SIGNED if name in document}).decode()
+    signature = canonical({name: document[name] for name in SIGNED if name in document}).decode()
+    return Written(identity, document, signature, text)
 
 
 def what_of(line: Line) -> dict[str, Any]:

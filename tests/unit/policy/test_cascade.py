@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from schemas.recommendations import RecommendationIssued
 from services.policy.domain.cascade import derive, plan
 from services.policy.domain.evidence import Evidence, Hold, OpenOrder, pack_integers
-from services.policy.domain.evidence_text import canonical, document_of, evidence_of
+from services.policy.domain.evidence_text import canonical, canonical_with, document_of, evidence_of
 from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.outcome import Outcome, Recommendation, Withheld
 from services.policy.domain.supply_calendar import next_opportunity
@@ -81,6 +81,8 @@ def test_a_recommendation_fits_its_contract_and_survives_the_wire(evidence: Evid
         wire = json.loads(message.model_dump_json(exclude_none=True))
         wire.pop("line_id")
         assert canonical(wire) == canonical(outcome.document)
+        body = {**outcome.document, "line_id": '"evidence":null', "run_id": None}
+        assert canonical_with(body, outcome.evidence_text) == canonical(body)
 
 
 @settings(max_examples=33, deadline=None)
