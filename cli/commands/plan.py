@@ -84,6 +84,11 @@ def plan(
     if as_json:
         output.result(told)
         return
+    _tell(out, found)
+
+
+def _tell(out: Path, found: offline.Summary) -> None:
+    """The summary for a person."""
     output.line(f"{out}: {found.rows:,} rows, {found.orders:,} orders worth {found.value:,}")
     for reason, count in sorted(found.withheld.items(), key=lambda one: -one[1]):
         output.line(f"  no order, {reason}: {count:,}")
