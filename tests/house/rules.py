@@ -155,3 +155,12 @@ def unmarked(lock: str) -> Iterator[str]:
 
 def _normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def migration_numbers(services: Path) -> Iterator[str]:
+    """Two migrations of one service with the same number: which comes first would hang on their names."""
+    for folder in sorted(services.glob("*/migrations")):
+        numbers = [path.name[:4] for path in sorted(folder.glob("*.sql"))]
+        expected = [f"{number:04}" for number in range(1, len(numbers) + 1)]
+        if numbers != expected:
+            yield f"{folder}: numbered {', '.join(numbers)}"

@@ -114,3 +114,7 @@ def test_every_locked_package_is_hashed(name: str) -> None:
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
 def test_packages_for_linux_only_are_marked_in_the_lock(name: str) -> None:
     demand_none(rules.unmarked((ROOT / name).read_text()))
+
+
+def test_migrations_of_a_service_are_numbered_one_after_another() -> None:
+    demand_none(rules.migration_numbers(ROOT / "services"))

@@ -50,6 +50,14 @@ def test_missing_room_is_found(tmp_path: Path) -> None:
     assert list(rules.missing_rooms(tmp_path / "services")) == ["services/audit has no main"]
 
 
+def test_migration_number_given_twice_or_left_out_is_found(tmp_path: Path) -> None:
+    for name in ("0001_a", "0002_b"):
+        plant(tmp_path, f"audit/migrations/{name}.sql", "")
+    assert list(rules.migration_numbers(tmp_path)) == []
+    plant(tmp_path, "audit/migrations/0002_c.sql", "")
+    assert len(list(rules.migration_numbers(tmp_path))) == 1
+
+
 def test_invented_command_is_found() -> None:
     text = "Type `./run demo --smoke`, then ./run fly now."
     assert list(rules.unknown_commands(text, frozenset({"demo"}))) == ["./run fly is not a command"]
