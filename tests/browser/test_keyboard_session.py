@@ -2,6 +2,7 @@
 
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -22,11 +23,21 @@ def active_name(page: Page) -> str:
     return page.locator(".canvas .row.active .c-item b").inner_text()
 
 
-def status_of(stage: Stage, name: str) -> str:
-    """What the API says of the newest line of a product."""
+def line_of(stage: Stage, name: str) -> dict[str, Any]:
+    """The newest line of a product, as the API tells it."""
     with stage.client("planner") as planner:
         found = planner.get("/v1/recommendations", params={"status": "all", "q": name}).json()["items"]
-    return str(found[0]["status"])
+    return dict(found[0])
+
+
+def status_of(stage: Stage, name: str) -> str:
+    """What the API says of the newest line of a product."""
+    return str(line_of(stage, name)["status"])
+
+
+def value_of(stage: Stage, name: str) -> Decimal:
+    """What the line costs: others may have been amended, or come beside it, before."""
+    return Decimal(line_of(stage, name)["value"])
 
 
 def test_a_whole_session_needs_no_mouse(seat: Seat) -> None:
@@ -91,12 +102,15 @@ def test_many_lines_are_approved_after_their_total_was_seen(planner: Seat) -> No
     keys = page.keyboard
     for _ in range(10):
         keys.press("j")
+    chosen = []
     for _ in range(3):
+        chosen.append(active_name(page))
         keys.press("x")
         keys.press("j")
-    expect(page.locator("#foot")).to_contain_text("3 lines · $1,500.00")
+    total = f"${sum(value_of(planner.stage, name) for name in chosen):,.2f}"
+    expect(page.locator("#foot")).to_contain_text(f"3 lines · {total}")
     keys.press("a")
-    expect(page.get_by_role("dialog")).to_contain_text("3 lines, $1,500.00 in all")
+    expect(page.get_by_role("dialog")).to_contain_text(f"3 lines, {total} in all")
     keys.press("Enter")
     toast(page, "Approved 3 lines")
     keys.press("u")

@@ -21,6 +21,7 @@ LEFT_OUT = {
     "GET /v1/stream": "never ends",
     "POST /v1/session": "is limited to a few tries",
     "DELETE /v1/session": "signs the fuzzer out",
+    "PUT /v1/session/password": "is limited to a few tries, of sign-ins too",
 }
 # Operations whose answer to most of what fits their schema is a refusal by rule or by state: rules between fields and
 # steps of a life cycle are not said in JSON Schema. They are fuzzed like all others; only this warning is not a failure.
@@ -81,6 +82,8 @@ REFUSES_BY_RULE = {
     "POST /v1/webhooks/{webhook_id}/secret": "there is none",
     "GET /v1/webhooks/{webhook_id}/deliveries": "there is none",
     "POST /v1/webhooks/{webhook_id}/deliveries/{notice_id}/again": "there is none",
+    "PUT /v1/accounts/{username}": "there is none by this name",
+    "POST /v1/accounts/{username}/password": "there is none by this name",
     "DELETE /v1/api-keys/{key_id}": "there is none by this id",
     "GET /v1/audit/entries/{seq}": "the log is short",
     "GET /v1/audit/proof/inclusion": "the log is short",
