@@ -26,7 +26,7 @@ function ask(title, lead, account) {
     } },
       h("div.body", {}, h("h2", { id }, title), h("p.lead", {}, lead),
         account ? null : field(`${id}-username`, "User name", username, "Small letters and digits; it cannot be changed later."),
-        field(`${id}-name`, "Name", name), boxes("role", ROLES, account?.roles), error),
+        field(`${id}-name`, "Name", name), boxes("role", ROLES, { legend: "Roles", on: account?.roles }), error),
       h("div.buttons", {}, h("button.btn", { type: "button", onclick: () => finish(null) }, "Cancel"), h("button.btn.p", { type: "submit" }, account ? "Save" : "Add")));
     return [form];
   });

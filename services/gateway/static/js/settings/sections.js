@@ -20,7 +20,7 @@ async function section(title, lead, path, head, draw, none) {
 }
 
 /** Check boxes by code and label; `on` are checked from the start. */
-export const boxes = (name, choices, on = []) => h("fieldset.choices", {}, h("legend", {}, "What"), ...Object.entries(choices).map(([code, label]) => h("label", {}, h("input", { type: "checkbox", name, value: code, checked: on.includes(code) }), label)));
+export const boxes = (name, choices, { legend = "What", on = [] } = {}) => h("fieldset.choices", {}, h("legend", {}, legend), ...Object.entries(choices).map(([code, label]) => h("label", {}, h("input", { type: "checkbox", name, value: code, checked: on.includes(code) }), label)));
 
 export const showSecret = (title, secret) => open(title, (finish, id) => [
   h("div.body", {}, h("h2", { id }, title), h("p.lead", {}, "This is shown now and never again. Copy it to where it is used."), h("pre.json", { tabindex: 0 }, secret)),
