@@ -5,6 +5,7 @@ before a day is sent, so that a demo that is ended in the middle of a day tells 
 """
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -114,7 +115,8 @@ class OrderReader:
         self._thread.start()
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._cancel)
+        with contextlib.suppress(RuntimeError):  # the loop is closed: Kafka went away first, and the thread has ended
+            self._loop.call_soon_threadsafe(self._cancel)
         self._thread.join(timeout=10)
 
     def take(self) -> Sequence[dict[str, Any]]:
