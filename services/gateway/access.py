@@ -29,7 +29,7 @@ __all__ = ["Caller", "Door", "Principal", "authorise", "caller", "identify", "pa
 
 COOKIE = "countersign_session"
 # With this prefix a browser keeps the cookie only if it is Secure, host-only and for "/": no sibling host can plant one.
-COOKIE_SECURE = f"__Host-{COOKIE}"
+HOST_ONLY = "__Host-"
 CACHE_MAX = 5_000
 # What a machine may ask of the owner services, by scope: they know roles, not scopes.
 ROLES_OF_SCOPE = {"decide": rules.PLANNER, "plan": rules.PLANNER, "audit": rules.AUDITOR}
@@ -112,26 +112,41 @@ def _machine(tenant: str, row: dict[str, Any]) -> Caller:
     return Caller(Principal(tenant, f"key:{row['key_id']}", roles, "machine"), row["name"], row["expires_at"], scopes)
 
 
-def cookie_name(request: Request) -> str:
+def read_cookie(request: Request, name: str) -> str:
+    """What `put_cookie` gave the browser to keep, unchecked; empty when there is nothing."""
+    return request.cookies.get(_name_of(request, name), "")
+
+
+def put_cookie(request: Request, response: Response, name: str, value: str, seconds: int) -> None:
+    """Give the browser something to keep that no script and no other site's form may use."""
+    secure = request.url.scheme == "https"
+    response.set_cookie(
+        _name_of(request, name), value, max_age=seconds, path="/", secure=secure, httponly=True, samesite="lax"
+    )
+
+
+def drop_cookie(request: Request, response: Response, name: str) -> None:
+    secure = request.url.scheme == "https"
+    response.delete_cookie(_name_of(request, name), path="/", secure=secure, httponly=True, samesite="lax")
+
+
+def _name_of(request: Request, name: str) -> str:
     """Over https the cookie is Secure and bound to this host; over plain http (loopback, a test) browsers refuse both."""
-    return COOKIE_SECURE if request.url.scheme == "https" else COOKIE
+    return f"{HOST_ONLY}{name}" if request.url.scheme == "https" else name
 
 
 def set_cookie(request: Request, response: Response, secret: Secret, hours: float) -> None:
-    response.set_cookie(
-        cookie_name(request),
-        secret.text,
-        max_age=int(hours * 3600),
-        path="/",
-        secure=request.url.scheme == "https",
-        httponly=True,
-        samesite="lax",
-    )
+    put_cookie(request, response, COOKIE, secret.text, int(hours * 3600))
+
+
+def address_of(request: Request) -> str:
+    """The network address a request came from, for limits."""
+    return request.client.host if request.client else "unknown"
 
 
 def session_secret(request: Request) -> Secret | None:
     """The session token of the request's cookie, unchecked."""
-    secret = read_secret(request.cookies.get(cookie_name(request), ""))
+    secret = read_secret(read_cookie(request, COOKIE))
     return secret if secret is not None and secret.mark == SESSION_MARK else None
 
 

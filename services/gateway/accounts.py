@@ -55,6 +55,11 @@ class Passwords:
             right = await asyncio.to_thread(_verify, password_hash or self._decoy, password)
         return right and password_hash is not None
 
+    async def hashed(self, password: str) -> str:
+        """The hash to keep of a password, made behind the same door."""
+        async with self._door:
+            return await asyncio.to_thread(hash_password, password)
+
 
 def _verify(password_hash: str, password: str) -> bool:
     try:
@@ -72,6 +77,11 @@ def hash_password(password: str) -> str:
     return _HASHER.hash(password)
 
 
+def new_password() -> str:
+    """A generated one, to be shown once."""
+    return secrets.token_urlsafe(PASSWORD_BYTES)
+
+
 async def bootstrap(database_url: str, tenant: str, *, renew: bool = False) -> list[Credential]:
     """Make the first accounts of a tenant with generated passwords; returns those made now, for the caller to keep safe.
 
@@ -84,7 +94,7 @@ async def bootstrap(database_url: str, tenant: str, *, renew: bool = False) -> l
             async with database.transaction(tenant) as tx:
                 if not renew and await accounts.account(tx, tenant, username) is not None:
                     continue
-                password = secrets.token_urlsafe(PASSWORD_BYTES)
+                password = new_password()
                 hashed = await asyncio.to_thread(hash_password, password)
                 await accounts.put_account(tx, tenant, username, name=name, roles=roles, password_hash=hashed)
                 made.append(Credential(tenant, username, password, roles))

@@ -1,11 +1,12 @@
 """Settings of the gateway."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 from pydantic import Field, IPvAnyNetwork, SecretStr, model_validator
 
 from kit.settings import ServiceSettings
+from services.gateway.domain.access import Role
 from services.gateway.domain.sign_on import is_protected
 
 
@@ -79,7 +80,7 @@ class GatewaySettings(ServiceSettings):
     )
     sign_on_scopes: str = Field("openid profile email", description="what the provider is asked for, `openid` among it")
     sign_on_roles_claim: str = Field("groups", description="claim of the ID token that lists a person's groups")
-    sign_on_roles: dict[str, Literal["planner", "approver", "auditor", "admin"]] = Field(
+    sign_on_roles: dict[str, Role] = Field(
         {}, description='JSON object, group to role: {"retail-buyers": "planner"}; groups it does not name give nothing'
     )
 

@@ -62,7 +62,7 @@ class SignOn:
         provider = await self._described()
         settings = self._settings
         try:
-            if said_issuer != (provider.issuer if provider.names_itself or said_issuer is not None else None):
+            if (provider.names_itself or said_issuer is not None) and said_issuer != provider.issuer:
                 raise Untrusted(f"the answer names the issuer {said_issuer!r}")
             token = await self._exchanged(provider, attempt, code)
             claims = await self._believed(provider, token, attempt)

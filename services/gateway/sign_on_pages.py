@@ -3,14 +3,15 @@
 import secrets
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import RedirectResponse, Response
 
 from kit import telemetry
 from kit.http import Problem
 from services.gateway import access
 from services.gateway.api.sessions import SIGN_INS, Tries
-from services.gateway.context import Context, context
+from services.gateway.api.shared import Parts
+from services.gateway.context import Context
 from services.gateway.domain import sign_on as rules
 from services.gateway.domain.sign_on import Arrival
 from services.gateway.pages import safe_next, sign_in_page
@@ -19,7 +20,6 @@ from services.gateway.store import accounts
 
 router = APIRouter(include_in_schema=False)
 log = telemetry.get_logger()
-Parts = Annotated[Context, Depends(context)]
 COOKIE = "countersign_sign_on"
 # As long as a person may take at the provider: a password, a second factor, a call to the help desk.
 ATTEMPT_SECONDS = 600
@@ -35,16 +35,7 @@ async def away(request: Request, parts: Parts, target: Annotated[str, Query(alia
     except Problem as problem:
         return sign_in_page(request, target, problem)
     answer = RedirectResponse(url, status_code=303, headers={"Cache-Control": "no-store"})
-    secure = request.url.scheme == "https"
-    answer.set_cookie(
-        _cookie(request),
-        rules.written(attempt),
-        max_age=ATTEMPT_SECONDS,
-        path="/",
-        secure=secure,
-        httponly=True,
-        samesite="lax",
-    )
+    access.put_cookie(request, answer, COOKIE, rules.written(attempt), ATTEMPT_SECONDS)
     return answer
 
 
@@ -58,7 +49,7 @@ async def back(
     iss: str | None = None,
 ) -> Response:
     """From the provider: checked, made an account of, and on to the page that was wanted."""
-    attempt = rules.read(request.cookies.get(_cookie(request), ""))
+    attempt = rules.read(access.read_cookie(request, COOKIE))
     target = attempt.target if attempt is not None else "/today"
     try:
         if attempt is None or not secrets.compare_digest(attempt.state.encode(), state.encode()):
@@ -67,9 +58,7 @@ async def back(
     except Problem as problem:
         SIGN_INS.labels("refused").inc()
         answer = sign_in_page(request, target, problem)
-    answer.delete_cookie(
-        _cookie(request), path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax"
-    )
+    access.drop_cookie(request, answer, COOKIE)
     return answer
 
 
@@ -81,9 +70,8 @@ async def _welcomed(
         raise Problem(
             403, "sign_on_refused", "The sign-on was broken off", "The identity provider let nobody in. Try again."
         )
-    tenant, address = parts.settings.default_tenant, request.client.host if request.client else "unknown"
+    tenant, address = parts.settings.default_tenant, access.address_of(request)
     tries: Tries = request.app.state.tries
-    tries.check(f"{tenant}/{BACK}/{address}", address)
     tries.take(f"{tenant}/{BACK}/{address}", address)
     arrival = await parts.sign_on.finish(attempt, code=code, said_issuer=iss)
     username = await _account_of(parts, tenant, arrival)
@@ -128,10 +116,6 @@ async def _account_of(parts: Context, tenant: str, arrival: Arrival) -> str:
             403, "account_closed", "This account is closed", f"The account {found['username']} was closed here."
         )
     return str(found["username"])
-
-
-def _cookie(request: Request) -> str:
-    return f"__Host-{COOKIE}" if request.url.scheme == "https" else COOKIE
 
 
 def _expired(public_url: str) -> Problem:

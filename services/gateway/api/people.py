@@ -1,8 +1,6 @@
 """Accounts of people: an administrator makes, changes and closes them; everybody sets a password of their own."""
 
-import asyncio
-import secrets
-from typing import Annotated, Literal
+from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -11,17 +9,18 @@ from kit import telemetry
 from kit.database import Transaction
 from kit.http import Problem
 from services.gateway import access
-from services.gateway.accounts import PASSWORD_BYTES, PASSWORD_LENGTH_MAX, hash_password
+from services.gateway.accounts import PASSWORD_LENGTH_MAX, new_password
 from services.gateway.api import models
 from services.gateway.api.sessions import Tries
 from services.gateway.api.shared import Parts, Who, not_found
-from services.gateway.domain.access import ROLES
+from services.gateway.domain.access import ROLES, Role
 from services.gateway.store import accounts
 from services.gateway.store.rows import Row, instant
 
 router = APIRouter(prefix="/v1", tags=["accounts"])
 log = telemetry.get_logger()
-Role = Literal["planner", "approver", "auditor", "admin"]
+Name = Annotated[str, Field(min_length=1, max_length=120)]
+Roles = Annotated[list[Role], Field(min_length=1, max_length=len(ROLES))]
 # NIST SP 800-63B-4 §3.1.1.2: what is the only factor has fifteen letters or more, and no rules on their kinds.
 PASSWORD_LENGTH_MIN = 15
 
@@ -32,8 +31,8 @@ class AccountState(BaseModel):
     model_config = ConfigDict(
         extra="forbid", json_schema_extra={"examples": [{"name": "Ada Lovelace", "roles": ["planner"], "active": True}]}
     )
-    name: Annotated[str, Field(min_length=1, max_length=120)]
-    roles: Annotated[list[Role], Field(min_length=1, max_length=len(ROLES))]
+    name: Name
+    roles: Roles
     active: bool = True
 
 
@@ -45,8 +44,8 @@ class NewAccount(BaseModel):
         json_schema_extra={"examples": [{"username": "ada", "name": "Ada Lovelace", "roles": ["planner"]}]},
     )
     username: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._@+-]{0,63}$")]
-    name: Annotated[str, Field(min_length=1, max_length=120)]
-    roles: Annotated[list[Role], Field(min_length=1, max_length=len(ROLES))]
+    name: Name
+    roles: Roles
 
 
 class NewPassword(BaseModel):
@@ -71,7 +70,8 @@ async def people(who: Who, parts: Parts) -> models.Listed[models.AccountView]:
 @router.post("/accounts", status_code=201, summary="Make an account")
 async def make(body: NewAccount, who: Who, parts: Parts, response: Response) -> models.AccountSecretView:
     """`password` is shown in this answer and never again. 409 `account_exists`."""
-    password, hashed = await _generated()
+    password = new_password()
+    hashed = await parts.passwords.hashed(password)
     async with parts.database.transaction(who.tenant) as tx:
         made = await accounts.make_account(
             tx, who.tenant, body.username, name=body.name, roles=sorted(set(body.roles)), password_hash=hashed
@@ -107,7 +107,6 @@ async def change(username: str, body: AccountState, who: Who, parts: Parts) -> m
                 "Nobody would administer any more",
                 f"{username} is the last open administrator with a password; give the role to another account first.",
             )
-        row = await _locked(tx, who.tenant, username)
     parts.door.forget()
     log.warning(
         "account_changed",
@@ -117,22 +116,18 @@ async def change(username: str, body: AccountState, who: Who, parts: Parts) -> m
         active=body.active,
         by=who.principal.subject,
     )
-    return _view(row)
+    return _view(before | {"name": body.name, "roles": roles, "active": body.active})
 
 
 @router.post("/accounts/{username}/password", summary="Give an account a new password")
 async def renew(username: str, who: Who, parts: Parts, response: Response) -> models.AccountSecretView:
     """Shown in this answer and never again; the account's sessions end. 404 `account_not_found`, 409 `account_of_provider`."""
-    password, hashed = await _generated()
+    password = new_password()
+    hashed = await parts.passwords.hashed(password)
     async with parts.database.transaction(who.tenant) as tx:
         before = await _locked(tx, who.tenant, username)
         if before["by_provider"]:
-            raise Problem(
-                409,
-                "account_of_provider",
-                "The identity provider says who this is",
-                f"{username} has no password here.",
-            )
+            raise _of_provider(f"{username} has no password here.")
         await accounts.set_password(tx, who.tenant, username, hashed)
     parts.door.forget()
     log.warning("password_renewed", tenant=who.tenant, username=username, by=who.principal.subject)
@@ -143,13 +138,12 @@ async def renew(username: str, who: Who, parts: Parts, response: Response) -> mo
 @router.put("/session/password", status_code=204, summary="Set your own password")
 async def set_own(body: NewPassword, who: Who, request: Request, parts: Parts) -> None:
     """Every other session of yours ends. 422 `password_wrong`, `password_unfit`, 429 `too_many_attempts`."""
-    username, address = who.principal.subject, request.client.host if request.client else "unknown"
+    username, address = who.principal.subject, access.address_of(request)
     if body.new == body.current or username in body.new.lower():
         raise Problem(
             422, "password_unfit", "This password is not taken", "It is the one in use, or has your user name in it."
         )
     tries: Tries = request.app.state.tries
-    tries.check(f"{who.tenant}/{username}", address)
     tries.take(f"{who.tenant}/{username}", address)  # whoever found an open browser may not guess on
     async with parts.database.transaction(who.tenant) as tx:
         row = await accounts.account(tx, who.tenant, username)
@@ -158,7 +152,7 @@ async def set_own(body: NewPassword, who: Who, request: Request, parts: Parts) -
     if row is None or not await parts.passwords.matches(row["password_hash"], body.current):
         raise Problem(422, "password_wrong", "The current password is another one", "Nothing was changed.")
     tries.succeeded(f"{who.tenant}/{username}", address)
-    hashed = await asyncio.to_thread(hash_password, body.new)
+    hashed = await parts.passwords.hashed(body.new)
     secret = access.session_secret(request)
     async with parts.database.transaction(who.tenant) as tx:
         await accounts.set_password(tx, who.tenant, username, hashed, spared=secret.sha256 if secret else b"")
@@ -168,12 +162,6 @@ async def set_own(body: NewPassword, who: Who, request: Request, parts: Parts) -
 
 def _of_provider(detail: str) -> Problem:
     return Problem(409, "account_of_provider", "The identity provider says who this is", detail)
-
-
-async def _generated() -> tuple[str, str]:
-    """A password for one showing, and its hash."""
-    password = secrets.token_urlsafe(PASSWORD_BYTES)
-    return password, await asyncio.to_thread(hash_password, password)
 
 
 async def _locked(tx: Transaction, tenant: str, username: str) -> Row:

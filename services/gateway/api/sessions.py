@@ -43,8 +43,9 @@ class Tries:
         self.account = Limiter(burst=per_account, period_seconds=WINDOW_SECONDS)
         self.address = Limiter(burst=per_address, period_seconds=WINDOW_SECONDS)
 
-    def check(self, account: str, address: str) -> None:
-        """Raise Problem 429 when there were too many."""
+    def take(self, account: str, address: str) -> None:
+        """Count a try before it is known how it ends, so that parallel guesses count too. Raises Problem 429 when there were
+        too many."""
         now = time.monotonic()
         wait = max(self.account.retry_after_seconds(account, now), self.address.retry_after_seconds(address, now))
         if wait > 0:
@@ -57,16 +58,13 @@ class Tries:
                 f"Wait {seconds} s and try again.",
                 headers={"Retry-After": str(seconds)},
             )
+        self.account.take(account, now)
+        self.address.take(address, now)
 
     def succeeded(self, account: str, address: str) -> None:
         """Only failures count: an office of fifty behind one address signs in every morning."""
         self.account.forget(account)
         self.address.give_back(address, time.monotonic())
-
-    def take(self, account: str, address: str) -> None:
-        now = time.monotonic()
-        self.account.take(account, now)
-        self.address.take(address, now)
 
 
 def view(who: Caller) -> SessionView:
@@ -87,10 +85,9 @@ async def sign_in(body: SignIn, request: Request, response: Response, parts: Par
     """Answers with a session cookie. 401 `bad_credentials`, 429 `too_many_attempts`."""
     access.refuse_cross_site(request)
     tenant, username = body.tenant or parts.settings.default_tenant, body.username.lower()
-    address = request.client.host if request.client else "unknown"
+    address = access.address_of(request)
     tries: Tries = request.app.state.tries
-    tries.check(f"{tenant}/{username}", address)
-    tries.take(f"{tenant}/{username}", address)  # before the slow check, so that parallel guesses count too
+    tries.take(f"{tenant}/{username}", address)
     row = await _checked(parts, tenant, username, body.password)
     if row is None:
         SIGN_INS.labels("refused").inc()
@@ -136,6 +133,4 @@ async def sign_out(who: Who, request: Request, response: Response, parts: Parts)
         parts.door.forget(secret)
         async with parts.database.transaction(who.tenant) as tx:
             await accounts.close_session(tx, who.tenant, secret.sha256)
-    response.delete_cookie(
-        access.cookie_name(request), path="/", secure=request.url.scheme == "https", httponly=True, samesite="lax"
-    )
+    access.drop_cookie(request, response, access.COOKIE)

@@ -5,13 +5,14 @@ People hold roles, machines hold scopes of an API key; a person never acts throu
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
 PLANNER: Final = "planner"
 APPROVER: Final = "approver"
 AUDITOR: Final = "auditor"
 ADMIN: Final = "admin"
 ROLES: Final = (PLANNER, APPROVER, AUDITOR, ADMIN)
+Role = Literal["planner", "approver", "auditor", "admin"]
 
 SCOPES: Final = ("ingest", "read", "decide", "plan", "audit")
 

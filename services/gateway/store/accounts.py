@@ -59,7 +59,7 @@ async def change_account(
         active,
     )
     if not active:
-        await tx.execute("delete from sessions where tenant = $1 and username = $2", tenant, username)
+        await end_sessions(tx, tenant, username)
 
 
 async def administrators(tx: Transaction, tenant: str) -> int:
@@ -75,9 +75,7 @@ async def administrators(tx: Transaction, tenant: str) -> int:
 async def set_password(tx: Transaction, tenant: str, username: str, password_hash: str, spared: bytes = b"") -> None:
     """A new password; every session ends but the one whose token has the hash `spared`."""
     await rehash(tx, tenant, username, password_hash)
-    await tx.execute(
-        "delete from sessions where tenant = $1 and username = $2 and token_sha256 <> $3", tenant, username, spared
-    )
+    await end_sessions(tx, tenant, username, spared)
 
 
 async def put_account(
@@ -93,7 +91,7 @@ async def put_account(
         list(roles),
         password_hash,
     )
-    await tx.execute("delete from sessions where tenant = $1 and username = $2", tenant, username)
+    await end_sessions(tx, tenant, username)
 
 
 async def rehash(tx: Transaction, tenant: str, username: str, password_hash: str) -> None:
@@ -138,7 +136,7 @@ async def refresh_signed_on(tx: Transaction, tenant: str, username: str, arrival
         list(arrival.roles),
     )
     if not arrival.roles:
-        await tx.execute("delete from sessions where tenant = $1 and username = $2", tenant, username)
+        await end_sessions(tx, tenant, username)
 
 
 async def open_session(
@@ -156,6 +154,13 @@ async def open_session(
         "update accounts set last_sign_in_at = $3 where tenant = $1 and username = $2", tenant, username, now
     )
     await tx.execute("delete from sessions where tenant = $1 and expires_at < $2", tenant, now)
+
+
+async def end_sessions(tx: Transaction, tenant: str, username: str, spared: bytes = b"") -> None:
+    """All of an account, but the one whose token has the hash `spared`."""
+    await tx.execute(
+        "delete from sessions where tenant = $1 and username = $2 and token_sha256 <> $3", tenant, username, spared
+    )
 
 
 async def session(tx: Transaction, tenant: str, token_sha256: bytes, now: datetime) -> Row | None:
