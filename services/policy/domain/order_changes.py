@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kernel.distribution import DAYS
 from services.policy.domain.beside_line import recommended_beside
-from services.policy.domain.columns import arrival_of
+from services.policy.domain.columns import arrival_of, share_counted
 from services.policy.domain.evidence import About, Evidence, OpenOrder
 from services.policy.domain.line import Amounts, Line, Numbers, cost_at
 from services.policy.domain.numbers import decimal_of, money, plain
@@ -119,7 +119,9 @@ def _changes(evidence: Evidence, opportunity: Opportunity, reckoned: Reckoned, r
         arrive_on = _believed(order, evidence, as_of)
         if arrive_on is None or order.quantity < 0:
             continue
-        is_inside, units = arrive_on < opportunity.next_arrive_on, float(order.quantity)
+        # As the position counts it: what it counts on is not free to come later, however late it is believed to come.
+        counted = share_counted(order, arrival_of(order, evidence, as_of), as_of, opportunity)
+        is_inside, units = counted >= LIKELY, float(order.quantity)
         latest = arrive_on if is_needed else None
         if is_inside and not is_needed:
             # Where deliveries are counted, a later promise counts less even inside the interval.

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from schemas.recommendations import RecommendationIssued
 from services.policy.domain.cascade import derive, plan
-from services.policy.domain.evidence import About, Evidence, OpenOrder
+from services.policy.domain.evidence import About, Evidence, OpenOrder, Stock
 from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.order_changes import order_change, order_changes
+from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.outcome import Recommendation, Withheld
-from tests.unit.policy.examples import DAY, PLAIN, evidences, with_
+from tests.unit.policy.examples import DAY, PLAIN, evidences, forecast_of, with_
 
 
 def order(units: str, days: int, status: str = "confirmed") -> OpenOrder:
@@ -61,6 +62,19 @@ def test_a_person_decides_on_every_change_and_what_is_promised_to_the_supplier_i
     assert "supplier_exception" in document["route_reasons"]
     assert "PO-7" in document["explanation"]
     RecommendationIssued.model_validate(document | {"line_id": "line-1"})
+
+
+def test_what_the_position_counts_on_is_not_put_off_though_it_comes_late_as_its_supplier_always_does() -> None:
+    """Due the day before the next receipt and believed a day later: without it two customers would wait, and two be bought."""
+    owed = replace(PLAIN, forecast=forecast_of(0.0), stock=Stock(Decimal(0), Decimal(0), Decimal(2), 0))
+    owed = with_(
+        owed, terms={"order_weekdays": (0,), "lead_time_days": 4}, parameters={"order_change_cost": Decimal("0.05")}
+    )
+    due = DAY + timedelta(days=11)  # the receipt of the order after next is a day later
+    late = Deliveries(after_promise=(), after_confirmation=(1,) * 5)
+    counted = replace(owed, open_orders=(OpenOrder("PO-7", Decimal(2), due, "confirmed"),), deliveries=late)
+    assert isinstance(plan([counted])[0], Withheld)
+    assert order_changes([counted]) == []
 
 
 def test_an_order_that_left_already_or_not_yet_is_left_alone() -> None:
