@@ -15,6 +15,8 @@ from tests.ground import FreshDatabase, Ground, Services
 # After this long without a finished test, say which ones run: a suite must never be silent for minutes.
 HEARTBEAT_SECONDS = 30.0
 ROOT = Path(__file__).resolve().parents[1]
+# The rooms whose tests need servers or a browser; each test there is marked with its room's name.
+NEEDY_ROOMS = frozenset({"integration", "scenario", "browser"})
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 # A loaded machine is no reason to fail an invariant, so no example has a deadline. `quick` looks at fewer examples.
@@ -73,7 +75,7 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
     """Skip, with a sentence, what this machine cannot run."""
     for item in items:
         room = item.path.relative_to(ROOT).parts[1] if item.path.is_relative_to(ROOT) else ""
-        if room in ("integration", "scenario", "browser"):
+        if room in NEEDY_ROOMS:
             item.add_marker(room)
     browser_missing = not any(shutil.which(name) for name in BROWSERS)
     contained = containers.wanted()

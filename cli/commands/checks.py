@@ -15,6 +15,8 @@ from cli.errors import Exit, Trouble
 from cli.local import ROOT
 
 PACKAGES = ("schemas", "kit", "kernel", "services", "cli", "deploy", "lab", "clients/python", "tests")
+# Where tests that need no server live: the rest is not even imported.
+QUICK = ("tests/unit", "tests/contract", "tests/house")
 # What needs a server, a browser, a container engine or patience.
 NOT_QUICK = "not integration and not browser and not scenario and not containers and not slow"
 
@@ -105,7 +107,7 @@ def run_tests(
         # sets a private name that pytest 9.2 does not read any more, and groups nothing without a word.)
         command += ["-n", "2", "--dist", "loadfile", "-q"]
     if quick:
-        command += ["-m", NOT_QUICK, "--hypothesis-profile=quick"]
+        command += ["-m", NOT_QUICK, "--hypothesis-profile=quick", *(() if narrowed else QUICK)]
     raise typer.Exit(_run(command + words))
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from cli import settings_page
+from cli.commands.checks import QUICK
 from cli.main import ELSEWHERE, build
+from tests.conftest import NEEDY_ROOMS
 from tests.house import rules
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -114,6 +116,11 @@ def test_every_locked_package_is_hashed(name: str) -> None:
 @pytest.mark.parametrize("name", ["requirements.lock", "requirements-dev.lock"])
 def test_packages_for_linux_only_are_marked_in_the_lock(name: str) -> None:
     demand_none(rules.unmarked((ROOT / name).read_text()))
+
+
+def test_quick_tests_are_all_that_need_no_server() -> None:
+    rooms = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("test_*.py")}
+    assert rooms - NEEDY_ROOMS == {Path(room).name for room in QUICK}
 
 
 def test_migrations_of_a_service_are_numbered_one_after_another() -> None:
