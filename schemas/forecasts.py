@@ -4,8 +4,9 @@ from datetime import date
 from itertools import pairwise
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
+from schemas import packing
 from schemas.base import Code, Instant, Message, Part, Quantity, Ratio, Reason, Text
 from schemas.demand import ItemMessage
 
@@ -43,6 +44,20 @@ class DemandDistribution(Part):
         return self
 
 
+def _as_written(value: object) -> object:
+    """What a reader will have: the numbers of a text, and of numbers those that their text holds."""
+    if isinstance(value, DemandDistribution):
+        value = _packed(value)
+    if not isinstance(value, str):
+        return value  # numbers as `forecast.issued.v1` has them
+    means, quantiles = packing.unpack(value, DAYS, len(HORIZONS_DAYS), len(LEVELS))
+    return {"mean_e4": means, "quantiles_e2": quantiles}
+
+
+def _packed(demand: DemandDistribution) -> str:
+    return packing.pack(demand.mean_e4, demand.quantiles_e2)
+
+
 class ForecastIssued(ItemMessage):
     """The forecast for one item at one origin (the last closed business day it knows)."""
 
@@ -67,6 +82,27 @@ class ForecastIssued(ItemMessage):
     def wire(self) -> bytes:
         """A retailer's night is a hundred thousand of these, so whatever says no more than its default is left out."""
         return self.model_dump_json(exclude_defaults=True).encode()
+
+
+class ForecastIssuedV2(ForecastIssued):
+    """As `forecast.issued.v1`, with the distribution as a text: half the bytes, and under a kilobyte for items that sell
+    thousands a day. In a program both are the same; the text's format is described in `schemas/packing.py`.
+    """
+
+    TYPE: ClassVar[str] = "forecast.issued.v2"
+    demand: Annotated[
+        DemandDistribution,
+        BeforeValidator(_as_written),
+        PlainSerializer(_packed, return_type=str, when_used="json"),
+        WithJsonSchema(
+            {
+                "type": "string",
+                "contentEncoding": "base64",
+                "maxLength": packing.TEXT_MAX,
+                "description": " ".join((packing.__doc__ or "").split()),
+            }
+        ),
+    ]
 
 
 class ForecastOverrideSet(Message):

@@ -28,6 +28,7 @@ MESSAGES: dict[str, type[Message]] = {
         catalogue.OwnerScopeDefined,
         signals.SignalObserved,
         forecasts.ForecastIssued,
+        forecasts.ForecastIssuedV2,
         forecasts.ForecastOverrideSet,
         forecasts.ForecastOverrideWithdrawn,
         forecasts.StrategyPinSet,

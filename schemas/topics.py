@@ -77,6 +77,7 @@ FORECASTS = Topic(
     consumers=("policy", "audit", "gateway"),
     messages=(
         "forecast.issued.v1",
+        "forecast.issued.v2",
         "model.promoted.v1",
         "forecast-override.set.v1",
         "forecast-override.withdrawn.v1",

@@ -13,6 +13,7 @@ from kit.database import Database
 from kit.events import derived_id
 from kit.http import Problem
 from kit.identity import Principal, require
+from schemas.forecasts import ForecastIssued, ForecastIssuedV2
 from services.forecaster.domain.promotion import Judgement, Outcome
 from services.forecaster.store import due, history, registry
 from services.forecaster.training import decide, settled
@@ -58,7 +59,7 @@ def _history_routes(database: Database) -> APIRouter:
 
     @routes.get("/forecast/{sku}/{location}")
     async def item_forecast(sku: str, location: str, who: Signed) -> Response:
-        """The last forecast of the item, as it was published."""
+        """The last forecast of the item as it was published, its distribution in numbers."""
         async with database.transaction(who.tenant) as tx:
             row = await due.last(tx, who.tenant, sku, location)
         if row is None:
@@ -66,7 +67,9 @@ def _history_routes(database: Database) -> APIRouter:
                 404, "no_forecast", "There is no forecast for this item yet",
                 f"{sku} at {location} gets one when its next business day closes.",
             )  # fmt: skip
-        return Response(row["body"], media_type="application/json")
+        written = ForecastIssuedV2.model_validate_json(row["body"]).model_dump()
+        plain = ForecastIssued.model_validate(written)
+        return Response(plain.wire(), media_type="application/json")
 
     @routes.get("/status")
     async def status(who: Signed) -> dict[str, Any]:

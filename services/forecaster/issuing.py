@@ -9,7 +9,7 @@ from hashlib import blake2b
 import numpy as np
 
 from kit.events import Outgoing, derived_id, outgoing
-from schemas.forecasts import DemandDistribution, ForecastIssued
+from schemas.forecasts import DemandDistribution, ForecastIssuedV2
 from services.forecaster.domain.baseline import SeasonalNaive
 from services.forecaster.domain.frame import Frame
 from services.forecaster.domain.known_ahead import knows
@@ -58,7 +58,7 @@ class Task:
 class Issued:
     """A message, as published and as kept; and the daily means before any person changed them, in ten-thousandths."""
 
-    message: ForecastIssued
+    message: ForecastIssuedV2
     outgoing: Outgoing
     caused_at: datetime
     model_mean_e4: tuple[int, ...]
@@ -127,7 +127,7 @@ def issue(
         # The model's name stands only under what the model says: a simple strategy is its own.
         model_id = speaker.model_id if strategy == speaker.strategy else strategy
         content = blake2b(repr((means[position], quantiles[position])).encode(), digest_size=8).hexdigest()
-        message = ForecastIssued(
+        message = ForecastIssuedV2(
             tenant=tenant,
             sku=item.sku,
             location=item.location,

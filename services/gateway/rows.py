@@ -157,6 +157,7 @@ def forecast(one: Received[ForecastIssued]) -> Row:
     row = body.model_dump(mode="json", exclude={"tenant"})
     at_28 = body.demand.quantiles_e2[_NODE_28]
     return row | {
+        "demand": body.demand.model_dump(mode="json"),
         "mean_7": sum(body.demand.mean_e4[:7]) / 10_000,
         "mean_28": sum(body.demand.mean_e4[:28]) / 10_000,
         "low_28": at_28[LEVELS.index(0.1)] / 100,

@@ -11,6 +11,7 @@ FACT_CHARACTERS_MAX = 200  # entries must stay far below 65,535 bytes whatever a
 
 # Facts the verifier, the search and a reader without the payload need. Names as in schemas/.
 _ITEM = ("sku", "location")
+_FORECAST = (*_ITEM, "forecast_id", "origin", "strategy", "model_id", "revision")
 _FACTS: Mapping[str, tuple[str, ...]] = {
     "recommendation.issued.v1": (
         *_ITEM,
@@ -26,7 +27,8 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "order.released.v1": ("order_id", "kind", "supplier", "location", "value", "currency"),
     "order.cancelled.v1": ("order_id", "reason_code"),
     "order.updated.v1": ("order_id", "status", "location"),
-    "forecast.issued.v1": (*_ITEM, "forecast_id", "origin", "strategy", "model_id", "revision"),
+    "forecast.issued.v1": _FORECAST,
+    "forecast.issued.v2": _FORECAST,
     "forecast-override.set.v1": (
         *_ITEM,
         *("override_id", "kind", "category", "from_on", "to_on", "units", "reason", "expires_on"),

@@ -5,10 +5,9 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-import orjson
 import pytest
 
-from schemas.forecasts import ForecastIssued, ForecastOverrideSet, ForecastOverrideWithdrawn
+from schemas.forecasts import ForecastIssued, ForecastIssuedV2, ForecastOverrideSet, ForecastOverrideWithdrawn
 from tests.ground import FreshDatabase, Ground
 from tests.integration.forecaster.stage import Stage, days, sale, staged
 from tests.integration.forecaster.test_training_job import call
@@ -65,14 +64,14 @@ async def test_closed_days_are_scored_as_published_and_an_override_is_kept_measu
         await one_more_day(stage, day, 4)
     await stage.until("select coalesce(sum(windows), 0) from scores where horizon_days = 1", lambda known: known == 14)
     published = [
-        orjson.loads(record.value)
-        for record in await stage.read("forecasts.v1", 16, lambda record: is_type(record, ForecastIssued.TYPE))
+        ForecastIssuedV2.model_validate_json(record.value)
+        for record in await stage.read("forecasts.v1", 16, lambda record: is_type(record, ForecastIssuedV2.TYPE))
     ]
-    last_word = {(one["sku"], one["origin"]): one for one in published}
+    last_word = {(one.sku, one.origin): one for one in published}
     expected_error = sum(
-        abs(sold - one["demand"]["mean_e4"][0] / 10_000)
+        abs(sold - one.demand.mean_e4[0] / 10_000)
         for (sku, origin), one in last_word.items()
-        if date.fromisoformat(origin) < first_day + timedelta(days=6)
+        if origin < first_day + timedelta(days=6)
         for sold in [14 if sku == "a" else 4]
     )
     told = (await call(stage, "GET", "/accuracy?horizon_days=1&group_by=item")).json()["rows"]

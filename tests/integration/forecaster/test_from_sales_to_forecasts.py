@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from schemas.demand import BusinessDayClosed, ReturnRecorded, SaleVoided
-from schemas.forecasts import ForecastIssued
+from schemas.forecasts import ForecastIssuedV2
 from tests.ground import FreshDatabase, Ground
 from tests.integration.forecaster.stage import TENANT, Stage, count, days, evening, sale, staged
 
@@ -27,12 +27,12 @@ async def stage(platform: Ground, namespace: str, database: FreshDatabase, tmp_p
         yield one
 
 
-async def forecasts(stage: Stage, number: int) -> list[ForecastIssued]:
+async def forecasts(stage: Stage, number: int) -> list[ForecastIssuedV2]:
     """The first `number` forecasts on the topic."""
     issued = await stage.read(
         "forecasts.v1", number, lambda record: b"forecast.issued" in dict(record.headers)["ce_type"]
     )
-    return [ForecastIssued.model_validate_json(record.value) for record in issued]
+    return [ForecastIssuedV2.model_validate_json(record.value) for record in issued]
 
 
 async def test_a_closed_day_brings_a_forecast_of_every_item_with_its_reason(stage: Stage) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from kit.database import Database
 from kit.identity import Mint, Principal, ensure_keys
-from schemas.forecasts import ForecastIssued, ModelPromoted, StrategyPinSet, StrategyPinWithdrawn
+from schemas.forecasts import ForecastIssued, ForecastIssuedV2, ModelPromoted, StrategyPinSet, StrategyPinWithdrawn
 from schemas.recommendations import ExceptionRaised
 from schemas.signals import Scope, SignalObserved
 from services.forecaster.domain.calendars import Place
@@ -106,7 +106,7 @@ async def test_promotions_that_were_told_and_the_holidays_of_the_country_are_in_
     assert sum(after.demand.mean_e4[:7]) == pytest.approx(sum(before.demand.mean_e4[:7]), rel=0.1)
     # Nobody told the holiday: the model knows it from the calendar of the location's country and region.
     bodies = await stage.query("select body from forecasts where sku ~ '[13579]$'")
-    told_all = [ForecastIssued.model_validate_json(row["body"]) for row in bodies]
+    told_all = [ForecastIssuedV2.model_validate_json(row["body"]) for row in bodies]
     by_day = np.array([one.demand.mean_e4 for one in told_all]).sum(axis=0)
     monday = (SPRING_BANK_HOLIDAY - last).days - 1
     assert by_day[monday] > 1.5 * by_day[monday + 7]

@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas.catalogue import ItemDefined, LocationDefined, SupplierDefined
 from schemas.decisions import DecisionMade, OrderLine, OrderReleased, OrderUpdated, Verdict
-from schemas.forecasts import DAYS, HORIZONS_DAYS, LEVELS, DemandDistribution, ForecastIssued
+from schemas.forecasts import DAYS, HORIZONS_DAYS, LEVELS, DemandDistribution, ForecastIssuedV2
 from schemas.recommendations import (
     ExceptionRaised,
     ExceptionResolved,
@@ -157,7 +157,7 @@ def answered(order: OrderReleased, status: Any = "confirmed") -> OrderUpdated:
     )
 
 
-def forecast(tenant: str = "acme", sku: str = "1029743", location: str = "367", **changed: Any) -> ForecastIssued:
+def forecast(tenant: str = "acme", sku: str = "1029743", location: str = "367", **changed: Any) -> ForecastIssuedV2:
     """Ten units a day, spread the same way over every horizon."""
     spread = (0.5, 0.6, 0.8, 1.0, 1.2, 1.5, 1.6, 1.8, 2.0, 2.2, 2.5)
     demand = DemandDistribution(
@@ -177,7 +177,7 @@ def forecast(tenant: str = "acme", sku: str = "1029743", location: str = "367", 
         "demand": demand,
         "confidence": Decimal("0.8"),
     }
-    return ForecastIssued(**(body | changed))
+    return ForecastIssuedV2(**(body | changed))
 
 
 def masters(tenant: str = "acme") -> list[ItemDefined | LocationDefined | SupplierDefined]:

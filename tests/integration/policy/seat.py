@@ -25,7 +25,7 @@ from schemas.base import Message
 from schemas.catalogue import ItemDefined, LocationDefined, SupplierDefined, SupplierItemDefined
 from schemas.decisions import OrderLine, OrderReleased
 from schemas.demand import BusinessDayClosed, SaleRecorded, StockCounted, StockMoved
-from schemas.forecasts import HORIZONS_DAYS, LEVELS, DemandDistribution, ForecastIssued
+from schemas.forecasts import HORIZONS_DAYS, LEVELS, DemandDistribution, ForecastIssuedV2
 from schemas.topics import TOPIC_OF
 from tests.ground import FreshDatabase, Ground
 
@@ -217,12 +217,12 @@ def closed(day: date = DAY) -> BusinessDayClosed:
 
 def forecast(
     sku: str, daily: float = 2.0, origin: date = DAY, confidence: str = "0.9", flags: tuple[str, ...] = ()
-) -> ForecastIssued:
+) -> ForecastIssuedV2:
     """A forecast with a spread that grows with demand."""
     quantiles = tuple(
         tuple(round(daily * days * (0.4 + 1.6 * level) * 100) for level in LEVELS) for days in HORIZONS_DAYS
     )
-    return ForecastIssued(
+    return ForecastIssuedV2(
         tenant=TENANT,
         sku=sku,
         location="L1",
