@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from typing import NamedTuple
 
 WHOLE_LOCATION = -1  # the partition of a close that names none
 NOTHING = Decimal(0)
@@ -26,9 +27,11 @@ class Kind(Enum):
     RETURN = "return"
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """One line: `quantity` > 0 in stocking units; `counts_again` for a promoted sale, or a return put back on sale."""
+class Fact(NamedTuple):
+    """One line: `quantity` > 0 in stocking units; `counts_again` for a promoted sale, or a return put back on sale.
+
+    A named tuple: one is made per event, in half the time of a frozen dataclass.
+    """
 
     kind: Kind
     sku: str
@@ -91,15 +94,20 @@ def book(entries: Iterable[Fact | Close], closed: Mapping[Closing, date]) -> Boo
     """
     booking = Booking()
     known = dict(closed)
+    ends: dict[Closing, date | None] = {}  # what `last_closed` says, until the next close
     for entry in entries:
         if isinstance(entry, Close):
             before = known.get((entry.location, entry.partition))
             if before is None or entry.business_date > before:
                 known[(entry.location, entry.partition)] = entry.business_date
                 booking.closes[(entry.location, entry.partition)] = entry
+                ends.clear()
             continue
         _add(booking, entry)
-        end = last_closed(known, entry.location, entry.partition)
+        place = (entry.location, entry.partition)
+        if place not in ends:
+            ends[place] = last_closed(known, *place)
+        end = ends[place]
         if end is not None and entry.business_date <= end:
             booking.days[(entry.sku, entry.location, entry.business_date)].late += 1
             booking.corrected[(entry.sku, entry.location)] = (entry.cause, entry.cause_at)

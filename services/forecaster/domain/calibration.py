@@ -131,7 +131,8 @@ class Errors:
 def collect(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int]) -> list[Samples]:
     """What `forecaster` expected at earlier origins against what came, per node horizon.
 
-    Windows with an unknown (censored) day are left out: their realised demand is not known.
+    Windows with an unknown (censored) day are left out: their realised demand is not known. A day of closed doors is known
+    where it was expected: nothing was, and nothing came.
     """
     return errors(panel, forecaster, origins, HORIZONS_DAYS, with_single=False).cumulative
 
@@ -151,6 +152,8 @@ def errors(
         ahead = min(max(horizons), panel.days - 1 - origin)
         expected = expected_of(forecaster, panel.until(origin), origin, ahead)
         came = panel.demand[:, origin + 1 : origin + 1 + ahead]
+        if expected.shut is not None:
+            came = np.where(expected.shut & np.isnan(came), 0.0, came)
         totals, realised = np.cumsum(expected.by_day, axis=1), np.cumsum(came, axis=1)
         # Of a dead item nothing is expected, so there is no ratio of what came to it.
         alive = np.asarray(~np.isnan(panel.demand[:, : origin + 1]).all(axis=1) & (expected.by_day > 0).any(axis=1))
@@ -213,6 +216,9 @@ class Calibration:
             else:
                 quantiles[:, node] = nearest.quantiles(nodes[:, node], expected.lumpiness)
         quantiles = np.maximum.accumulate(np.maximum(quantiles, 0.0), axis=2)
+        if expected.shut is not None:
+            open_days = np.cumsum(~expected.shut, axis=1)
+            quantiles[open_days[:, [days - 1 for days in HORIZONS_DAYS[: nodes.shape[1]]]] == 0] = 0.0
         means = expected.by_day * self.correction
         return DistributionForecast(means, np.maximum.accumulate(quantiles, axis=1))
 

@@ -7,7 +7,7 @@ from the evening of the day it was told on; at earlier origins it does not exist
 are in the calendar of the location's country: they were always known.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,8 +16,9 @@ import numpy as np
 
 from kernel.distribution import DAYS
 from services.forecaster.domain.calendars import Place, Places
+from services.forecaster.domain.closures import seen as seen_holidays
 from services.forecaster.domain.frame import Frame
-from services.forecaster.domain.panel import IntArray
+from services.forecaster.domain.panel import DemandPanel, Holiday, IntArray
 
 KINDS = ("promotion", "price_change")
 # A kind that so few days of history show cannot be learned; whoever plans takes its signals at their word.
@@ -66,13 +67,15 @@ _NOWHERE = Place()
 
 
 def lay(frame: Frame, told: Told, kinds: Sequence[str]) -> Frame:
-    """The frame with one regressor per kind, over its days and the horizon after them."""
+    """The frame with the holidays of its places, and one regressor per kind, over its days and the horizon after them."""
+    scopes = _Scopes(frame, told)
+    calendars = scopes.calendars(frame.panel.days + DAYS)
+    frame = replace(frame, panel=replace(frame.panel, holidays=_looked_at(frame.panel, calendars)))
     if not kinds:
         return frame
     panel = frame.panel
     shape = (len(frame.items), panel.days + DAYS, len(kinds))
     known, since = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.int32)
-    scopes = _Scopes(frame, told)
     for one in told.signals:
         if one.kind not in kinds or not one.value:
             continue
@@ -89,8 +92,9 @@ def lay(frame: Frame, told: Told, kinds: Sequence[str]) -> Frame:
             since[rows, days, place] = np.maximum(since[rows, days, place], told_on)
     if HOLIDAY in kinds:
         place = list(kinds).index(HOLIDAY)
-        for rows, columns in scopes.holidays(shape[1]):
-            known[rows[:, None], columns[None, :], place] = 1.0
+        for code, named in calendars.items():
+            rows = np.flatnonzero(panel.location == code)
+            known[rows[:, None], np.array(list(named))[None, :], place] = 1.0
     return replace(frame, panel=replace(panel, known_names=tuple(kinds), known=known, known_since=since))
 
 
@@ -101,7 +105,7 @@ def learnable(frame: Frame, told: Told) -> Frame:
         kinds.append(HOLIDAY)
     laid = lay(frame, told, kinds)
     if not laid.panel.known_names:
-        return frame
+        return laid
     seen = (laid.panel.known[:, : frame.panel.days] != 0) & ~np.isnan(frame.panel.demand)[:, :, None]
     often = seen.sum(axis=(0, 1)) >= ITEM_DAYS_MIN
     if HOLIDAY in kinds:
@@ -151,11 +155,19 @@ class _Scopes:
         zone = np.array([self._told.place(place).time_zone for place in self._location[rows].tolist()], dtype=object)
         return [(ZoneInfo(name), rows[zone == name]) for name in sorted(set(zone.tolist()))]
 
-    def holidays(self, columns: int) -> Iterator[tuple[IntArray, IntArray]]:
-        """Rows and columns of the public holidays among the first `columns` days, location by location."""
+    def calendars(self, columns: int) -> dict[int, dict[int, str]]:
+        """By location code the public holidays among the first `columns` days: name by column."""
         first, last = self._panel.day(0), self._panel.day(columns - 1)
-        for location in sorted(set(self._location.tolist())):
+        found = {}
+        for code, location in sorted(set(zip(self._panel.location.tolist(), self._location.tolist(), strict=True))):
             days = self._told.place(location).holidays(first, last)
             if days:
-                found = np.array(sorted(self._panel.column(day) for day in days), dtype=np.int64)
-                yield np.flatnonzero(self._location == location), found
+                found[code] = {self._panel.column(day): name for day, name in days.items()}
+        return found
+
+
+def _looked_at(panel: DemandPanel, calendars: Mapping[int, Mapping[int, str]]) -> dict[int, tuple[Holiday, ...]]:
+    return {
+        code: seen_holidays(panel.demand, np.flatnonzero(panel.location == code), named)
+        for code, named in calendars.items()
+    }

@@ -4,6 +4,7 @@ Everything downstream (features, training rows, calibration, baselines) reads th
 items is 9 MB and every feature is a column operation instead of a loop over series.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any
@@ -18,6 +19,15 @@ IntArray = NDArray[np.int64]
 
 class PanelRefusal(ValueError):
     """The frame cannot be built; args are (code, explanation)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Holiday:
+    """A public holiday of a location; `was_shut` says whether its doors were (None: yet to come, or nothing shows it)."""
+
+    column: int
+    names: frozenset[str]
+    was_shut: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,8 @@ class DemandPanel:
     step_days: int = 1
     # The column at whose end a cell of `known` was told; empty: all of it was known from the beginning, as in a file.
     known_since: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=np.int64))
+    # By location code, in order of days: the public holidays of the place, past and ahead (see `closures`).
+    holidays: Mapping[int, tuple[Holiday, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         items = len(self.item_ids)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from kernel.distribution import DAYS
+from services.forecaster.domain.closures import shut_ahead
 from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray
 from services.forecaster.domain.strategy import Expected, MeanForecaster
 
@@ -81,8 +82,10 @@ def _sold(part: FloatArray) -> BoolArray:
 def expected_of(
     forecaster: MeanForecaster, panel: DemandPanel, origin: int, days: int = DAYS, chosen: IntArray | None = None
 ) -> Expected:
-    """What a strategy expects, with dead items at zero: the rule stands above every strategy."""
+    """What a strategy expects, with dead items and days of closed doors at zero: rules that stand above every strategy."""
     said = forecaster.expected(panel, origin, days, chosen)
-    dead = is_dead(panel, origin)
-    dead = dead if chosen is None else dead[chosen]
-    return Expected(np.where(dead[:, None], 0.0, said.by_day), said.lumpiness) if dead.any() else said
+    dead, shut = is_dead(panel, origin), shut_ahead(panel, origin, days)
+    if chosen is not None:
+        dead, shut = dead[chosen], shut[chosen] if shut is not None else None
+    by_day = np.where(dead[:, None], 0.0, said.by_day) if dead.any() else said.by_day
+    return Expected(by_day if shut is None else np.where(shut, 0.0, by_day), said.lumpiness, shut)

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 
 from kernel.distribution import DAYS, HORIZONS_DAYS
-from services.forecaster.domain.panel import DemandPanel, FloatArray, IntArray
+from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray
 
 
 class MeanForecaster(Protocol):
@@ -38,10 +38,12 @@ class SimpleStrategy(Strategy, MeanForecaster, Protocol):
 @dataclass(frozen=True, slots=True)
 class Expected:
     """`by_day` (items, days): expected demand in units per day; `lumpiness` (items): how burst-like demand comes,
-    the mean quantity on a day with a sale, in units (1 = always single units)."""
+    the mean quantity on a day with a sale, in units (1 = always single units); `shut` (items, days): days on which the
+    location will be closed, None where it is open on all."""
 
     by_day: FloatArray
     lumpiness: FloatArray
+    shut: BoolArray | None = None
 
     def cumulative(self) -> FloatArray:
         """Expected demand cumulated to each node horizon that lies within the days: (items, nodes)."""

@@ -1,7 +1,7 @@
 """The forecast as a chart draws it: expected demand and bands by day, and the band of the total over a span of days.
 
 The published distribution is that of *cumulative* demand. A band for a single later day is not published, so it is drawn
-from the published distribution of the first day, stretched to each day's expected demand; it shows how lumpy a day is.
+from the published distribution of the first day with demand, stretched to each day's expected demand; it shows how lumpy a day is.
 Totals over several days are never added up from day bands: they come from the cumulative quantiles.
 """
 
@@ -49,8 +49,10 @@ class SpanBand:
 def day_bands(forecast: Published, days: int) -> tuple[DayBand, ...]:
     """Expected demand and drawn bands of each of the next `days` days."""
     columns = [forecast.column(level) for level in DRAWN_LEVELS]
-    first_mean = forecast.mean_e4[0] / 10_000
-    first = [forecast.quantiles_e2[0][column] / 100 for column in columns]
+    totals = [sum(forecast.mean_e4[:horizon]) / 10_000 for horizon in forecast.horizons_days]
+    open_ = next((node for node, total in enumerate(totals) if total > 0), 0)  # not a day of closed doors
+    first_mean = totals[open_]
+    first = [forecast.quantiles_e2[open_][column] / 100 for column in columns]
     bands = []
     for day, mean_e4 in enumerate(forecast.mean_e4[:days]):
         mean = mean_e4 / 10_000

@@ -213,6 +213,13 @@ class TestFan:
         flat = Published(MONDAY, HORIZONS_DAYS, LEVELS, [0] * 56, [[0] * 11] * 11)
         assert all(set(band.quantiles) == {0.0} for band in day_bands(flat, 28))
 
+    def test_bands_are_those_of_the_first_open_day_where_the_doors_are_shut_tomorrow(self) -> None:
+        shut = self.forecast()
+        means = [0, *shut.mean_e4[1:]]
+        rows = [[0] * 11, *shut.quantiles_e2[:-1]]  # two days sell what one does
+        bands = day_bands(Published(MONDAY, HORIZONS_DAYS, LEVELS, means, rows), 28)
+        assert set(bands[0].quantiles) == {0.0} and bands[1].quantiles == (5.0, 6.0, 10.0, 15.0, 16.0, 20.0)
+
     def test_sentence_says_the_same_as_the_chart(self) -> None:
         assert sentence(self.forecast()) == "Next 14 days: 140 expected, 84 to 210 likely (80 %)."
 
