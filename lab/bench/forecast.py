@@ -30,7 +30,9 @@ CLASSES = (("A", 0.80), ("B", 0.95), ("C", 1.01))
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """A file, the columns known ahead, origins, and which series count (`keys`: a file that names them, or all)."""
+    """A file, the columns known ahead, origins, and which series count (`keys`: a file that names them, or all). With
+    `whole` all series of the file train, also those that do not count; peers are then left out. What is `on_request` runs
+    only when it is named."""
 
     name: str
     file: str
@@ -40,6 +42,8 @@ class Contest:
     totals: tuple[int, ...] = (7, 14, 28)
     keys: str | None = None
     others: bool = False
+    whole: bool = False
+    on_request: bool = False
     step_days: int = 1
 
 
@@ -62,6 +66,24 @@ CONTESTS = (
         ("2011-05-06", "2011-07-15"), keys="keys_online_retail.parquet", others=True,
     ),
     Contest(
+        "complete-journey-whole", "cj_store_sku_daily.parquet", ("display", "mailer"),
+        ("2017-10-08", "2017-11-05", "2017-12-03"), keys="keys_completejourney.parquet", whole=True, on_request=True,
+    ),
+    Contest(
+        "online-retail-whole", "online_retail_sku_daily.parquet", ("open",),
+        ("2011-09-16", "2011-10-14", "2011-11-11"), keys="keys_online_retail.parquet", whole=True, on_request=True,
+    ),
+    Contest(
+        "complete-journey-origins", "cj_store_sku_daily.parquet", ("display", "mailer"),
+        ("2017-06-18", "2017-07-09", "2017-07-30", "2017-08-20", "2017-10-01", "2017-10-22", "2017-11-12", "2017-12-03"),
+        keys="keys_completejourney.parquet", others=True, on_request=True,
+    ),
+    Contest(
+        "online-retail-origins", "online_retail_sku_daily.parquet", ("open",),
+        ("2011-03-11", "2011-04-08", "2011-06-03", "2011-07-01", "2011-07-29", "2011-08-26", "2011-09-23", "2011-10-21"),
+        keys="keys_online_retail.parquet", others=True, on_request=True,
+    ),
+    Contest(
         "dominicks", "dominicks_oj_store_sku_weekly.parquet", ("deal", "feat", "price_per_oz", *_WEEKLY),
         ("1992-02-06", "1992-04-02", "1992-05-28", "1992-07-23"), horizon=8, totals=(4, 8), step_days=7,
     ),
@@ -72,7 +94,7 @@ def run(data: Path, names: tuple[str, ...], *, with_peers: bool, say: Callable[[
     """Scores of every model in every contest asked for, and what could not be run."""
     out: dict[str, Any] = {}
     for contest in CONTESTS:
-        if names and contest.name not in names:
+        if contest.name not in names if names else contest.on_request:
             continue
         if not (data / contest.file).is_file():
             out[contest.name] = {"skipped": f"{contest.file} is not in {data.name}"}
@@ -85,11 +107,14 @@ def run(data: Path, names: tuple[str, ...], *, with_peers: bool, say: Callable[[
 def _contest(data: Path, contest: Contest, *, with_peers: bool, say: Callable[[str], None]) -> dict[str, Any]:
     history = pd.read_parquet(data / contest.file)
     history["unique_id"] = history.unique_id.astype(str)
-    history = history[_counts(data, contest, history)]
+    counts = _counts(data, contest, history)
+    history, everything = history[counts], history if contest.whole else history[counts]
     with tempfile.TemporaryDirectory() as folder:
-        mine, totals, seconds = _ours(Path(folder), contest, history)
+        mine, totals, seconds = _ours(Path(folder), contest, everything)
     models = {"countersign": _scores(contest, history, mine, totals) | {"cpu_seconds": round(seconds, 1)}}
-    if with_peers and importlib.util.find_spec("mlforecast") is not None:
+    if contest.whole:
+        models["peers"] = {"skipped": "peers run on the scored series alone"}
+    elif with_peers and importlib.util.find_spec("mlforecast") is not None:
         for name, forecast, seconds in _peers(contest, history, say):
             models[name] = _scores(contest, history, forecast, None) | {"cpu_seconds": round(seconds, 1)}
     elif with_peers:
@@ -178,8 +203,17 @@ def _totals(
     y = told.y.to_numpy()
     losses = [weighted_quantile_loss(y, told[f"q{level:g}"].to_numpy(), level) for level in LEVELS]
     covered = {str(level): round(coverage(y, told[f"q{level:g}"].to_numpy()), 4) for level in COVERED}
-    by_class = _by_class(told, classes)
-    return {"wql": round(float(np.mean(losses)), 4), "coverage": covered, "coverage_by_class": by_class}
+    by_origin = [round(coverage(part.y.to_numpy(), part["q0.9"].to_numpy()), 4) for _, part in told.groupby("cutoff")]
+    # A quantile of zero covers all who sold nothing, mostly far more than it says, and cannot be lower.
+    some = told[told["q0.9"] >= 1.0]
+    return {
+        "wql": round(float(np.mean(losses)), 4), "coverage": covered, "coverage_by_class": _by_class(told, classes),
+        "coverage_by_origin": by_origin,
+        "a_unit_or_more": {
+            "share": round(len(some) / len(told), 4),
+            "coverage": round(coverage(some.y.to_numpy(), some["q0.9"].to_numpy()), 4),
+        },
+    }  # fmt: skip
 
 
 def _classes(contest: Contest, history: pd.DataFrame) -> "pd.Series[str]":
