@@ -5,7 +5,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from kit.database import Transaction
-from services.forecaster.domain.booking import Booking, Closing, Day
+from services.forecaster.domain.booking import Booking, Closing
 
 # 500,000 entries are some 100 MB; beyond that the memory starts over.
 KNOWN_ITEMS_MAX = 500_000
@@ -19,20 +19,21 @@ class KnownItems:
     """
 
     def __init__(self) -> None:
-        self._first: dict[tuple[str, str, str], date] = {}
+        self._first: dict[str, dict[tuple[str, str], date]] = {}  # by tenant: item -> first day
 
     def missing(self, tenant: str, items: Mapping[tuple[str, str], tuple[int, date]]) -> list[tuple[str, str]]:
         """Keys, sorted, that are not known or seem to have begun earlier than known."""
-        first = self._first
-        return sorted(key for key, (_, day) in items.items() if first.get((tenant, *key), date.max) > day)
+        first = self._first.get(tenant, {}).get
+        return sorted([key for key, (_, day) in items.items() if first(key, date.max) > day])
 
     def learn(self, tenant: str, rows: Sequence[tuple[str, str, int, date]], written: set[tuple[str, str]]) -> None:
         """Of the rows offered, those the database did not write were there, beginning no later."""
-        if len(self._first) > KNOWN_ITEMS_MAX:
+        if sum(map(len, self._first.values())) > KNOWN_ITEMS_MAX:
             self._first.clear()
+        first = self._first.setdefault(tenant, {})
         for sku, location, _, day in rows:
             if (sku, location) not in written:
-                self._first[(tenant, sku, location)] = day
+                first[(sku, location)] = day
 
 
 async def closed_days(tx: Transaction, tenant: str, locations: Sequence[str]) -> dict[Closing, date]:
@@ -61,26 +62,28 @@ async def add(tx: Transaction, tenant: str, booking: Booking, known: KnownItems,
     new = known.missing(tenant, booking.items)
     if new:
         await add_items(tx, tenant, [(*key, *booking.items[key]) for key in new], known)
-    keys = sorted(booking.days)
-    if keys:
+    if booking.days:
         # Numbers travel as text: the driver spends ten times as long on a decimal, and this is the hot path.
+        skus, locations, days = zip(*sorted(booking.days), strict=True)
+        changes = [booking.days[key] for key in zip(skus, locations, days, strict=True)]
         await tx.execute(
             "insert into daily_demand as d (tenant, sku, location, business_date, quantity)"
             " select $1, s, l, b, q::numeric from unnest($2::text[], $3::text[], $4::date[], $5::text[]) as t(s, l, b, q)"
             " on conflict (tenant, sku, location, business_date) do update set quantity = d.quantity + excluded.quantity",
             tenant,
-            [key[0] for key in keys],
-            [key[1] for key in keys],
-            [key[2] for key in keys],
-            [str(booking.days[key].quantity) for key in keys],
+            skus,
+            locations,
+            days,
+            [str(one.quantity) for one in changes],
         )
-        await _add_rare(tx, tenant, booking, [key for key in keys if booking.days[key].is_more_than_sales])
+        await _add_rare(tx, tenant, booking)
     await _close(tx, tenant, booking, due=due)
     await _correct(tx, tenant, booking)
 
 
-async def _add_rare(tx: Transaction, tenant: str, booking: Booking, keys: Sequence[Day]) -> None:
+async def _add_rare(tx: Transaction, tenant: str, booking: Booking) -> None:
     """What most days have none of: returns, promoted units, corrections. The rows are there already."""
+    keys = sorted([key for key, change in booking.days.items() if change.is_more_than_sales])
     if not keys:
         return
     changes = [booking.days[key] for key in keys]
