@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from kit import names, parking
+from kit.clock import zone_of
 from kit.consumer import BatchConsumer
 from kit.database import Database, Transaction
 from kit.errors import Rejected
@@ -89,7 +89,7 @@ class Intake:
             if isinstance(body, StockCounted):
                 before = counts.get(key)
                 if before is None or body.counted_at >= before[1]:
-                    zone = ZoneInfo(known.get(location, Place()).time_zone)
+                    zone = zone_of(known.get(location, Place()).time_zone)
                     opening = body.counted_at.astimezone(zone).hour < NOON
                     counts[key] = (body.quantity, body.counted_at, opening)
             elif isinstance(body, StockMoved) and body.kind in DIRECTION:
@@ -115,7 +115,7 @@ class Intake:
             await catalogue.define_items(tx, tenant, rows)
         if places:
             lie = [
-                (body.location, _zone(body.time_zone), body.country, body.region, body.active, body.defined_at)
+                (body.location, zone_of(body.time_zone).key, body.country, body.region, body.active, body.defined_at)
                 for body in places
             ]
             await catalogue.define_locations(tx, tenant, lie)
@@ -206,15 +206,6 @@ def _terms(body: SupplierItemDefined) -> tuple[Any, ...]:
     """Terms of supply as the ledger needs them: the lead time at which a forecast is used."""
     place = body.location or ""
     return body.sku, place, body.supplier, body.lead_time_days, body.priority, body.active, body.defined_at
-
-
-def _zone(name: str) -> str:
-    """An IANA name that exists here; a mistyped one must not stop the catalogue, so it counts as UTC."""
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return "UTC"
-    return name
 
 
 def attach(consumer: BatchConsumer, intake: Intake) -> None:

@@ -51,12 +51,9 @@ async def _told(
     tx: Transaction, tenant: str, body: OrderUpdated, ordered: dict[str, Ordered]
 ) -> dict[str, Told | None]:
     """What is said about each line; None for one that is over. An answer without lines is about all of them."""
-    if body.status == "failed":
-        named = {one.sku for one in body.lines} or ordered.keys()
-        return {sku: Told(NOTHING) for sku in named if sku in ordered}
     if body.status not in PROMISES:
         named = {one.sku for one in body.lines} or ordered.keys()
-        return {sku: None for sku in named if sku in ordered}
+        return {sku: Told(NOTHING) if body.status == "failed" else None for sku in named if sku in ordered}
     substitutes = [one.substitute_sku for one in body.lines if one.substitute_sku is not None]
     known = await supply.known_items(tx, tenant, substitutes)
     return {

@@ -16,6 +16,7 @@ from services.policy.domain.evidence import Evidence
 from services.policy.domain.evidence_text import canonical_with
 from services.policy.domain.order_changes import order_changes
 from services.policy.domain.outcome import Recommendation
+from services.policy.domain.substitution import SUBSTITUTE
 from services.policy.planned import SERVICE, Planned, is_news, moment
 from services.policy.store import beside as store
 from services.policy.store import order_changes as changes_store
@@ -142,7 +143,7 @@ async def decide(
     items = [(ours["sku"], ours["location"])]
     if ours["action"] in transfers.KINDS:
         items.append((ours["sku"], ours["about"]))
-    elif ours["action"] == store.SUBSTITUTE:
+    elif ours["action"] == SUBSTITUTE:
         items.append((ours["about"], ours["location"]))
     if decision.verdict in APPROVALS:
         return [*items, *await (changes_store.approve if is_change else supply.approve)(tx, tenant, decision)]

@@ -7,7 +7,7 @@ from kit.database import Transaction
 from services.policy.domain.cascade import plan
 from services.policy.domain.evidence import Evidence, OpenOrder, Policy
 from services.policy.domain.outcome import Outcome, Recommendation
-from services.policy.domain.transfer_lines import OUTGOING, arriving, transfers_of
+from services.policy.domain.transfer_lines import OUTGOING, coming, receiving, transfers_of
 from services.policy.store import evidence as evidence_store
 from services.policy.store import transfers
 from services.policy.store.evidence import Previous
@@ -63,14 +63,12 @@ def _promising(evidence: Evidence, promised: Sequence[Promise], receivers: set[s
 def _planned_again(
     loaded: Loaded, outcomes: list[Outcome], moves: Sequence[tuple[Evidence, Recommendation]]
 ) -> tuple[Loaded, list[Outcome]]:
-    coming: dict[tuple[str, str], list[OpenOrder]] = {}
-    for evidence, _outcome in moves:
-        coming.setdefault((evidence.sku, evidence.location), []).append(arriving(evidence))
+    arrivals = coming(moves)
     changed = []
     for index, (evidence, previous) in enumerate(loaded):
-        more = coming.get((evidence.sku, evidence.location))
-        if more:
-            loaded[index] = (replace(evidence, open_orders=(*evidence.open_orders, *more)), previous)
+        receiver = receiving(evidence, arrivals)
+        if receiver is not evidence:
+            loaded[index] = (receiver, previous)
             changed.append(index)
     for index, outcome in zip(changed, plan([loaded[index][0] for index in changed]), strict=True):
         outcomes[index] = outcome

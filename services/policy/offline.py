@@ -24,9 +24,10 @@ from services.policy.domain.outcome import Outcome, Recommendation, Withheld
 from services.policy.domain.parameters import Parameters
 from services.policy.domain.scarcity import Budget, allot
 from services.policy.domain.screening import LEAD_TIME_REACH, Fault, screen
+from services.policy.domain.transfer_lines import coming, receiving
 from services.policy.offline_files import LINES, RESULT, ResultFile, forecasts_of, item_chunks
 from services.policy.offline_forecasts import ForecastBook
-from services.policy.offline_lines import Proposed, coming, line_rows, receiving, transfers_in
+from services.policy.offline_lines import Proposed, line_rows, transfers_in
 from services.policy.offline_rows import BadRow, rows_of
 from services.policy.pareto import report
 
@@ -94,12 +95,12 @@ def run(request: Request, say: Say = lambda line: None) -> Summary:
         entries = _rationed(entries, request.budget, summary)
     if request.pareto is not None:
         say("weighing service, cost and risk otherwise")
-        summary.pareto = report([one.evidence for one in entries if one.evidence is not None and one.fault is None])
+        summary.pareto = report(_ready(entries))
         request.pareto.write_text(json.dumps(summary.pareto, indent=1) + "\n", "utf-8")
     moves: list[Proposed] = []
     if request.lines is not None:
         say("looking for transfers")
-        moves = transfers_in([one.evidence for one in entries if one.evidence is not None and one.fault is None])
+        moves = transfers_in(_ready(entries))
         arrivals = coming(moves)
         entries = [
             one if one.evidence is None else replace(one, evidence=receiving(one.evidence, arrivals)) for one in entries
@@ -168,10 +169,14 @@ def _forecast_fault(evidence: Evidence, book: ForecastBook, key: tuple[str, str]
     return Fault("forecast_too_short", says, "forecast")
 
 
+def _ready(entries: Sequence[_Entry]) -> list[Evidence]:
+    """The evidence that can be planned, in the order of the rows."""
+    return [one.evidence for one in entries if one.evidence is not None and one.fault is None]
+
+
 def _rationed(entries: Sequence[_Entry], budget: Budget, summary: Summary) -> list[_Entry]:
     places = [place for place, one in enumerate(entries) if one.evidence is not None and one.fault is None]
-    evidences = [one for place in places if (one := entries[place].evidence) is not None]
-    found = allot(evidences, budget, [entries[place].volume_m3 for place in places])
+    found = allot(_ready(entries), budget, [entries[place].volume_m3 for place in places])
     rationed = list(entries)
     for index, allotment in found.allotments.items():
         place = places[index]
@@ -195,15 +200,12 @@ def _planned(entries: Sequence[_Entry], request: Request) -> Iterator[tuple[Rows
 
 
 def _chunk(entries: Sequence[_Entry], *, documents: bool, has_lines: bool) -> tuple[Rows, Rows]:
-    rows = _rows(entries, documents)
-    ready = [one.evidence for one in entries if one.evidence is not None and one.fault is None]
-    return rows, line_rows(order_changes(ready) if has_lines else (), documents)
+    return _rows(entries, documents), line_rows(order_changes(_ready(entries)) if has_lines else (), documents)
 
 
 def _rows(entries: Sequence[_Entry], documents: bool) -> Rows:
     """The result rows of some entries, by column."""
-    ready = [one.evidence for one in entries if one.evidence is not None and one.fault is None]
-    outcomes = iter(plan(ready))
+    outcomes = iter(plan(_ready(entries)))
     rows: dict[str, list[Any]] = {one.name: [] for one in RESULT}
     for entry in entries:
         if entry.fault is not None or entry.evidence is None:

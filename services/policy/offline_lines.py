@@ -1,8 +1,7 @@
 """Lines beside the orders of a file: transfers between its locations, chosen before the orders are planned, and changes of its
 open orders. The live run's own code decides; here items only meet as products of one file."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any
@@ -10,17 +9,16 @@ from typing import Any
 import numpy as np
 
 from services.policy.domain.cascade import CHUNK_ITEMS
-from services.policy.domain.evidence import Evidence, OpenOrder
+from services.policy.domain.evidence import Evidence
 from services.policy.domain.evidence_text import canonical_with
 from services.policy.domain.outcome import Recommendation
 from services.policy.domain.reckoning import reckon
 from services.policy.domain.scenarios import heeded
 from services.policy.domain.screening import Fault, screen
-from services.policy.domain.transfer_lines import arriving, transfers_of
+from services.policy.domain.transfer_lines import transfers_of
 from services.policy.offline_files import LINES
 
 Proposed = tuple[Evidence, Recommendation]
-Item = tuple[str, str]
 
 
 def transfers_in(evidences: Sequence[Evidence]) -> list[Proposed]:
@@ -53,21 +51,6 @@ def _sides(evidences: Sequence[Evidence]) -> tuple[dict[str, list[Evidence]], di
                 one = chunk[int(row)][0]
                 sides.setdefault(one.sku, []).append(one)
     return lacking, sparing
-
-
-def coming(moves: Iterable[Proposed]) -> dict[Item, tuple[OpenOrder, ...]]:
-    """What comes to each receiver by these transfers: its own order counts it."""
-    found: dict[Item, tuple[OpenOrder, ...]] = {}
-    for evidence, _outcome in moves:
-        key = (evidence.sku, evidence.location)
-        found[key] = (*found.get(key, ()), arriving(evidence))
-    return found
-
-
-def receiving(evidence: Evidence, arrivals: Mapping[Item, tuple[OpenOrder, ...]]) -> Evidence:
-    """The evidence with the transfers that come to it."""
-    more = arrivals.get((evidence.sku, evidence.location), ())
-    return replace(evidence, open_orders=(*evidence.open_orders, *more)) if more else evidence
 
 
 def line_rows(lines: Iterable[Proposed], documents: bool) -> dict[str, list[Any]]:

@@ -6,9 +6,8 @@ from kit.database import Transaction
 from services.policy.domain.evidence import Evidence, Policy
 from services.policy.domain.outcome import Recommendation
 from services.policy.domain.substitution import Candidate, stand_in
+from services.policy.store import beside, succession
 from services.policy.store import evidence as evidence_store
-from services.policy.store import succession
-from services.policy.store.succession import StandIn
 
 
 async def stand_ins(
@@ -19,7 +18,7 @@ async def stand_ins(
     known = [
         one
         for one in await succession.stand_ins(tx, tenant, list(by_item))
-        if not _is_held(one, by_item[one.sku, one.location])
+        if not beside.is_held(one.held_until, by_item[one.sku, one.location].as_of)
     ]
     if not known:
         return []
@@ -32,7 +31,3 @@ async def stand_ins(
         candidates.setdefault((one.sku, one.location), []).append(Candidate(other, one.ratio, one.covered))
     found = (stand_in(by_item[item], those) for item, those in sorted(candidates.items()))
     return [one for one in found if one is not None]
-
-
-def _is_held(one: StandIn, evidence: Evidence) -> bool:
-    return one.held_until is not None and (evidence.as_of is None or evidence.as_of < one.held_until)

@@ -4,7 +4,7 @@ The flow is chosen for all locations of a product together; each line carries bo
 that it derives again without the others: the sender's protected stock, what the receiver gains, and the cost.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -31,6 +31,7 @@ TRANSFER, ALLOCATE = "transfer", "allocate"
 # What a transfer line proposed in the same plan, and one that leaves for another location, are called among open orders.
 PROPOSED, OUTGOING = "proposed", "outgoing"
 Lane = tuple[str, str]  # (sender, receiver)
+Item = tuple[str, str]  # (sku, location)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,21 @@ def arriving(transfer: Evidence) -> OpenOrder:
     assert about is not None and as_of is not None  # made by `transfers_of`
     days = timedelta(days=max(int(transfer.policy.parameters.transfer_days), 1))
     return OpenOrder(f"{about.kind} from {about.code}", about.units, as_of + days, PROPOSED)
+
+
+def coming(transfers: Iterable[tuple[Evidence, Recommendation]]) -> dict[Item, tuple[OpenOrder, ...]]:
+    """What comes to each receiver by these transfers, as its own plan counts it."""
+    found: dict[Item, tuple[OpenOrder, ...]] = {}
+    for evidence, _outcome in transfers:
+        item = (evidence.sku, evidence.location)
+        found[item] = (*found.get(item, ()), arriving(evidence))
+    return found
+
+
+def receiving(evidence: Evidence, arrivals: Mapping[Item, tuple[OpenOrder, ...]]) -> Evidence:
+    """The evidence with the transfers that come to it; the same one where none does."""
+    more = arrivals.get((evidence.sku, evidence.location), ())
+    return replace(evidence, open_orders=(*evidence.open_orders, *more)) if more else evidence
 
 
 def _sides(evidences: Sequence[Evidence]) -> list[_Side]:

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 from datetime import date
 
 from kit.database import Transaction
+from services.policy.domain.substitution import SUBSTITUTE
 
 Key = tuple[str, str, str, str]  # sku, location, kind, code
-SUBSTITUTE = "substitute"
+
+
+def is_held(until: date | None, as_of: date | None) -> bool:
+    """Whether a person's word that something is left alone until a day still stands on a business date."""
+    return until is not None and (as_of is None or as_of < until)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,7 @@ class Kept:
 
     def is_held(self, as_of: date | None) -> bool:
         """Whether a person's word still stands on a business date."""
-        return self.hold_until is not None and (as_of is None or as_of < self.hold_until)
+        return is_held(self.hold_until, as_of)
 
 
 async def of_items(tx: Transaction, tenant: str, items: Sequence[tuple[str, str]]) -> dict[Key, Kept]:

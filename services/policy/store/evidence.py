@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from kernel.distribution import DAYS
+from kit.clock import zone_of
 from kit.database import Transaction
 from services.policy.domain.evidence import Evidence, Forecast, Hold, Item, OpenOrder, Policy, Signal, Stock, Terms
 from services.policy.domain.lead_times import Deliveries
@@ -203,16 +202,7 @@ def _evidence(tenant: str, row: Any, policy: Policy, told: Sequence[Any], came: 
 
 def _on_clock(moment: datetime, time_zone: str | None) -> datetime:
     """A moment as the location's clock shows it, whole seconds."""
-    return moment.astimezone(_clock(time_zone)).replace(microsecond=0, tzinfo=None)
-
-
-@lru_cache(maxsize=1_024)
-def _clock(name: str | None) -> ZoneInfo:
-    """The location's clock; a mistyped or unknown zone must not stop planning, so it counts as UTC."""
-    try:
-        return ZoneInfo(name or "UTC")
-    except (KeyError, ValueError, OSError):
-        return ZoneInfo("UTC")
+    return moment.astimezone(zone_of(time_zone)).replace(microsecond=0, tzinfo=None)
 
 
 def _open_orders(text: str | None) -> tuple[OpenOrder, ...]:
