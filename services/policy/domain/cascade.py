@@ -96,14 +96,28 @@ def _rationed(evidence: Evidence, wanted: Decimal) -> tuple[str, str]:
 
 
 def _thresholds(columns: Columns, levels: Levels, lots: Lots, row: int) -> Thresholds:
-    """Below the first, one more pack is needed; at or above the second, one less, or none (see `lots.lots_of`)."""
+    """Below the first, one more pack is needed; at or above the second, one less, or none (see `lots.lots_of`).
+
+    Where shelf life limits the order, its room takes the place of what is wanted: it grows and shrinks with the position.
+    """
     on_order, step = float(columns.on_order[row]), float(columns.step[row])
     quantity, pack = float(lots.quantity[row]), float(columns.pack[row])
-    point, level = float(levels.reorder_point[row]), float(levels.order_up_to[row])
-    more = max(point - quantity, level - quantity - pack + step)
-    fewer = max(level - quantity + step, point - quantity + pack)
-    fewer = min(fewer, point) if quantity > float(lots.smallest[row]) else point
-    return Thresholds(decimal_of(more - on_order), decimal_of(fewer - on_order))
+    point, level = float(levels.reorder_point[row]) - on_order, float(levels.order_up_to[row]) - on_order
+    more = max(point - quantity, _next_after(level - quantity - pack, step))
+    fewer = max(_next_after(level - quantity, step), point - quantity + pack)
+    is_smallest = quantity <= float(lots.smallest[row])
+    fewer = point if is_smallest else min(fewer, point)
+    if lots.is_expiry_limited[row] and float(levels.available[row]) < more:
+        more = _next_after(float(lots.shelf_cap[row]) - on_order - quantity - pack, step)
+    # The smallest order is proposed up to the risk nobody may take, anything larger up to the one taken without asking.
+    cap = float((lots.never_cap if is_smallest else lots.shelf_cap)[row]) - on_order
+    fewer = min(fewer, _next_after(cap - quantity, step))
+    return Thresholds(decimal_of(more), decimal_of(fewer))
+
+
+def _next_after(units: float, step: float) -> float:
+    """The lowest stock above this that the item's unit allows."""
+    return (float(np.floor(round(units / step, 6))) + 1.0) * step
 
 
 def _withheld(evidence: Evidence, columns: Columns, levels: Levels, lots: Lots, row: int) -> Withheld:
@@ -116,7 +130,10 @@ def _withheld(evidence: Evidence, columns: Columns, levels: Levels, lots: Lots, 
     elif lots.is_needed[row]:
         smallest, cap = plain(decimal_of(float(lots.smallest[row]))), plain(decimal_of(float(lots.never_cap[row])))
         field = "moq" if columns.moq[row] > columns.pack[row] else "pack"
-        reason, thresholds = "minimum_exceeds_shelf_life", Thresholds()
+        reason = "minimum_exceeds_shelf_life"
+        sold_in_time = float(lots.never_cap[row] - lots.smallest[row] - columns.on_order[row])
+        below = _next_after(sold_in_time, float(columns.step[row]))
+        thresholds = Thresholds(decimal_of(below), at_or_above=thresholds.below)
         says = f"The smallest order is {smallest}, but only {cap} can be sold before it expires."
     elif reorder_point <= 0:
         reason = "demand_too_low"
