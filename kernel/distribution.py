@@ -8,7 +8,7 @@ element by element, so that a number computed again elsewhere, or for one item i
 for bit (which `numpy.sum`, `exp` or a matrix product would not promise).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -24,8 +24,9 @@ DAYS = HORIZONS_DAYS[-1]
 GRID: tuple[float, ...] = (0.0, *LEVELS, 1.0)
 # 60 halvings bring any bracket below the distance of two neighbouring doubles.
 HALVINGS = 60
-# Up to so many rows of a mixture, the cost of calling numpy outweighs that of its arithmetic.
-PIECES_ROWS_MAX = 128
+# Rows of a mixture that are asked together: fewer, and calling numpy costs more than its arithmetic; more, and their pieces
+# leave the processor's cache.
+BLOCK_ROWS = 256
 
 
 class HorizonExceeded(ValueError):
@@ -139,6 +140,8 @@ def curve_quantile(curve: Floats, level: ArrayLike) -> Floats:
 def curve_probability(curve: Floats, units: ArrayLike) -> Floats:
     """P(D ≤ units) under quantile curves (n, 13); at a flat stretch (a mass point) the upper probability."""
     level = _spread(units, len(curve))
+    if len(curve) <= BLOCK_ROWS:
+        return _Block.alone(curve).probability(level)
     result = np.where(level >= 0, 0.0, -1.0)
     for right in range(1, len(GRID)):
         low, high = curve[:, right - 1], curve[:, right]
@@ -153,6 +156,8 @@ def curve_probability(curve: Floats, units: ArrayLike) -> Floats:
 def curve_shortage(curve: Floats, units: ArrayLike) -> Floats:
     """E[(D − units)+] under quantile curves: the area between the curve and `units`, exact for straight pieces."""
     level = _spread(units, len(curve))
+    if len(curve) <= BLOCK_ROWS:
+        return _Block.alone(curve).shortage(level)
     total = np.zeros(len(curve))
     for right in range(1, len(GRID)):
         low, high = curve[:, right - 1] - level, curve[:, right] - level
@@ -178,58 +183,28 @@ class Mixture:
 
     def probability_at_most(self, units: ArrayLike) -> Floats:
         """P(D ≤ units) over all cases."""
-        return self._asking().probability(self.weights, _spread(units, len(self.weights)))
+        return self._by_blocks(_Block.probability, units)
 
     def expected_shortage(self, units: ArrayLike) -> Floats:
         """E[(D − units)+] over all cases, units."""
-        return self._asking().shortage(self.weights, _spread(units, len(self.weights)))
+        return self._by_blocks(_Block.shortage, units)
 
     def quantile(self, level: ArrayLike) -> Floats:
         """Smallest units with P(D ≤ units) ≥ level, by halving between the cases' own quantiles."""
-        wanted = _spread(level, len(self.weights))
-        each = [curve_quantile(curve, wanted) for curve in self.curves]
-        low, high = each[0], each[0]
-        for one in each[1:]:
-            low, high = np.minimum(low, one), np.maximum(high, one)
-        asking = self._asking()
-        for _ in range(HALVINGS):
-            middle = (low + high) * 0.5
-            enough = asking.probability(self.weights, middle) >= wanted
-            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-        return high
+        return self._by_blocks(_Block.quantile, level)
 
     def level_for_shortage(self, allowed: ArrayLike) -> Floats:
         """Smallest units whose expected shortage is at most `allowed` units: the order-up-to level for a fill rate."""
-        most = _spread(allowed, len(self.weights))
-        low, high = np.zeros(len(self.weights)), self.curves[0][:, -1]
-        for curve in self.curves[1:]:
-            high = np.maximum(high, curve[:, -1])
-        asking = self._asking()
-        enough_at_zero = asking.shortage(self.weights, low) <= most
-        for _ in range(HALVINGS):
-            middle = (low + high) * 0.5
-            enough = asking.shortage(self.weights, middle) <= most
-            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-        return np.where(enough_at_zero, 0.0, high)
+        return self._by_blocks(_Block.level_for_shortage, allowed)
 
-    def _asking(self) -> "_Pieces | _Curves":
-        """Few rows are asked piece by piece at once; for many, one piece after the other stays in the processor's cache."""
-        return _Pieces.of(self.curves) if len(self.weights) <= PIECES_ROWS_MAX else _Curves(self.curves)
-
-
-@dataclass(frozen=True, slots=True)
-class _Curves:
-    """The cases of a mixture, each read on its own."""
-
-    curves: tuple[Floats, ...]
-
-    def probability(self, weights: Floats, units: Floats) -> Floats:
-        """P(D ≤ units) over all cases."""
-        return _weighed(weights, [curve_probability(curve, units) for curve in self.curves])
-
-    def shortage(self, weights: Floats, units: Floats) -> Floats:
-        """E[(D − units)+] over all cases."""
-        return _weighed(weights, [curve_shortage(curve, units) for curve in self.curves])
+    def _by_blocks(self, ask: "Callable[[_Block, Floats], Floats]", values: ArrayLike) -> Floats:
+        """What each block of rows answers; a row's answer does not depend on the rows beside it."""
+        each, count = _spread(values, len(self.weights)), len(self.weights)
+        answers = [
+            ask(_Block.of([curve[start:end] for curve in self.curves], self.weights[start:end]), each[start:end])
+            for start, end in ((start, start + BLOCK_ROWS) for start in range(0, count, BLOCK_ROWS))
+        ]
+        return np.concatenate(answers) if answers else np.zeros(0)
 
 
 def _weighed(weights: Floats, cases: Iterable[Floats]) -> Floats:
@@ -240,32 +215,38 @@ def _weighed(weights: Floats, cases: Iterable[Floats]) -> Floats:
 
 
 @dataclass(frozen=True, slots=True)
-class _Pieces:
-    """The straight pieces of k curves of n rows, (12, k, n) each: what halving asks sixty times is laid out once.
-
-    The same arithmetic as `curve_probability` and `curve_shortage`, all pieces in one operation, so the same bits.
+class _Block:
+    """Rows of a mixture laid out by the straight pieces of their k curves, (12, k, n) each: what halving asks sixty times is
+    made once. The same arithmetic as `curve_probability` and `curve_shortage`, all pieces in one operation: the same bits.
     """
 
+    curves: Sequence[Floats]
+    weights: Floats
     low: Floats
     high: Floats
     width: Floats
     divisor: Floats  # the width, or 1 where a piece is a mass point
 
     @staticmethod
-    def of(curves: Sequence[Floats]) -> "_Pieces":
+    def of(curves: Sequence[Floats], weights: Floats) -> "_Block":
         stacked = np.ascontiguousarray(np.stack(curves).transpose(2, 0, 1))
         low, high = stacked[:-1], stacked[1:]
         width = high - low
-        return _Pieces(low, high, width, np.where(width > 0, width, 1.0))
+        return _Block(curves, weights, low, high, width, np.where(width > 0, width, 1.0))
 
-    def probability(self, weights: Floats, units: Floats) -> Floats:
+    @staticmethod
+    def alone(curve: Floats) -> "_Block":
+        """The rows of one curve, which is certain."""
+        return _Block.of([curve], np.ones((len(curve), 1)))
+
+    def probability(self, units: Floats) -> Floats:
         """P(D ≤ units) over all cases."""
         share = np.where(self.width > 0, (units - self.low) / self.divisor, 1.0)
         inside = _PIECE_FROM + _PIECE_MASS * np.minimum(share, 1.0)
         # Pieces rise from left to right, so that the highest reached one is the last one reached.
-        return _weighed(weights, np.where(units >= self.low, inside, 0.0).max(axis=0))
+        return _weighed(self.weights, np.where(units >= self.low, inside, 0.0).max(axis=0))
 
-    def shortage(self, weights: Floats, units: Floats) -> Floats:
+    def shortage(self, units: Floats) -> Floats:
         """E[(D − units)+] over all cases."""
         low, high = self.low - units, self.high - units
         width = high - low
@@ -276,7 +257,31 @@ class _Pieces:
         total = pieces[0]
         for piece in pieces[1:]:  # a sum in a fixed order
             total = total + piece
-        return _weighed(weights, total)
+        return _weighed(self.weights, total)
+
+    def quantile(self, level: Floats) -> Floats:
+        """Smallest units with P(D ≤ units) ≥ level."""
+        each = [curve_quantile(curve, level) for curve in self.curves]
+        low, high = each[0], each[0]
+        for one in each[1:]:
+            low, high = np.minimum(low, one), np.maximum(high, one)
+        for _ in range(HALVINGS):
+            middle = (low + high) * 0.5
+            enough = self.probability(middle) >= level
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        return high
+
+    def level_for_shortage(self, allowed: Floats) -> Floats:
+        """Smallest units whose expected shortage is at most `allowed` units."""
+        low, high = np.zeros(len(self.weights)), self.curves[0][:, -1]
+        for curve in self.curves[1:]:
+            high = np.maximum(high, curve[:, -1])
+        enough_at_zero = self.shortage(low) <= allowed
+        for _ in range(HALVINGS):
+            middle = (low + high) * 0.5
+            enough = self.shortage(middle) <= allowed
+            low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+        return np.where(enough_at_zero, 0.0, high)
 
 
 _PIECE_FROM = np.asarray(GRID[:-1])[:, np.newaxis, np.newaxis]

@@ -96,11 +96,13 @@ def outgoing(
     time: datetime,
     name: str = "",
     subject: str | None = None,
+    value: bytes | None = None,
 ) -> Outgoing:
     """A message of ours, on the topic that carries its type, under its own record key.
 
     `cause` is the event (or the id of the run, decision, …) it follows from; with `name` it makes the id, so the same
     cause publishes the same id again. `time` is when it became true, in event time where planning is concerned.
+    `value`: the message as JSON, from who has written it already.
     """
     key = body.record_key()
     cause_id = cause.id if isinstance(cause, Envelope) else cause
@@ -119,7 +121,7 @@ def outgoing(
             causation_id=cause_id,
             traceparent=origin or telemetry.traceparent(),
         ),
-        value=body.wire(),
+        value=body.wire() if value is None else value,
     )
 
 

@@ -26,9 +26,9 @@ def rederive(event: Mapping[str, Any]) -> tuple[bool, bytes, bytes]:
 
 def difference(event: Mapping[str, Any]) -> str | None:
     """What is wrong with a published recommendation, in a sentence; None when it is derived again byte for byte."""
-    if sha256_of(event["evidence"]) != event["evidence_sha256"]:
-        return "the evidence is not the one that was hashed: it was changed after publication"
     try:
+        if sha256_of(event["evidence"]) != event["evidence_sha256"]:
+            return "the evidence is not the one that was hashed: it was changed after publication"
         agrees, logged, derived = rederive(event)
     except (KeyError, ValueError, TypeError) as error:
         return f"the evidence cannot be read: {type(error).__name__}: {error}"

@@ -1,15 +1,19 @@
 """What planning leads to, and the time it carries."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
-from kit.events import Outgoing
+from kit.events import Outgoing, outgoing
+from schemas.recommendations import RecommendationIssued
+from services.policy.domain.evidence_text import canonical_with
 from services.policy.domain.outcome import Recommendation
 
 SERVICE = "policy"
 # Planned before any day has closed: the beginning of the calendar stands in where a message needs a time.
 BEFORE_ANY_DAY = date(1970, 1, 1)
+NO_PROJECTION = {"origin": BEFORE_ANY_DAY, "without_order": (), "with_order": ()}
 
 
 @dataclass(slots=True)
@@ -38,6 +42,20 @@ def is_news(said: Said, outcome: Recommendation) -> bool:
     if not said.is_open:
         return True
     return outcome.signature != said.signature and outcome.recommendation_id != said.recommendation_id
+
+
+def issued(
+    body: Mapping[str, Any], evidence_text: bytes, as_of: date | None
+) -> tuple[RecommendationIssued, bytes, Outgoing]:
+    """(what consumers read of a recommendation, the JSON it is published and kept as, its event).
+
+    The JSON is written once. Checked against the contract is what was made of codes, words and money; evidence and projection
+    are long lists of our own numbers, whose form the tests hold to it.
+    """
+    message = RecommendationIssued.model_validate({**body, "evidence": {}, "projection": NO_PROJECTION})
+    text = canonical_with(body, evidence_text)
+    identity = message.recommendation_id
+    return message, text, outgoing(message, service=SERVICE, cause=identity, time=moment(as_of), value=text)
 
 
 def moment(as_of: date | None) -> datetime:

@@ -6,15 +6,15 @@ from datetime import date
 
 from kit.database import Transaction
 from kit.events import Outgoing, derived_id, outgoing
-from schemas.recommendations import PolicyPublished, RecommendationIssued, RecommendationWithheld
+from schemas.recommendations import PolicyPublished, RecommendationWithheld
 from services.policy.beside_lines import plan_beside
 from services.policy.domain.cascade import plan
 from services.policy.domain.evidence import Evidence, Policy
-from services.policy.domain.evidence_text import canonical_with, document_of, sha256_of
+from services.policy.domain.evidence_text import document_of, sha256_of
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
 from services.policy.moving import move_first
-from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, is_news, moment
+from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, is_news, issued, moment
 from services.policy.rationing import ration
 from services.policy.store import evidence as evidence_store
 from services.policy.store import plans, policies
@@ -129,10 +129,9 @@ def _propose(
             body["supersedes"] = previous.recommendation_id
         if run_id is not None:
             body["run_id"] = run_id
-        message = RecommendationIssued.model_validate(body)
-        planned.says.append(outgoing(message, service=SERVICE, cause=identity, time=moment(evidence.as_of)))
+        message, kept, says = issued(body, outcome.evidence_text, evidence.as_of)
+        planned.says.append(says)
         planned.published += 1
-        kept = canonical_with(body, outcome.evidence_text)
         published.append(
             plans.Published(
                 identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity, kept,

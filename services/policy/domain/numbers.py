@@ -8,8 +8,11 @@ CENT = Decimal("0.01")
 def plain(value: Decimal) -> str:
     """Digits without exponent and without idle zeros: equal numbers have equal text."""
     text = str(value)
-    # Most numbers have no exponent, and `str` takes a third of the time of `format`.
-    return _trimmed(format(value, "f") if "E" in text else text)
+    if "E" in text:  # most numbers have no exponent, and `str` takes a third of the time of `format`
+        text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def decimal_of(value: float, places: int = 4) -> Decimal:

@@ -7,14 +7,16 @@ from hypothesis import strategies as st
 from scipy.stats import nbinom
 
 from kernel.distribution import (
+    BLOCK_ROWS,
     DAYS,
     GRID,
     HORIZONS_DAYS,
     LEVELS,
-    PIECES_ROWS_MAX,
     DemandTable,
     HorizonExceeded,
     Mixture,
+    curve_probability,
+    curve_shortage,
     sample_paths,
 )
 from schemas import forecasts
@@ -131,7 +133,7 @@ def test_a_mixture_gives_the_same_bits_asked_alone_or_among_many(
 ) -> None:
     curves = (table.curve(3), table.curve(7.5), table.curve(13))
     weights = np.broadcast_to(np.asarray([1 / 6, 2 / 3, 1 / 6]), (len(table), 3))
-    many = PIECES_ROWS_MAX + 1
+    many = BLOCK_ROWS + 1
     alone = Mixture(curves, weights)
     crowd = Mixture(tuple(np.repeat(curve[:1], many, axis=0) for curve in curves), np.repeat(weights[:1], many, axis=0))
     for name, asked in (
@@ -141,3 +143,11 @@ def test_a_mixture_gives_the_same_bits_asked_alone_or_among_many(
         ("expected_shortage", units),
     ):
         assert getattr(alone, name)(asked)[0] == getattr(crowd, name)(asked)[-1]
+
+
+@given(tables(), st.sampled_from([0.0, 1.0, 2.5, 28.0, 56.0]), st.floats(-5, 400))
+def test_one_curve_gives_the_same_bits_asked_alone_or_among_many(table: DemandTable, days: float, units: float) -> None:
+    curve = table.curve(days)[:1]
+    crowd = np.repeat(curve, BLOCK_ROWS + 1, axis=0)
+    for ask in (curve_probability, curve_shortage):
+        assert ask(curve, units)[0] == ask(crowd, units)[-1]

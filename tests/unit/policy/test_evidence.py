@@ -1,8 +1,18 @@
-"""Parameters in evidence: computed once for many items, yet every document's own."""
+"""Evidence and documents as text: parameters computed once yet every document's own, and one text per content."""
 
+import json
 from decimal import Decimal
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.policy.domain.cascade import plan
+from services.policy.domain.evidence import Evidence
+from services.policy.domain.evidence_text import canonical, canonical_with, document_of
+from services.policy.domain.outcome import Recommendation
 from services.policy.domain.parameters import Parameters, parse_parameters
+from services.policy.domain.render import plain_floats
+from tests.unit.policy.examples import evidences
 
 
 def test_who_changes_one_documents_parameters_changes_no_other_document() -> None:
@@ -20,3 +30,29 @@ def test_equal_numbers_with_other_digits_are_told_alike_and_other_numbers_are_no
     assert Parameters(max_cover_days=Decimal(91)).as_evidence()["max_cover_days"] == "91"
     assert "transfer_days" not in Parameters().as_evidence()
     assert Parameters(transfer_days=Decimal(1)).as_evidence()["transfer_days"] == "1"
+
+
+@settings(max_examples=60, deadline=None)
+@given(evidences())
+def test_the_one_text_of_a_document_is_the_one_that_the_standard_library_writes(evidence: Evidence) -> None:
+    """Whoever checks an export has only RFC 8259 and sorted names to go by, and what was published before must stay equal."""
+
+    def written(document: object) -> bytes:
+        return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    assert canonical(document_of(evidence)) == written(document_of(evidence))
+    (outcome,) = plan([evidence])
+    if isinstance(outcome, Recommendation):
+        assert canonical(outcome.document) == written(outcome.document)
+        assert canonical_with(outcome.document, outcome.evidence_text) == canonical(outcome.document)
+
+
+@given(st.text(max_size=20), st.floats(0.01, 1e14).map(lambda value: round(value, 2)))
+def test_any_word_and_any_amount_have_the_text_of_the_standard_library(word: str, amount: float) -> None:
+    document = {word: [word, amount, None, True, 7]}
+    assert canonical(document) == json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+@given(st.lists(st.floats(0, 1e9).map(lambda value: round(value, 2)), min_size=1, max_size=60))
+def test_a_projection_is_told_in_two_decimals_without_idle_zeros(values: list[float]) -> None:
+    assert plain_floats(values) == [f"{value:.2f}".rstrip("0").rstrip(".") for value in values]
