@@ -95,13 +95,13 @@ def demo(
                 )
             else:
                 welcome(local, access, facts, live=live is not None)
-            stay_with(local, live)
         except BaseException:
             if live is not None:
                 live.stop()
             if local.started:
                 local.stop_started()
             raise
+        stay_with(local, live)
 
 
 def settings_for(data_dir: Path | None, port_base: int | None, *, any_port: bool) -> LocalSettings:
@@ -184,10 +184,5 @@ def stay_with(local: LocalPlatform, live: Live | None) -> None:
     """Stay in the foreground until Ctrl-C; the feed ends before the services do."""
     if not local.started:
         output.say("the services were running already and are left so; Ctrl-C ends only the live feed")
-    try:
-        is_interrupted = stay(local)
-    finally:
-        if live is not None:
-            live.stop()
-    if is_interrupted:
+    if stay(local, before_stop=None if live is None else live.stop):
         raise typer.Exit(Exit.INTERRUPTED)

@@ -3,6 +3,7 @@
 import shutil
 import sys
 import threading
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import psutil
@@ -62,10 +63,11 @@ def up(
             raise typer.Exit(Exit.INTERRUPTED)
 
 
-def stay(local: LocalPlatform, *, keep_alive: bool = False) -> bool:
+def stay(local: LocalPlatform, *, keep_alive: bool = False, before_stop: Callable[[], None] | None = None) -> bool:
     """Watch what `local` started until Ctrl-C or until another terminal stops it; then stop what is left.
 
     True when it was Ctrl-C (or TERM). A service that ends is reported once, and started again with `keep_alive`.
+    `before_stop` ends what uses the services, while they still answer.
     """
     mine = [name for name in local.started if name in SERVICES]
     reported: set[str] = set()
@@ -89,9 +91,13 @@ def stay(local: LocalPlatform, *, keep_alive: bool = False) -> bool:
         output.say("stopping what was started here (Ctrl-C again ends it at once)")
         return True
     finally:
-        stopped = local.stop_started()
-        if stopped:
-            output.done(f"stopped {', '.join(stopped)}")
+        try:
+            if before_stop is not None:
+                before_stop()
+        finally:
+            stopped = local.stop_started()
+            if stopped:
+                output.done(f"stopped {', '.join(stopped)}")
 
 
 def down(data_dir: DataDir = None, as_json: AsJson = False) -> None:
