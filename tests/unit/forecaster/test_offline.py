@@ -1,7 +1,9 @@
 """`./run forecast`: a file in, a file out; formats, repairs with their flags, and no glance past an origin."""
 
 import json
+from collections.abc import Iterator
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,21 @@ import pytest
 
 from cli.errors import Exit
 from cli.main import main
+from services.forecaster.model import quantile_heads, strategies
+from services.forecaster.model.gradient_boosting import GradientBoosting
 from tests.unit.forecaster.worlds import retail
 
 ORIGIN = "2023-08-27"  # a Sunday; the world below begins on Monday, 2 January 2023
 DAY = pd.Timestamp("2023-01-02")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_trees() -> Iterator[None]:
+    """Formats, repairs and blindness to the future show as well with a tenth of the trees."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(strategies, "GradientBoosting", partial(GradientBoosting, rounds=12))
+        patch.setattr(quantile_heads, "ROUNDS", 12)
+        yield
 
 
 def history(items: int = 40, days: int = 300) -> pd.DataFrame:
@@ -93,7 +106,8 @@ def test_an_earlier_origin_does_not_see_what_the_future_file_says_after_its_hori
     pd.testing.assert_frame_equal(answers[0], answers[1])
 
 
-def test_a_regressor_known_ahead_moves_the_days_it_speaks_of(tmp_path: Path) -> None:
+def test_a_regressor_known_ahead_moves_the_days_it_speaks_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strategies, "GradientBoosting", GradientBoosting)  # all trees: here it matters what they learn
     frame = history(60)
     frame["y"] = frame["y"] + 6.0 * frame["promotion"]
     frame[["unique_id", "ds", "promotion"]].to_parquet(tmp_path / "X.parquet")
