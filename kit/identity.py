@@ -1,7 +1,6 @@
 """Who is asking: people and machines at the gateway, and the short-lived token it hands to the owner services."""
 
 import os
-import time
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import OKPKey
 
+from kit.clock import Clock, SystemClock
 from kit.http import Problem
 
 ISSUER = "countersign-gateway"
@@ -54,12 +54,13 @@ def ensure_keys(data_dir: Path) -> tuple[Path, Path]:
 class Mint:
     """Makes internal tokens. Only the gateway holds the private key."""
 
-    def __init__(self, private_key_file: Path) -> None:
+    def __init__(self, private_key_file: Path, clock: Clock | None = None) -> None:
         self._key = OKPKey.import_key(private_key_file.read_bytes())
+        self._clock = clock or SystemClock()
 
     def token(self, principal: Principal, audience: str) -> str:
         """A token for one call to `audience` (a service name) on behalf of `principal`."""
-        now = int(time.time())
+        now = int(self._clock.now().timestamp())
         claims = {
             "iss": ISSUER,
             "aud": audience,
@@ -77,9 +78,11 @@ class Mint:
 class Verifier:
     """Checks internal tokens at an owner service: this issuer, this audience, not expired, one algorithm."""
 
-    def __init__(self, public_key_file: Path, audience: str) -> None:
+    def __init__(self, public_key_file: Path, audience: str, clock: Clock | None = None) -> None:
         self._key = OKPKey.import_key(public_key_file.read_bytes())
+        told = clock or SystemClock()
         self._claims = jwt.JWTClaimsRegistry(
+            now=lambda: int(told.now().timestamp()),
             leeway=LEEWAY_SECONDS,
             iss={"essential": True, "value": ISSUER},
             aud={"essential": True, "value": audience},

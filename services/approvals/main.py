@@ -1,7 +1,6 @@
 """Starts approvals: topics in, decisions and orders out, commands over HTTP, releases and escalations by the clock."""
 
 from kit import held
-from kit.clock import SystemClock
 from kit.runtime import Runtime, run
 from services.approvals import api, stream
 from services.approvals.release import ReleaseJob
@@ -13,8 +12,8 @@ FORGET_EVERY_SECONDS = 3600.0
 async def main() -> None:
     """Build everything, then run until told to stop."""
     settings = Settings()
-    clock = SystemClock()
     async with Runtime.start("approvals", settings) as runtime:
+        clock = runtime.clock
         stream.attach(runtime.consumer(), settings, clock)
         api.attach(runtime.api(), database=runtime.database, relay=runtime.relay, settings=settings, clock=clock)
         held.attach(runtime.api(), runtime.database, runtime.consumer())

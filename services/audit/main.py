@@ -1,7 +1,6 @@
 """Starts audit: every topic in, signed log out; questions over HTTP; checks of its own log by the clock."""
 
 from kit import telemetry
-from kit.clock import SystemClock
 from kit.errors import TRANSIENT
 from kit.runtime import Runtime, run
 from services.audit import api, keys, stream
@@ -19,10 +18,10 @@ SELF_CHECK_LOOK_SECONDS = 60.0
 async def main() -> None:
     """Build everything, then run until told to stop; the last thing it does is to sign what it took in."""
     settings = Settings()
-    clock = SystemClock()
     log_keys = keys.LogKeys(settings.deployment, keys.ensure_seed(settings.key_file))
     keys.publish(settings.key_file.with_suffix(".vkey"), log_keys.deployment_vkey())
     async with Runtime.start("audit", settings) as runtime:
+        clock = runtime.clock
         guard = Guard()
         consumer = runtime.consumer()
         stream.attach(consumer, settings.namespace)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
-from kit.clock import SystemClock
 from kit.identity import Mint, ensure_keys
 from kit.runtime import Runtime, run
 from services.gateway import api, stream, web
@@ -30,9 +29,9 @@ STATUS_SECONDS = 2.0
 
 def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
     """Put the parts together; what runs beside the HTTP server is registered with the runtime."""
-    clock = SystemClock()
+    clock = runtime.clock
     private_key: Path = settings.internal_private_key_file or ensure_keys(settings.data_dir)[0]
-    owners = Owners(settings.owner_urls, Mint(private_key), settings.owner_timeout_seconds)
+    owners = Owners(settings.owner_urls, Mint(private_key, clock), settings.owner_timeout_seconds)
     publisher, broadcaster = Publisher(settings), Broadcaster(runtime.database)
     sign_on = SignOn(settings, clock)
     consumer = runtime.consumer()

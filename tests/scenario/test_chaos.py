@@ -25,7 +25,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 SEED = 20261121
-# What the machine may lack, and then says: a small disk of its own (root), strace.
 # Invariant -> what the bug that `plant` plants against it has to be called.
 PLANTED = {
     "L": "lost",
@@ -38,7 +37,8 @@ PLANTED = {
     "H": "dead letter",
     "D": "lost",
 }
-MAY_BE_SKIPPED = {"disk-full-postgres", "disk-full-kafka", "syscall", "fsync-fails"}
+# What the machine may lack, and then says: a small disk of its own (root), strace, libfaketime.
+MAY_BE_SKIPPED = {"disk-full-postgres", "disk-full-kafka", "syscall", "fsync-fails", "clock-jumps"}
 
 
 @pytest.fixture(scope="module")

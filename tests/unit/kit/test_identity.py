@@ -4,6 +4,7 @@ import base64
 import json
 import stat
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,26 @@ def test_a_claim_that_is_wrong_or_missing_is_refused(keys: tuple[Path, Path], ch
     with pytest.raises(Problem) as refusal:
         Verifier(keys[1], "policy").principal(token)
     assert refusal.value.status == 401
+
+
+class Told:
+    """A clock that says what it was told."""
+
+    def __init__(self, moment: datetime) -> None:
+        self.moment = moment
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+def test_a_token_lives_by_the_clock_that_is_given_and_not_by_the_machines(keys: tuple[Path, Path]) -> None:
+    clock = Told(datetime(2031, 1, 1, tzinfo=UTC))
+    token = Mint(keys[0], clock).token(ANNA, "policy")
+    verifier = Verifier(keys[1], "policy", clock)
+    assert verifier.principal(token) == ANNA
+    clock.moment += timedelta(minutes=2)
+    with pytest.raises(Problem):
+        verifier.principal(token)
 
 
 def test_forged_tokens_are_refused(keys: tuple[Path, Path]) -> None:
