@@ -1,10 +1,10 @@
-"""`schemas`: write again what is made from contracts, settings and routes, or say what is stale."""
+"""`schemas`: write again what is made from contracts, settings, routes and the lock, or say what is stale."""
 
 from typing import Annotated
 
 import typer
 
-from cli import contracts, openapi, output, settings_page
+from cli import contracts, openapi, output, sbom, settings_page
 from cli.errors import Trouble
 from cli.local import ROOT
 from cli.options import AsJson
@@ -19,14 +19,14 @@ def schemas(
     check: Annotated[bool, typer.Option("--check", help="Write nothing; fail when a file is stale.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make topic constants, JSON Schemas, AsyncAPI, OpenAPI, the flow picture and the settings page.
+    """Make topic constants, JSON Schemas, AsyncAPI, OpenAPI, the flow picture, settings page and bill of materials.
 
     \b
     Examples:
       ./run schemas
       ./run schemas --check
     """
-    stale = [*contracts.stale(ROOT), *settings_page.stale(ROOT), *openapi.stale(ROOT)]
+    stale = [*contracts.stale(ROOT), *settings_page.stale(ROOT), *openapi.stale(ROOT), *sbom.stale(ROOT)]
     names = sorted(str(path.relative_to(ROOT)) for path in stale)
     if check and stale:
         raise Trouble(
@@ -39,6 +39,7 @@ def schemas(
         contracts.write(ROOT)
         settings_page.write(ROOT)
         openapi.write(ROOT)
+        sbom.write(ROOT)
     if as_json:
         output.result({"written": [] if check else names})
     else:
