@@ -10,6 +10,7 @@ import numpy as np
 
 from kit.events import Outgoing, derived_id, outgoing
 from schemas.forecasts import DemandDistribution, ForecastIssuedV2
+from services.forecaster.domain.anomalies import unusual
 from services.forecaster.domain.baseline import SeasonalNaive
 from services.forecaster.domain.frame import Frame
 from services.forecaster.domain.known_ahead import knows
@@ -115,6 +116,7 @@ def issue(
     censored = frame.censored_share(task.origin)[task.rows]
     reasons = flags(part, task.origin, censored, frame.negative_days[task.rows])
     trust = confidence(part, task.origin, censored, has_model=speaker.calibrated is not None)
+    odd = unusual(frame.panel, task.origin, task.rows)
     told = knows(frame, task.origin, task.rows)
     recent = frame.recent_demand(task.origin)[task.rows]
     extra = tuple(
@@ -142,6 +144,7 @@ def issue(
             flags=(
                 *reasons[position],
                 *(("spike",) if frame.has_spike(row) else ()),
+                *odd[position],
                 *extra,
                 *(told[position] if strategy == speaker.strategy else ()),
                 *(("pinned_strategy",) if said.is_pinned[position] else ()),

@@ -86,6 +86,16 @@ def test_what_an_event_leaves_out_is_read_back_as_its_default() -> None:
         assert b".0000" not in one.outgoing.value
 
 
+def test_an_item_that_fell_silent_or_sells_on_another_level_says_so_in_its_event() -> None:
+    generator = np.random.default_rng(3)
+    demand = generator.poisson(4.0, (20, 200)).astype(np.float64)
+    demand[5, 188:] = 0.0
+    demand[9, 186:] *= 4.0
+    issued = written(panel(demand), [f"{row}" for row in range(20)], ["286"] * 20)
+    told = {one.message.sku: one.message.flags for one in issued if one.message.flags}
+    assert told == {"5": ("silence",), "9": ("level_shift",)}
+
+
 def test_an_impossible_day_is_kept_out_of_the_services_frame_and_named_in_the_event() -> None:
     generator = np.random.default_rng(2)
     demand = generator.poisson(1.0, (12, 120)).astype(np.float64)
