@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import os
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ import typer
 from cli import output
 from cli.commands import checks, contracts, doctor, platform, stores
 from cli.errors import Exit, Trouble
-from cli.local import ROOT
+from cli.local import ROOT, load
+from cli.platform.local import LocalPlatform
 
 EXAMPLES = """
 Inventory planning that someone can defend.
@@ -121,6 +123,10 @@ def _mount(app: typer.Typer, name: str, place: Elsewhere) -> None:
 
 def _passing_words_to(function: Callable[[list[str]], int]) -> Callable[[typer.Context], None]:
     def command(context: typer.Context) -> None:
+        # It reads a service's settings: where nothing else is said, those of the platform in this data folder.
+        local = LocalPlatform(load(), output.say)
+        os.environ.setdefault("COUNTERSIGN_KAFKA_BOOTSTRAP", local.kafka_bootstrap)
+        os.environ.setdefault("COUNTERSIGN_NAMESPACE", local.namespace)
         raise typer.Exit(function(list(context.args)))
 
     return command

@@ -129,6 +129,15 @@ def restart(
             exit_code=Exit.USAGE,
         )
     local = LocalPlatform(load(data_dir), output.say)
+    stopped = [name for name, part in _stores(local).items() if not part["ready"]]
+    if stopped:
+        raise Trouble(
+            "platform_stopped",
+            f"{service} was not started.",
+            why=f"it needs {' and '.join(stopped)}, which this data folder has not running: {local.data_dir}",
+            way_out="start everything with `./run up` or `./run demo`",
+            exit_code=Exit.MISSING,
+        )
     process = local.service(service)
     with local.locked():
         process.stop(grace_seconds=25.0, say=output.warn)
@@ -180,14 +189,7 @@ def reset(data_dir: DataDir = None, yes: Yes = False) -> None:
 
 def overview(local: LocalPlatform) -> dict[str, Any]:
     """Facts about every part, for `status` and `up`."""
-    parts: dict[str, dict[str, Any]] = {}
-    configured = {"kafka": local.settings.kafka_bootstrap, "postgres": local.settings.database_admin_url}
-    for name in ("kafka", "postgres"):
-        if configured[name]:
-            parts[name] = {"state": "configured", "ready": True}
-        else:
-            parts[name] = _process_facts(local, name)
-            parts[name]["ready"] = parts[name]["state"] == "running"
+    parts = _stores(local)
     for name in SERVICES:
         parts[name] = _process_facts(local, name)
         parts[name]["ready"] = False
@@ -207,6 +209,19 @@ def show(facts: dict[str, Any]) -> None:
         shown = [part.get(key) for key in ("pid", "port", "memory_mb", "lag")]
         rows.append([name, part["state"], ready, *("" if value is None else value for value in shown)])
     output.table(["part", "state", "ready", "pid", "port", "MB", "behind"], rows)
+
+
+def _stores(local: LocalPlatform) -> dict[str, dict[str, Any]]:
+    """Broker and database: those that are configured, or the embedded ones."""
+    parts: dict[str, dict[str, Any]] = {}
+    configured = {"kafka": local.settings.kafka_bootstrap, "postgres": local.settings.database_admin_url}
+    for name in ("kafka", "postgres"):
+        if configured[name]:
+            parts[name] = {"state": "configured", "ready": True}
+        else:
+            parts[name] = _process_facts(local, name)
+            parts[name]["ready"] = parts[name]["state"] == "running"
+    return parts
 
 
 def _process_facts(local: LocalPlatform, name: str) -> dict[str, Any]:

@@ -58,6 +58,9 @@ def main(argv: Sequence[str]) -> int:
         if arguments.all:
             return asyncio.run(_all(arguments.source))
         return asyncio.run(_one(arguments.recommendation_id, arguments.source))
+    except ConnectionError as error:
+        print(error, file=sys.stderr)
+        return NOT_FOUND
     except OSError as error:
         print(f"{arguments.source} cannot be read: {error.strerror}; name a file or directory", file=sys.stderr)
         return NOT_FOUND

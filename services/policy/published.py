@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaConnectionError
 
 from kit.settings import ServiceSettings
 from schemas.topics import RECOMMENDATIONS
@@ -19,14 +20,23 @@ PARQUET_MAGIC = b"PAR1"
 
 
 async def on_topic(wanted: str = MARK) -> AsyncIterator[Event]:
-    """Every recommendation whose text holds `wanted`, from the topic's beginning to where it ends now."""
+    """Every recommendation whose text holds `wanted`, from the topic's beginning to where it ends now.
+
+    Raises ConnectionError, with what to do, where no broker answers.
+    """
     settings = ServiceSettings()
     topic = RECOMMENDATIONS.on(settings.namespace)
     consumer = AIOKafkaConsumer(
         bootstrap_servers=settings.kafka_bootstrap, enable_auto_commit=False, isolation_level="read_committed"
     )
-    await consumer.start()
     try:
+        try:
+            await consumer.start()
+        except KafkaConnectionError as error:
+            raise ConnectionError(
+                f"No Kafka answers at {settings.kafka_bootstrap}, so the recommendations topic cannot be read; start it"
+                " (`./run up`), set COUNTERSIGN_KAFKA_BOOTSTRAP, or name a file with --from"
+            ) from error
         places = [TopicPartition(topic, number) for number in sorted(consumer.partitions_for_topic(topic) or ())]
         if not places:
             places = [TopicPartition(topic, number) for number in range(RECOMMENDATIONS.partitions)]

@@ -119,3 +119,19 @@ def test_trouble_says_code_what_why_and_way_out(capsys: pytest.CaptureFixture[st
     output.fail(trouble, as_json=False)
     said = capsys.readouterr().err
     assert said == "✗ disk_full: The disk is full.\n  why: 0 bytes are free\n  way out: free some [GB]\n"
+
+
+def test_deriving_without_a_broker_says_which_one_did_not_answer_and_what_to_do(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("COUNTERSIGN_DATA_DIR", str(tmp_path))
+    monkeypatch.setenv("COUNTERSIGN_KAFKA_BOOTSTRAP", "127.0.0.1:9")  # the discard port: nobody listens
+    assert main(["derive", "some-recommendation"]) == 2
+    said = capsys.readouterr().err
+    assert "No Kafka answers at 127.0.0.1:9" in said and "./run up" in said and "--from" in said
+
+
+def test_a_service_is_not_restarted_where_nothing_runs(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["restart", "policy", "--data-dir", str(tmp_path)]) == Exit.MISSING
+    said = capsys.readouterr().err
+    assert "platform_stopped" in said and "kafka and postgres" in said and "./run up" in said
