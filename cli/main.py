@@ -4,7 +4,8 @@ import importlib
 import importlib.util
 import os
 import tomllib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -123,13 +124,23 @@ def _mount(app: typer.Typer, name: str, place: Elsewhere) -> None:
 
 def _passing_words_to(function: Callable[[list[str]], int]) -> Callable[[typer.Context], None]:
     def command(context: typer.Context) -> None:
-        # It reads a service's settings: where nothing else is said, those of the platform in this data folder.
-        local = LocalPlatform(load(), output.say)
-        os.environ.setdefault("COUNTERSIGN_KAFKA_BOOTSTRAP", local.kafka_bootstrap)
-        os.environ.setdefault("COUNTERSIGN_NAMESPACE", local.namespace)
-        raise typer.Exit(function(list(context.args)))
+        with _settings_of(LocalPlatform(load(), output.say)):
+            raise typer.Exit(function(list(context.args)))
 
     return command
+
+
+@contextmanager
+def _settings_of(local: LocalPlatform) -> Iterator[None]:
+    """What a service's own command reads from its environment: where nothing is said, the platform of this data folder."""
+    said = {"COUNTERSIGN_KAFKA_BOOTSTRAP": local.kafka_bootstrap, "COUNTERSIGN_NAMESPACE": local.namespace}
+    ours = {name: value for name, value in said.items() if name not in os.environ}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        for name in ours:
+            del os.environ[name]
 
 
 def _options(
