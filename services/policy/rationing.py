@@ -18,6 +18,7 @@ from services.policy.store import allotments, runs
 from services.policy.store import evidence as evidence_store
 from services.policy.store.allotments import Item, Share, Taken
 from services.policy.store.evidence import Previous
+from services.policy.store.runs import Chunk
 
 Loaded = list[tuple[Evidence, Previous]]
 NOTHING = Decimal(0)
@@ -109,22 +110,22 @@ async def _from_what_is_left(
     return {(one.sku, one.location): (day, one.allotment) for one in shares}
 
 
-async def prepare(tx: Transaction, tenant: str, run: Any, policy: Policy, chunk_items: int) -> dict[str, Any] | None:
+async def prepare(
+    tx: Transaction, tenant: str, day: date, policy: Policy, chunks: Sequence[Chunk]
+) -> dict[str, Any] | None:
     """Deal out what is scarce among all items of a run, before the first of them is planned; what came of it, for people.
 
     Reads without locking: what a live event changes before its item is planned is planned within the item's allotment.
     """
-    day: date = run["business_date"]
     budget, terms = budget_of(policy), await allotments.order_terms(tx, tenant)
     if not (budget.resources or terms):
         return None
     await allotments.lock(tx, tenant)
     wanting = _Wanting()
-    place = {"scope": run["scope"], "cursor_sku": "", "cursor_location": ""}
-    while items := await runs.next_items(tx, tenant, place, chunk_items):
+    for chunk in chunks:
+        items = await runs.items_of(tx, tenant, chunk)
         read = await evidence_store.read(tx, tenant, items, policy)
         await wanting.add(tx, tenant, [evidence for evidence, _previous in read])
-        place |= {"cursor_sku": items[-1][0], "cursor_location": items[-1][1]}
         await asyncio.sleep(0)  # live events get their turn
     left = left_of(budget, await allotments.taken(tx, tenant, day, wanting.items))
     scarce, costs = wanting.choose(left)

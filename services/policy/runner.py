@@ -1,23 +1,24 @@
 """Planning runs in the background: chunk by chunk, each in its own transaction, so that a killed run goes on."""
 
 import asyncio
+import time
 from datetime import date
 
 import asyncpg
 
 from kit import telemetry
-from kit.database import Database, Transaction
+from kit.database import Database
 from kit.events import derived_id
-from kit.outbox import enqueue
 from kit.relay import Relay
-from services.policy.planner import current_policy, plan_items
-from services.policy.rationing import prepare
+from services.policy import chunks, workers
 from services.policy.settings import Settings
 from services.policy.store import classes, runs
 
 log = telemetry.get_logger()
 RUNS = telemetry.counter("planning_runs_total", "Planning runs by what became of them", ("outcome",))
 CHUNK_SECONDS = telemetry.histogram("planning_chunk_duration_seconds", "One chunk of a planning run")
+# A process takes about a second to start: with less to do, the service is done before it has begun.
+CHUNKS_WORTH_WORKERS = 12
 
 
 class Runner:
@@ -43,9 +44,11 @@ class Runner:
             await self._classify(tenant)
             if self._settings.plan_after_close:
                 await self._begin_due(tenant)
-            while await self._chunk(tenant):
-                self._relay.wake()
-                await asyncio.sleep(0)  # live events get their turn between two chunks
+            while await chunks.begin(self._database, tenant, self._settings.plan_chunk_items):
+                await asyncio.sleep(0)
+            await self._carry_on(tenant)
+            for _run_id in await chunks.finish(self._database, tenant):
+                RUNS.labels("finished").inc()
 
     async def run_forever(self) -> None:
         """`work` at every request and every `plan_poll_seconds`."""
@@ -54,12 +57,30 @@ class Runner:
             try:
                 await self.work()
             except Exception as error:
-                # The run's cursor is in the database: the next round goes on where this one failed.
+                # What is left of the run is in the database: the next round goes on where this one failed.
                 log.warning("planning_interrupted", error=f"{type(error).__name__}: {error}", exc_info=True)
             try:
                 await asyncio.wait_for(self._wake.wait(), self._settings.plan_poll_seconds)
             except TimeoutError:
                 continue
+
+    async def _carry_on(self, tenant: str) -> None:
+        """Plan what is left of the tenant's runs: much of it in processes of its own, little of it here."""
+        async with self._database.transaction(tenant) as tx:
+            left = await runs.chunks_left(tx, tenant)
+        if self._settings.plan_workers > 1 and left >= CHUNKS_WORTH_WORKERS:
+            url = self._settings.database_url.get_secret_value()
+            await workers.plan_all(url, tenant, self._settings.plan_workers, self._took)
+            return
+        began = time.perf_counter()
+        while await chunks.plan_next(self._database, tenant):
+            self._took(time.perf_counter() - began)
+            await asyncio.sleep(0)  # live events get their turn between two chunks
+            began = time.perf_counter()
+
+    def _took(self, seconds: float) -> None:
+        CHUNK_SECONDS.observe(seconds)
+        self._relay.wake()
 
     async def _begin_due(self, tenant: str) -> None:
         async with self._database.transaction(tenant) as tx:
@@ -79,38 +100,6 @@ class Runner:
                 await classes.refresh(tx, tenant)
         except (asyncpg.PostgresError, TimeoutError) as error:
             log.warning("classes_not_computed", tenant=tenant, error=f"{type(error).__name__}: {error}", exc_info=True)
-
-    async def _chunk(self, tenant: str) -> bool:
-        """One chunk of the tenant's oldest unfinished run; False when there is none."""
-        with CHUNK_SECONDS.time():
-            async with self._database.transaction(tenant) as tx:
-                run = await runs.lock_next(tx, tenant)
-                if run is None:
-                    return False
-                if run["rationed_at"] is None:
-                    await self._ration(tx, tenant, run)
-                else:
-                    await self._plan_next(tx, tenant, run)
-                return True
-
-    async def _ration(self, tx: Transaction, tenant: str, run: asyncpg.Record) -> None:
-        """The run's first transaction: deal out what is scarce among all its items."""
-        policy, says = await current_policy(tx, tenant)
-        scarce = await prepare(tx, tenant, run, policy, self._settings.plan_chunk_items)
-        await runs.rationed(tx, tenant, run["run_id"], scarce)
-        if says:
-            await enqueue(tx, says)
-
-    async def _plan_next(self, tx: Transaction, tenant: str, run: object) -> None:
-        items = await runs.next_items(tx, tenant, run, self._settings.plan_chunk_items)
-        run_id: str = run["run_id"]  # type: ignore[index]  # asyncpg record
-        planned = await plan_items(tx, tenant, items, run_id=run_id)
-        await runs.advance(tx, tenant, run_id, items, planned.proposed, planned.published)
-        if planned.says:
-            await enqueue(tx, planned.says)
-        if not items:
-            RUNS.labels("finished").inc()
-            log.info("run_finished", run_id=run_id)
 
 
 def run_id_of(tenant: str, scope: str, day: date) -> str:

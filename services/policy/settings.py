@@ -17,4 +17,7 @@ class Settings(ServiceSettings):
     plan_poll_seconds: float = Field(1.0, gt=0, description="how often to look for runs to carry on")
     # Half a thousand items take about a tenth of a second: live events wait no longer than that behind a run.
     plan_chunk_items: int = Field(500, ge=1, le=5000, description="items of one transaction of a planning run")
+    plan_workers: int = Field(
+        2, ge=1, le=64, description="processes that plan a long run beside the service; 1: the service plans it itself"
+    )
     sweep_seconds: float = Field(30.0, gt=0, description="how often parked events are looked at again")

@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import optimize, sparse
 
 from services.policy.domain.refusal import PolicyRefusal
 
@@ -115,6 +114,8 @@ def best_choice(
     One yes or no per block; a block only after the one before it. None when no choice was found in time. Raises as
     `choose`.
     """
+    from scipy import optimize, sparse  # half of what a planning process takes to start; few runs are scarce
+
     limits = _limits(blocks, capacities)
     count = len(blocks.item)
     follows = np.flatnonzero(blocks.item[1:] == blocks.item[:-1]) + 1

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize, sparse
 
 from kernel.distribution import GRID, Floats, curve_shortage
 from services.policy.domain.refusal import PolicyRefusal, require_not_negative
@@ -106,6 +105,8 @@ def _flow(
     step: float,
 ) -> Floats:
     """Steps of units on each lane. Variables: lanes, then the blocks of senders and receivers."""
+    from scipy import optimize, sparse  # half of what a planning process takes to start; not every tenant moves stock
+
     costs = [unit_costs[sites[a].name, sites[b].name] * step for a, b in lanes]
     limits = [min(spare[a], lacks[b]) for a, b in lanes]
     rows: list[int] = []

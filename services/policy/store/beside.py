@@ -64,21 +64,28 @@ async def of_items(tx: Transaction, tenant: str, items: Sequence[tuple[str, str]
 
 async def keep(tx: Transaction, tenant: str, lines: Sequence[Kept]) -> None:
     """Write the newest plans; holds that are over end."""
-    await tx.executemany(
+    if not lines:
+        return
+    rows = sorted(lines, key=lambda one: one.key)
+    await tx.execute(
         "insert into lines_beside as b (tenant, sku, location, kind, code, as_of, recommendation_id, line_id, signature, is_open)"
-        " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict (tenant, sku, location, kind, code) do update set"
+        " select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::text[], $8::text[], $9::text[],"
+        " $10::boolean[]) on conflict (tenant, sku, location, kind, code) do update set"
         " as_of = excluded.as_of, recommendation_id = excluded.recommendation_id, line_id = excluded.line_id,"
         " signature = excluded.signature, is_open = excluded.is_open,"
         " hold_reason = case when b.hold_until > excluded.as_of then b.hold_reason end,"
         " hold_until = case when b.hold_until > excluded.as_of then b.hold_until end",
-        [
-            (
-                tenant, one.sku, one.location, one.kind, one.code, one.as_of, one.recommendation_id, one.line_id,
-                one.signature, one.is_open,
-            )
-            for one in sorted(lines, key=lambda one: one.key)
-        ],
-    )  # fmt: skip
+        tenant,
+        [one.sku for one in rows],
+        [one.location for one in rows],
+        [one.kind for one in rows],
+        [one.code for one in rows],
+        [one.as_of for one in rows],
+        [one.recommendation_id for one in rows],
+        [one.line_id for one in rows],
+        [one.signature for one in rows],
+        [one.is_open for one in rows],
+    )
 
 
 async def close(tx: Transaction, tenant: str, line_id: str) -> None:

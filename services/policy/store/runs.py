@@ -1,7 +1,7 @@
-"""Planning runs: one per business date and scope, with a cursor that survives the process."""
+"""Planning runs: one per business date and scope, cut into chunks that survive the process."""
 
 import json
-from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -41,10 +41,10 @@ async def start(tx: Transaction, tenant: str, run_id: str, scope: str, day: date
     items = await tx.fetchval(f"select count(*) from {UNIVERSE} place where {IN_SCOPE}", tenant, scope)
     await tx.execute(
         "insert into runs as r (tenant, run_id, scope, business_date, state, attempt, requested_by, items, done, proposed,"
-        " withheld, published, cursor_sku, cursor_location) values ($1, $2, $3, $4, 'running', 1, $5, $6, 0, 0, 0, 0, '', '')"
+        " withheld, published) values ($1, $2, $3, $4, 'running', 1, $5, $6, 0, 0, 0, 0)"
         " on conflict (tenant, scope, business_date) do update set state = 'running', attempt = r.attempt + 1,"
         " requested_by = excluded.requested_by, items = excluded.items, done = 0, proposed = 0, withheld = 0, published = 0,"
-        " cursor_sku = '', cursor_location = '', rationed_at = null, scarce = null, started_at = clock_timestamp(), finished_at = null"
+        " rationed_at = null, scarce = null, started_at = clock_timestamp(), finished_at = null"
         " where r.state = 'finished'",
         tenant,
         run_id,
@@ -60,27 +60,79 @@ async def count_items(tx: Transaction, tenant: str) -> int:
     return int(await tx.fetchval(f"select count(*) from {UNIVERSE} place", tenant))
 
 
-async def lock_next(tx: Transaction, tenant: str) -> Any:
-    """The oldest unfinished run that no other process works on, locked; None when there is none."""
+async def lock_begun(tx: Transaction, tenant: str) -> Any:
+    """The oldest run that is not cut yet and that no other process works on, locked; None when there is none."""
     return await tx.fetchrow(
-        "select * from runs where tenant = $1 and state = 'running' order by started_at limit 1 for update skip locked",
+        "select * from runs where tenant = $1 and state = 'running' and rationed_at is null order by started_at limit 1"
+        " for update skip locked",
         tenant,
     )
 
 
-async def next_items(tx: Transaction, tenant: str, run: Any, limit: int) -> list[tuple[str, str]]:
-    """The items after the run's cursor, in order; each side is read by its key, so a chunk costs the same anywhere."""
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Items of a run between two keys, the first not included; without an end, all that come after."""
+
+    run_id: str
+    scope: str
+    number: int
+    after_sku: str
+    after_location: str
+    upto_sku: str | None
+    upto_location: str | None
+
+
+async def cut(tx: Transaction, tenant: str, run_id: str, scope: str, size: int) -> list[Chunk]:
+    """Cut a run into chunks of so many items, in the order of their keys."""
+    await tx.execute(
+        "with cuts as (select sku, location, n / $4 as number from (select sku, location, row_number() over"
+        f" (order by sku, location) as n from {UNIVERSE} place where {IN_SCOPE}) numbered where n % $4 = 0),"
+        " starts as (select 0 as number, '' as sku, '' as location union all select * from (select number, sku, location from cuts) c)"
+        " insert into run_chunks select $1, $3, s.number, s.sku, s.location, c.sku, c.location from starts s"
+        " left join cuts c on c.number = s.number + 1",
+        tenant,
+        scope,
+        run_id,
+        size,
+    )
+    return await _chunks(tx, tenant, "and c.run_id = $2 order by c.number", run_id)
+
+
+async def take_chunk(tx: Transaction, tenant: str) -> Chunk | None:
+    """The next chunk of the oldest run that nobody else works on, locked until the transaction ends; None: there is none."""
+    found = await _chunks(tx, tenant, "order by r.started_at, c.number limit 1 for update of c skip locked")
+    return found[0] if found else None
+
+
+async def _chunks(tx: Transaction, tenant: str, rest: str, *arguments: Any) -> list[Chunk]:
+    rows = await tx.fetch(
+        "select c.run_id, r.scope, c.number, c.after_sku, c.after_location, c.upto_sku, c.upto_location"
+        f" from run_chunks c join runs r using (tenant, run_id) where c.tenant = $1 {rest}",
+        tenant,
+        *arguments,
+    )
+    return [Chunk(**dict(row)) for row in rows]
+
+
+async def chunks_left(tx: Transaction, tenant: str) -> int:
+    """How many chunks of all runs wait or are worked on."""
+    return int(await tx.fetchval("select count(*) from run_chunks where tenant = $1", tenant))
+
+
+async def items_of(tx: Transaction, tenant: str, chunk: Chunk) -> list[tuple[str, str]]:
+    """The items of a chunk, in order; each side is read by its key, so a chunk costs the same anywhere."""
     side = (
         f"(select sku, location from {{}} place where tenant = $1 and {IN_SCOPE} and (sku, location) > ($3, $4)"
-        " order by sku, location limit $5)"
+        " and ($5::text is null or (sku, location) <= ($5, $6)))"
     )
     rows = await tx.fetch(
-        f"{side.format('positions')} union {side.format('forecasts')} order by sku, location limit $5",
+        f"{side.format('positions')} union {side.format('forecasts')} order by sku, location",
         tenant,
-        run["scope"],
-        run["cursor_sku"],
-        run["cursor_location"],
-        limit,
+        chunk.scope,
+        chunk.after_sku,
+        chunk.after_location,
+        chunk.upto_sku,
+        chunk.upto_location,
     )
     return [(row["sku"], row["location"]) for row in rows]
 
@@ -95,28 +147,31 @@ async def rationed(tx: Transaction, tenant: str, run_id: str, scarce: dict[str, 
     )
 
 
-async def advance(
-    tx: Transaction, tenant: str, run_id: str, items: Sequence[tuple[str, str]], proposed: int, published: int
-) -> None:
-    """Count a chunk and move the cursor behind it; without items the run is finished."""
-    if not items:
-        await tx.execute(
-            "update runs set state = 'finished', finished_at = clock_timestamp() where tenant = $1 and run_id = $2",
-            tenant,
-            run_id,
-        )
-        return
+async def planned(tx: Transaction, tenant: str, chunk: Chunk, items: int, proposed: int, published: int) -> None:
+    """Count a chunk and take it off the run. The run's row is locked last, as others count theirs beside it."""
+    await tx.execute(
+        "delete from run_chunks where tenant = $1 and run_id = $2 and number = $3", tenant, chunk.run_id, chunk.number
+    )
     await tx.execute(
         "update runs set done = done + $3, items = greatest(items, done + $3), proposed = proposed + $4,"
-        " withheld = withheld + $3 - $4, published = published + $5, cursor_sku = $6, cursor_location = $7"
-        " where tenant = $1 and run_id = $2",
+        " withheld = withheld + $3 - $4, published = published + $5 where tenant = $1 and run_id = $2",
         tenant,
-        run_id,
-        len(items),
+        chunk.run_id,
+        items,
         proposed,
         published,
-        *items[-1],
     )
+
+
+async def finish(tx: Transaction, tenant: str) -> list[str]:
+    """Finish the runs that have no chunk left; returns their ids."""
+    rows = await tx.fetch(
+        "update runs r set state = 'finished', finished_at = clock_timestamp() where tenant = $1 and state = 'running'"
+        " and rationed_at is not null and not exists (select from run_chunks c where c.tenant = $1 and c.run_id = r.run_id)"
+        " returning run_id",
+        tenant,
+    )
+    return [row["run_id"] for row in rows]
 
 
 async def get(tx: Transaction, tenant: str, run_id: str) -> dict[str, Any] | None:
