@@ -237,7 +237,9 @@ def test_a_wrong_override_is_refused_in_words_and_the_form_stays(planner: Seat) 
 def test_a_back_test_runs_to_its_result_and_its_link_works(planner: Seat) -> None:
     page = planner.open("/backtests")
     ready(page)
-    page.get_by_label("Lightgbm").uncheck()
+    for name in ("SES", "ADIDA", "Croston-SBA", "Holt-Winters", "Seasonal naive"):  # as the field writes them
+        expect(page.get_by_label(name, exact=True)).to_be_visible()
+    page.get_by_label("LightGBM").uncheck()
     page.get_by_label("Location").fill("north")
     page.get_by_label("Apart").select_option("7")
     page.get_by_role("button", name="Run back-test").click()

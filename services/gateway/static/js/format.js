@@ -77,4 +77,10 @@ export const count = (amount, noun, plural = `${noun}s`) => `${number(amount, 0)
 export const total = (values) => values.reduce((sum, value) => sum + Math.round(Number(value ?? 0) * 10_000), 0) / 10_000;
 
 export const shortId = (id) => (id && id.length > 16 ? `${id.slice(0, 8)}…${id.slice(-4)}` : id ?? UNKNOWN);
-export const words = (code) => (code ? code.replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase()) : UNKNOWN);
+
+// Names that the field writes in its own way; every code that is shown goes through `words`.
+const NAMES = {
+  adida: "ADIDA", croston_sba: "Croston-SBA", ets: "ETS", holt_winters: "Holt-Winters", imapa: "IMAPA", lightgbm: "LightGBM", lightgbm_tweedie: "LightGBM (Tweedie)",
+  ses: "SES", tsb: "TSB", xgboost: "XGBoost", xgboost_tweedie: "XGBoost (Tweedie)",
+};
+export const words = (code) => NAMES[code] ?? (code ? code.replaceAll("_", " ").replace(/^./, (letter) => letter.toUpperCase()) : UNKNOWN);

@@ -1,7 +1,7 @@
 // The accuracy ledger: how published forecasts turned out, by group and horizon, over time, and what drifts.
 import { get, withQuery } from "../api.js";
 import { h } from "../dom.js";
-import { count, day, number } from "../format.js";
+import { count, day, number, words } from "../format.js";
 import { empty, failed, notice } from "../states.js";
 import { lineChart } from "./lines.js";
 import { added, ahead, atLevel, covered, HORIZONS, plainTable, share, signed } from "./measures.js";
@@ -13,7 +13,7 @@ function measuresOf(row) {
   return [share(row.total_error), signed(row.bias), number(row.quantile_loss, 3), added(row.value_added), row.people_added ? added(row.people_added) : h("span.faint", {}, "none"), covered(atLevel(row, 0.95)), [number(row.windows, 0), row.hidden ? h("small", {}, `${number(row.hidden, 0)} hidden by stock-outs`) : null]];
 }
 
-const nameOf = (group, name) => (group === "horizon" ? ahead(name) : group === "item" ? h("a", { href: `/items/${name.split("@").map(encodeURIComponent).join("/")}` }, h("b", {}, name.replace("@", " at "))) : h("b", {}, name || "not set"));
+const nameOf = (group, name) => (group === "horizon" ? ahead(name) : group === "item" ? h("a", { href: `/items/${name.split("@").map(encodeURIComponent).join("/")}` }, h("b", {}, name.replace("@", " at "))) : h("b", {}, group === "strategy" && name ? words(name) : name || "not set"));
 
 function tiles(recent, champion) {
   const tile = (label, figure, note) => h("div", {}, h("span.label", {}, label), h("span.figure", {}, figure), h("span.note", {}, note));
