@@ -17,7 +17,7 @@ from cli.platform.databases import SERVICES, ServiceDatabase
 from cli.platform.local import LocalPlatform
 from cli.signals import ending_politely
 from kit import memory, snapshot
-from kit.database import Database
+from kit.database import Database, SchemaMismatch
 from kit.rebuild import Derived, Outcome, rebuild
 from kit.settings import ServiceSettings
 
@@ -193,6 +193,13 @@ async def _as_service(
     try:
         await database.check_version()
         return await work(settings, database)
+    except SchemaMismatch as mismatch:
+        raise Trouble(
+            "schema_differs",
+            f"The tables of {service} are of another version than this checkout.",
+            why=str(mismatch),
+            way_out="`./run migrate`, then call this again",
+        ) from mismatch
     finally:
         await database.close()
 
