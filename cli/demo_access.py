@@ -1,4 +1,4 @@
-"""Who may sign in to the demo: generated passwords and one API key, kept in the data folder for this user's eyes only."""
+"""Who may sign in to the local platform: generated passwords and one API key, kept in the data folder for this user's eyes only."""
 
 import asyncio
 import json
@@ -15,7 +15,7 @@ from countersign_client import ApiProblem, Client, Unreachable
 from services.gateway.accounts import bootstrap
 
 FILE = "credentials.json"
-KEY_NAME = "demo"
+KEY_NAME = "local"
 KEY_SCOPES = ["ingest", "read", "plan", "audit"]
 
 
@@ -34,7 +34,11 @@ class Access:
     def person(self, url: str, username: str) -> Client:
         """A client that is signed in as one of the people."""
         client = Client(url)
-        client.sign_in(username, self.passwords[username], self.tenant)
+        try:
+            client.sign_in(username, self.passwords[username], self.tenant)
+        except BaseException:
+            client.close()
+            raise
         return client
 
 
@@ -60,14 +64,26 @@ def plain_refusals() -> Iterator[None]:
         ) from silence
 
 
-def ensure(local: LocalPlatform, tenant: str) -> Access:
-    """The kept access when it still works; else new passwords and a new key, written with mode 0600."""
+def ensure(local: LocalPlatform, tenant: str, *, keep: bool = True, renew: bool = True) -> Access:
+    """The kept access when it still works; else new passwords and a new key, written with mode 0600.
+
+    `keep`: false to make new ones in any case. `renew`: false to leave accounts that exist alone.
+
+    Raises Trouble: accounts_exist, where these are not renewed, so that nobody can make a key.
+    """
     file = local.data_dir / FILE
     kept = _kept(file, tenant)
-    if kept is not None and _works(kept, local.gateway_url):
+    if keep and kept is not None and _works(kept, local.gateway_url):
         return kept
-    made = asyncio.run(bootstrap(local.database.service_url("gateway"), tenant, renew=True))
+    made = asyncio.run(bootstrap(local.database.service_url("gateway"), tenant, renew=renew))
     passwords = {one.username: one.password for one in made}
+    if "admin" not in passwords:
+        raise Trouble(
+            "accounts_exist",
+            f"The tenant {tenant!r} has accounts, and their passwords are not known here.",
+            why=f"{file} does not hold them, and passwords are kept nowhere else in a readable form",
+            way_out="sign in as an administrator and make an API key on the page Settings, or add --renew",
+        )
     with Client(local.gateway_url) as admin:
         admin.sign_in("admin", passwords["admin"], tenant)
         key = admin.post("/v1/api-keys", {"name": KEY_NAME, "scopes": KEY_SCOPES, "expires_in_days": 365})
@@ -77,7 +93,7 @@ def ensure(local: LocalPlatform, tenant: str) -> Access:
 
 
 def load(data_dir: Path) -> Access:
-    """The access of a demo that was started before. Raises Trouble: credentials_missing."""
+    """The access that was made before. Raises Trouble: credentials_missing."""
     try:
         return Access(**json.loads((data_dir / FILE).read_text()))
     except (OSError, ValueError, TypeError) as error:
@@ -85,7 +101,7 @@ def load(data_dir: Path) -> Access:
             "credentials_missing",
             f"There are no credentials in {data_dir}.",
             why=str(error),
-            way_out="start the demo once (`./run demo`), which makes them; or give an address and a key: --url, --api-key",
+            way_out="`./run accounts` makes them, as the demo does; or give an address and a key: --url, --api-key",
         ) from error
 
 

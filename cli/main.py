@@ -47,7 +47,12 @@ class Elsewhere:
 # A Typer app (`app`), or a function that takes the remaining words (`main`) and returns an exit code.
 ELSEWHERE: dict[str, Elsewhere] = {
     "demo": Elsewhere("cli.demo", "app", "Feed real point-of-sale data through everything and open the planner's UI."),
-    "import": Elsewhere("cli.import_csv", "app", "Turn your own sales, stock and catalogue CSV files into events."),
+    "accounts": Elsewhere(
+        "cli.commands.accounts", "app", "Make a tenant's first accounts and an API key for your own data."
+    ),
+    "import": Elsewhere(
+        "cli.import_csv", "app", "Turn CSV files of your own sales, stock, catalogue and locations into events."
+    ),
     "forecast": Elsewhere(
         "cli.commands.forecast", "app", "Forecast a file of demand: distributions, no server needed."
     ),

@@ -58,7 +58,7 @@ def up(
             if not local.started:
                 output.say("it was running already; `./run down` stops it")
             return
-        output.say("Ctrl-C stops it · in another terminal: ./run status, ./run down")
+        output.say("Ctrl-C stops it · in another terminal: ./run accounts (who may sign in), ./run status, ./run down")
         if stay(local, keep_alive=keep_alive):
             raise typer.Exit(Exit.INTERRUPTED)
 
@@ -129,15 +129,7 @@ def restart(
             exit_code=Exit.USAGE,
         )
     local = LocalPlatform(load(data_dir), output.say)
-    stopped = [name for name, part in _stores(local).items() if not part["ready"]]
-    if stopped:
-        raise Trouble(
-            "platform_stopped",
-            f"{service} was not started.",
-            why=f"it needs {' and '.join(stopped)}, which this data folder has not running: {local.data_dir}",
-            way_out="start everything with `./run up` or `./run demo`",
-            exit_code=Exit.MISSING,
-        )
+    demand_stores(local, f"{service} was not started")
     process = local.service(service)
     with local.locked():
         process.stop(grace_seconds=25.0, say=output.warn)
@@ -209,6 +201,19 @@ def show(facts: dict[str, Any]) -> None:
         shown = [part.get(key) for key in ("pid", "port", "memory_mb", "lag")]
         rows.append([name, part["state"], ready, *("" if value is None else value for value in shown)])
     output.table(["part", "state", "ready", "pid", "port", "MB", "behind"], rows)
+
+
+def demand_stores(local: LocalPlatform, what: str) -> None:
+    """Raises Trouble: platform_stopped, where broker or database do not run; `what` was not done without them."""
+    stopped = [name for name, part in _stores(local).items() if not part["ready"]]
+    if stopped:
+        raise Trouble(
+            "platform_stopped",
+            f"{what[:1].upper()}{what[1:]}.",
+            why=f"it needs {' and '.join(stopped)}, which this data folder has not running: {local.data_dir}",
+            way_out="start everything with `./run up` or `./run demo`",
+            exit_code=Exit.MISSING,
+        )
 
 
 def _stores(local: LocalPlatform) -> dict[str, dict[str, Any]]:

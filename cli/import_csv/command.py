@@ -33,7 +33,9 @@ GROUP_ROWS = 5_000
 PROGRESS_SECONDS = 2.0
 
 File = Annotated[Path, typer.Argument(help="A CSV file with a header row.", show_default=False)]
-KindName = Annotated[str, typer.Option("--kind", help="sales, stock or catalogue")]
+KindName = Annotated[
+    str, typer.Option("--kind", help="sales, stock, catalogue or locations; without --map its fields are listed.")
+]
 Map = Annotated[str, typer.Option("--map", help="Which column feeds which field: sku=SKU,location=Store,…")]
 Set = Annotated[str, typer.Option("--set", help="The same value for every row: currency=EUR,location=S1")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Send nothing; list every bad row and why.")]
@@ -52,7 +54,12 @@ Rejects = Annotated[Path | None, typer.Option(help="Where bad rows go.", show_de
 Url = Annotated[str | None, typer.Option(help="A gateway elsewhere.", show_default="the local one")]
 Key = Annotated[
     str | None,
-    typer.Option("--api-key", help="With scope ingest.", envvar="COUNTERSIGN_API_KEY", show_default="the demo's"),
+    typer.Option(
+        "--api-key",
+        help="With scope ingest.",
+        envvar="COUNTERSIGN_API_KEY",
+        show_default="the one `./run accounts` or the demo made",
+    ),
 ]
 Tenant = Annotated[str, typer.Option(help="Whose data it is; the API key must be of the same tenant.")]
 
@@ -102,7 +109,7 @@ def import_csv(
     data_dir: DataDir = None,
     as_json: AsJson = False,
 ) -> None:
-    """Turn your own sales, stock and catalogue CSV files into events, through the API.
+    """Turn CSV files of your own sales, stock, catalogue and locations into events, through the API.
 
     Nothing is guessed: encoding, delimiter, decimal mark and date format are what you say. A bad row never stops the
     others; it is listed with line, column and reason. Importing the same file again changes nothing.
@@ -112,7 +119,8 @@ def import_csv(
       ./run import sales.csv --map sku=SKU,location=Store,quantity=Qty,date=Day --dry-run
       ./run import umsatz.csv --map sku=Artikel,location=Filiale,quantity=Menge,date=Tag,price=Preis --set currency=EUR
             --delimiter ';' --decimal-comma --date-format %d.%m.%Y --encoding cp1252 --time-zone Europe/Berlin
-      ./run import items.csv --kind catalogue --map sku=SKU,name=Name,supplier=Vendor,lead_time_days=Days
+      ./run import items.csv --kind catalogue --map sku=SKU,name=Name,supplier=Vendor,lead_time_days=Days,unit_cost=Cost
+      ./run import shops.csv --kind locations --map location=Store,name=Name,country=Land --time-zone Europe/Berlin
     """
     chosen = KINDS.get(kind)
     if chosen is None:
@@ -274,21 +282,26 @@ def _close(client: Client, report: Report, dialect: Dialect, tenant: str) -> Non
         )
 
 
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
 def _tell(report: Report, *, as_json: bool) -> None:
     if as_json:
         output.result(report.document())
         return
     verb = "would become" if report.dry_run else "became"
     output.line(
-        f"{report.rows:,} rows {verb} {report.events:,} events in {report.seconds:.1f} s; {report.bad_rows:,} bad rows"
+        f"{_many(report.rows, 'row')} {verb} {_many(report.events, 'event')} in {report.seconds:.1f} s;"
+        f" {_many(report.bad_rows, 'bad row')}"
     )
     if report.repeated_rows:
         output.line(
-            f"{report.repeated_rows:,} rows repeat an earlier one and count as further sales; map a receipt line if they are copies"
+            f"further sales, as they repeat an earlier row: {report.repeated_rows:,}; map a receipt line if they are copies"
         )
     if not report.dry_run:
         output.line(
-            f"{report.accepted:,} new, {report.duplicates:,} known already, {report.closes:,} business days closed"
+            f"{report.accepted:,} new, {report.duplicates:,} known already, {_many(report.closes, 'business day')} closed"
         )
     if report.rejects:
         output.line(f"bad rows with reasons: {report.rejects}; correct them there and import that file")

@@ -61,6 +61,11 @@ class Values:
             raise BadField(field, "is empty")
         return found
 
+    @property
+    def time_zone(self) -> str:
+        """The clock the whole file is on."""
+        return self._dialect.time_zone.key
+
     def number(self, field: str) -> Decimal | None:
         """A number, None when the cell is empty."""
         found = self.text(field)
@@ -154,19 +159,41 @@ def _stock(row: Values) -> list[Draft]:
     return [Draft("stock.moved.v1", when, {**place, **more}, identity)]
 
 
+def _defined(row: Values, kind: str, identity: tuple[str, ...], **fields: Any) -> Draft:
+    """A fact of the catalogue, of the row's date; without one it is older than any that has one."""
+    _, when = row.moment("date") if row.text("date") else ("", "1970-01-01T00:00:00Z")
+    # The content is part of the id: a changed row is a new fact, an unchanged one is the old one again.
+    body = {"defined_at": when, **_known(**fields)}
+    return Draft(
+        f"{kind}.defined.v1", when, body, (kind, *identity, *(f"{name}={body[name]}" for name in sorted(body)))
+    )
+
+
+def _location(row: Values, name: str | None) -> Draft:
+    """A place that holds stock, on the clock that is named for it or for the whole file."""
+    location = row.needed("location")
+    return _defined(
+        row,
+        "location",
+        (location,),
+        location=location,
+        name=name or location,
+        time_zone=row.text("time_zone") or row.time_zone,
+        role=row.text("role"),
+        country=row.text("country"),
+        region=row.text("region"),
+    )
+
+
+def _locations(row: Values) -> list[Draft]:
+    return [_location(row, row.text("name"))]
+
+
 def _catalogue(row: Values) -> list[Draft]:
     """An item; with a supplier also the supplier and its terms; with a location also the location."""
-    _, when = row.moment("date") if row.text("date") else ("", "1970-01-01T00:00:00Z")
     sku, currency = row.needed("sku"), row.text("currency")
-
-    def defined(kind: str, identity: tuple[str, ...], **fields: Any) -> Draft:
-        # The content is part of the id: a changed row is a new fact, an unchanged one is the old one again.
-        body = {"defined_at": when, **_known(**fields)}
-        return Draft(
-            f"{kind}.defined.v1", when, body, (kind, *identity, *(f"{name}={body[name]}" for name in sorted(body)))
-        )
-
-    item = defined(
+    item = _defined(
+        row,
         "item",
         (sku,),
         sku=sku,
@@ -183,12 +210,10 @@ def _catalogue(row: Values) -> list[Draft]:
     drafts = [item]
     location, supplier = row.text("location"), row.text("supplier")
     if location is not None:
-        name, zone = row.text("location_name") or location, row.text("time_zone")
-        where = _known(country=row.text("country"), region=row.text("region"))
-        drafts.append(defined("location", (location,), location=location, name=name, time_zone=zone, **where))
+        drafts.append(_location(row, row.text("location_name")))
     if supplier is not None:
         name = row.text("supplier_name") or supplier
-        drafts.append(defined("supplier", (supplier,), supplier=supplier, name=name, currency=currency))
+        drafts.append(_defined(row, "supplier", (supplier,), supplier=supplier, name=name, currency=currency))
         terms = _known(
             lead_time_days=_whole(row, "lead_time_days"),
             unit_cost=_plain(row.number("unit_cost")),
@@ -197,7 +222,8 @@ def _catalogue(row: Values) -> list[Draft]:
             supplier_code=row.text("supplier_code"),
         )
         drafts.append(
-            defined(
+            _defined(
+                row,
                 "supplier-item",
                 (supplier, sku, location or "*"),
                 supplier=supplier,
@@ -228,12 +254,13 @@ KINDS = {
             _sale,
         ),
         Kind("stock", ("sku", "location", "quantity", "date"), ("kind", "unit", "order_id", "note", "document_line"), "document_line", _stock),
+        Kind("locations", ("location",), ("name", "time_zone", "role", "country", "region", "date"), None, _locations),
         Kind(
             "catalogue",
             ("sku", "name"),
             (
                 "date", "unit", "category", "department", "brand", "price", "currency", "shelf_life_days", "abc_class", "location",
-                "location_name", "time_zone", "country", "region", "supplier", "supplier_name", "supplier_code", "lead_time_days", "unit_cost", "moq", "pack",
+                "location_name", "time_zone", "role", "country", "region", "supplier", "supplier_name", "supplier_code", "lead_time_days", "unit_cost", "moq", "pack",
             ),
             None,
             _catalogue,

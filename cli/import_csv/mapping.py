@@ -91,7 +91,7 @@ def check(
         raise _usage(
             "mapping_incomplete",
             f"Nothing feeds {', '.join(missing)}, which {kind.name} need.",
-            f"the file's columns are {', '.join(names)}",
+            f"the file's columns are {', '.join(names)}; the fields of {kind.name} are {', '.join(kind.fields)}",
             f"add --map {missing[0]}=COLUMN, or --set {missing[0]}=VALUE for the same in every row",
         )
     return Columns(complete, constants)

@@ -123,6 +123,35 @@ def test_catalogue_rows_define_item_location_supplier_and_terms(tmp_path: Path) 
     ]
 
 
+def test_locations_are_on_the_clock_of_the_file_unless_they_name_their_own(tmp_path: Path) -> None:
+    from zoneinfo import ZoneInfo
+
+    file = write(tmp_path, "location,name,time_zone\nS1,High Street,\nS2,,Europe/Paris\n")
+    dialect = Dialect(time_zone=ZoneInfo("Europe/London"))
+    told = [row.events[0].data for row in read(file, "location=location", dialect=dialect, kind="locations")]
+    assert [(one["location"], one["name"], one["time_zone"]) for one in told] == [
+        ("S1", "High Street", "Europe/London"),
+        ("S2", "S2", "Europe/Paris"),
+    ]
+
+
+def test_what_a_kind_needs_and_knows_is_listed_where_nothing_feeds_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, "Store,Name\nS1,High Street\n")
+    assert main(["import", str(file), "--kind", "locations", "--dry-run"]) == Exit.USAGE
+    said = capsys.readouterr().err
+    assert "mapping_incomplete" in said and "--map location=COLUMN" in said
+    assert all(field in said for field in KINDS["locations"].fields)
+
+
+def test_one_row_is_told_as_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["import", str(write(tmp_path, HEAD + "A,S1,1,2017-11-05,,\n")), "--map", SALES, "--dry-run"]) == Exit.OK
+    )
+    assert "1 row would become 1 event in" in capsys.readouterr().out
+
+
 def test_memory_stays_flat_over_a_large_file(tmp_path: Path) -> None:
     file = tmp_path / "large.csv"
     with file.open("w") as handle:
