@@ -1,7 +1,8 @@
 """The forecast as a chart draws it: expected demand and bands by day, and the band of the total over a span of days.
 
 The published distribution is that of *cumulative* demand. A band for a single later day is not published, so it is drawn
-from the published distribution of the first day with demand, stretched to each day's expected demand; it shows how lumpy a day is.
+from the published distribution of the first days with demand, stretched to each day's expected demand; it shows how lumpy a
+day is.
 Totals over several days are never added up from day bands: they come from the cumulative quantiles.
 """
 
@@ -9,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+# A day, or the first days together, on which less than this share of the usual is expected is one of closed doors.
+SHARE_OF_A_DAY = 0.1
 # Levels that are drawn: the 80 % and the 98 % band around the median, out of the published ones.
 DRAWN_LEVELS = (0.05, 0.1, 0.5, 0.9, 0.95, 0.99)
 
@@ -50,7 +53,9 @@ def day_bands(forecast: Published, days: int) -> tuple[DayBand, ...]:
     """Expected demand and drawn bands of each of the next `days` days."""
     columns = [forecast.column(level) for level in DRAWN_LEVELS]
     totals = [sum(forecast.mean_e4[:horizon]) / 10_000 for horizon in forecast.horizons_days]
-    open_ = next((node for node, total in enumerate(totals) if total > 0), 0)  # not a day of closed doors
+    usual = totals[-1] / forecast.horizons_days[-1] * SHARE_OF_A_DAY
+    pace = [total / horizon for total, horizon in zip(totals, forecast.horizons_days, strict=True)]
+    open_ = next((node for node, units in enumerate(pace) if units > 0 and units >= usual), 0)
     first_mean = totals[open_]
     first = [forecast.quantiles_e2[open_][column] / 100 for column in columns]
     bands = []

@@ -220,6 +220,14 @@ class TestFan:
         bands = day_bands(Published(MONDAY, HORIZONS_DAYS, LEVELS, means, rows), 28)
         assert set(bands[0].quantiles) == {0.0} and bands[1].quantiles == (5.0, 6.0, 10.0, 15.0, 16.0, 20.0)
 
+    def test_a_day_that_expects_next_to_nothing_does_not_flatten_the_others(self) -> None:
+        """A shop that is shut on Saturdays, as a model learned it: a hundredth of a unit tomorrow, and nothing in any level."""
+        shut = self.forecast()
+        means = [90, *shut.mean_e4[1:]]
+        rows = [[0] * 11, *shut.quantiles_e2[:-1]]
+        bands = day_bands(Published(MONDAY, HORIZONS_DAYS, LEVELS, means, rows), 28)
+        assert bands[1].quantiles[2] == pytest.approx(10.0, rel=0.01) and bands[0].quantiles[2] < 0.02
+
     def test_sentence_says_the_same_as_the_chart(self) -> None:
         assert sentence(self.forecast()) == "Next 14 days: 140 expected, 84 to 210 likely (80 %)."
 

@@ -22,7 +22,8 @@ const path = (points) => points.map(([x, y], index) => `${index ? "L" : "M"}${x.
 const area = (upper, lower) => `${path([...upper, ...lower.reverse()])}Z`;
 
 function axis(marks, y, width) {
-  return marks.flatMap((value) => [s("line.axis", { x1: PAD.left, x2: width - PAD.right, y1: y(value), y2: y(value) }), s("text", { x: PAD.left - 6, y: y(value) + 4, "text-anchor": "end" }, number(value))]);
+  const written = marks.at(-1) < 10000 ? number : (value) => (value ? `${number(value / 1000, 1)}k` : "0"); // the margin fits five characters
+  return marks.flatMap((value) => [s("line.axis", { x1: PAD.left, x2: width - PAD.right, y1: y(value), y2: y(value) }), s("text", { x: PAD.left - 6, y: y(value) + 4, "text-anchor": "end" }, written(value))]);
 }
 
 function dates(days, x, bottom, width) {
