@@ -120,6 +120,7 @@ def import_csv(
       ./run import umsatz.csv --map sku=Artikel,location=Filiale,quantity=Menge,date=Tag,price=Preis --set currency=EUR
             --delimiter ';' --decimal-comma --date-format %d.%m.%Y --encoding cp1252 --time-zone Europe/Berlin
       ./run import items.csv --kind catalogue --map sku=SKU,name=Name,supplier=Vendor,lead_time_days=Days,unit_cost=Cost
+            --set currency=EUR
       ./run import shops.csv --kind locations --map location=Store,name=Name,country=Land --time-zone Europe/Berlin
     """
     chosen = KINDS.get(kind)

@@ -100,6 +100,12 @@ def _known(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
+def _demand_currency(row: Values, *amounts: Decimal | None) -> None:
+    """Raises BadField where there is money without one."""
+    if row.text("currency") is None and any(one is not None for one in amounts):
+        raise BadField("currency", "is missing beside a price or cost; map a column or give --set currency=USD")
+
+
 def _sale(row: Values) -> list[Draft]:
     """A sale, or a return when the quantity is negative."""
     day, when = row.moment("date")
@@ -127,8 +133,7 @@ def _sale(row: Values) -> list[Draft]:
             Draft("return.recorded.v1", when, {**place, "quantity": _plain(-quantity), "returned_at": when}, identity)
         ]
     price = row.number("price")
-    if price is not None and row.text("currency") is None:
-        raise BadField("currency", "is missing beside a price; map a column or give --set currency=USD")
+    _demand_currency(row, price)
     more = _known(
         unit_price=_plain(price),
         currency=row.text("currency") if price is not None else None,
@@ -192,6 +197,7 @@ def _locations(row: Values) -> list[Draft]:
 def _catalogue(row: Values) -> list[Draft]:
     """An item; with a supplier also the supplier and its terms; with a location also the location."""
     sku, currency = row.needed("sku"), row.text("currency")
+    _demand_currency(row, row.number("price"), row.number("unit_cost"))
     item = _defined(
         row,
         "item",

@@ -123,6 +123,15 @@ def test_catalogue_rows_define_item_location_supplier_and_terms(tmp_path: Path) 
     ]
 
 
+@pytest.mark.parametrize("amount", ["price", "unit_cost"])
+def test_money_in_the_catalogue_needs_its_currency(tmp_path: Path, amount: str) -> None:
+    file = write(tmp_path, f"sku,name,supplier,{amount}\nA,Apple,V,0.40\nB,Banana,V,\n")
+    bad, good = read(file, "sku=sku", kind="catalogue")
+    assert bad.complaints[0].column == "currency (not mapped)" and "--set currency" in bad.complaints[0].why
+    assert good.complaints == []
+    assert all(one.complaints == [] for one in read(file, "sku=sku", "currency=EUR", kind="catalogue"))
+
+
 def test_locations_are_on_the_clock_of_the_file_unless_they_name_their_own(tmp_path: Path) -> None:
     from zoneinfo import ZoneInfo
 

@@ -25,12 +25,15 @@ export function unitWord(unit, value = 2) {
 
 export const quantity = (value, unit) => (missing(value) ? UNKNOWN : `${number(value)} ${unitWord(unit, value)}`);
 
+const NO_CURRENCY = "XXX"; // ISO 4217; terms that name none
+
 export function money(value, currency, digits) {
   if (missing(value)) return UNKNOWN;
-  const options = { style: "currency", currency: currency || "USD", currencyDisplay: "narrowSymbol" };
-  if (digits !== undefined) Object.assign(options, { maximumFractionDigits: digits, minimumFractionDigits: digits });
   const amount = Number(value);
-  return currency ? formatter(Intl.NumberFormat, options).format(amount).replace("-", "−") : number(amount, 2);
+  if (!currency || currency === NO_CURRENCY) return number(amount, digits ?? 2);
+  const options = { style: "currency", currency, currencyDisplay: "narrowSymbol" };
+  if (digits !== undefined) Object.assign(options, { maximumFractionDigits: digits, minimumFractionDigits: digits });
+  return formatter(Intl.NumberFormat, options).format(amount).replace("-", "−");
 }
 
 export const wholeMoney = (value, currency) => money(value, currency, 0);
