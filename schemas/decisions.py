@@ -106,7 +106,8 @@ class OrderReleased(Message):
     """An approved order, what the ERP consumes. `order_id` is stable: letters, digits, `_` and `-` only.
 
     kind `change`: of the order `changes_order`, the lines' quantities are what is still to come, on `arrive_on`; `cancel`: the
-    lines' quantities do not come any more. Both are answered under their own `order_id`: confirmed or failed."""
+    lines' quantities do not come any more. Both are answered under their own `order_id`: confirmed or failed.
+    `missed_order_on`: the order day its lines were proposed for, when that was over at the release."""
 
     TYPE: ClassVar[str] = "order.released.v1"
     order_id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
@@ -117,6 +118,7 @@ class OrderReleased(Message):
     location: Code
     order_on: date
     arrive_on: date
+    missed_order_on: date | None = None
     currency: Currency
     value: Money
     released_at: Instant

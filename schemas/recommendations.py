@@ -67,6 +67,7 @@ class RecommendationIssued(ItemMessage):
     reduce, `quantity` and `arrive_on` are what is still to come of the order `changes_order` after the change; for cancel,
     what is taken away. `money_at_risk` is then what the change saves. For a transfer, `from_location` sends to `location`.
     A substitute is bought in place of the product `stands_in_for`; `money_at_risk` is what that earns net.
+    What is bought counts for `order_on` until `order_until` (absent: all day); after it, `next_order_on` and `next_arrive_on` hold.
     """
 
     TYPE: ClassVar[str] = "recommendation.issued.v1"
@@ -87,6 +88,9 @@ class RecommendationIssued(ItemMessage):
     currency: Currency
     order_on: date
     arrive_on: date
+    order_until: Instant | None = None
+    next_order_on: date | None = None
+    next_arrive_on: date | None = None
     moq: NaturalQuantity | None = None
     pack: PositiveQuantity | None = None
     on_hand: Quantity

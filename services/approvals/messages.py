@@ -52,6 +52,9 @@ def proposal_of(issued: RecommendationIssued) -> Proposal:
         pack=issued.pack,
         stockout_on=issued.stockout_on,
         route_reasons=tuple(issued.route_reasons),
+        order_until=issued.order_until,
+        next_order_on=issued.next_order_on,
+        next_arrive_on=issued.next_arrive_on,
     )
 
 
@@ -138,6 +141,7 @@ def order_released(tenant: str, order: Order, released_at: datetime) -> Outgoing
         location=order.location,
         order_on=order.order_on,
         arrive_on=order.arrive_on,
+        missed_order_on=order.missed_order_on,
         currency=order.currency,
         value=order.value,
         released_at=released_at,

@@ -12,7 +12,7 @@ from services.approvals.domain.lifecycle import Moment
 from services.approvals.domain.orders import Order, orders_due
 from services.approvals.moment import now_for
 from services.approvals.settings import Settings
-from services.approvals.store import lines, orders, requests
+from services.approvals.store import lines, orders, requests, terms
 
 log = telemetry.get_logger()
 RELEASED = telemetry.counter("orders_released_total", "Orders released by kind", ("kind",))
@@ -50,7 +50,9 @@ class ReleaseJob:
             ):
                 return []
             held = await lines.lock_held(tx, tenant, LINES_MAX)
-            due = orders_due(held, now=now, wait_at_most=timedelta(seconds=self._settings.group_wait_seconds_max))
+            closed = await terms.business_dates(tx, tenant, (line.proposal.location for line in held))
+            longest = timedelta(seconds=self._settings.group_wait_seconds_max)
+            due = orders_due(held, now=now, wait_at_most=longest, closed=closed)
             await self._send(tx, tenant, due, await now_for(tx, tenant, self._settings, self._clock))
         for order in due:
             RELEASED.labels(order.kind).inc()

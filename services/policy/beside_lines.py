@@ -10,14 +10,13 @@ from typing import Any
 from kit.database import Transaction
 from kit.events import derived_id, outgoing
 from schemas.decisions import DecisionMade
-from schemas.recommendations import RecommendationIssued, RecommendationWithheld
+from schemas.recommendations import RecommendationWithheld
 from services.policy.domain.beside import beside
 from services.policy.domain.evidence import Evidence
-from services.policy.domain.evidence_text import canonical_with
 from services.policy.domain.order_changes import order_changes
 from services.policy.domain.outcome import Recommendation
 from services.policy.domain.substitution import SUBSTITUTE
-from services.policy.planned import SERVICE, Planned, is_news, moment
+from services.policy.planned import SERVICE, Planned, is_news, issued, moment, order_days
 from services.policy.store import beside as store
 from services.policy.store import order_changes as changes_store
 from services.policy.store import plans, supply, transfers
@@ -91,19 +90,18 @@ def _propose(
     is_open = known is not None and known.is_open
     identity = outcome.recommendation_id
     line_id = known.line_id if known is not None and is_open else derived_id("line", identity)
-    body = dict(outcome.document) | {"line_id": line_id}
+    body = {**outcome.document, **order_days(evidence, outcome, planned.zones), "line_id": line_id}
     if known is not None and is_open:
         body["supersedes"] = known.recommendation_id
     if run_id is not None:
         body["run_id"] = run_id
-    message = RecommendationIssued.model_validate(body)
-    planned.says.append(outgoing(message, service=SERVICE, cause=identity, time=moment(evidence.as_of)))
+    message, kept, says = issued(body, outcome.evidence_text, evidence.as_of)
+    planned.says.append(says)
     planned.published += 1
     published.append(
         plans.Published(
             identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity,
-            canonical_with(body, outcome.evidence_text),
-            message.action, key[3],
+            kept, message.action, key[3],
         )
     )  # fmt: skip
     return Kept(*key, evidence.as_of, identity, line_id, outcome.signature, True)

@@ -11,8 +11,9 @@ from services.policy import published
 from services.policy.domain.cascade import derive
 from services.policy.domain.evidence_text import CODE_VERSION, canonical, evidence_of, sha256_of
 
-# What the shell adds around the derived content: which line, run and predecessor it belongs to.
-AROUND = frozenset({"line_id", "run_id", "supersedes"})
+# What the shell adds around the derived content: which line, run and predecessor it belongs to, and what holds once its order
+# day is over.
+AROUND = frozenset({"line_id", "run_id", "supersedes", "order_until", "next_order_on", "next_arrive_on"})
 AGREES, DIFFERS, NOT_FOUND = 0, 1, 2
 TOPIC = "the recommendations topic"
 TOLD_MAX = 20  # of those that differ, when all are derived

@@ -2,7 +2,7 @@
 
 from kit import held
 from kit.runtime import Runtime, run
-from services.policy import api, classes_api, parameters_api, scenarios_api, stream
+from services.policy import api, classes_api, cut_offs, parameters_api, scenarios_api, stream
 from services.policy.runner import Runner
 from services.policy.settings import Settings
 
@@ -16,6 +16,7 @@ async def main() -> None:
         runner = Runner(runtime.database, runtime.relay, settings)
         runtime.background(runner.run_forever(), "planning")
         runtime.every(settings.sweep_seconds, lambda: handlers.sweep(runtime.database), "sweep")
+        runtime.every(settings.sweep_seconds, lambda: cut_offs.pass_by(runtime.database, runtime.relay), "cut_offs")
         app = runtime.api(description="Internal: reached through the gateway.")
         api.attach(app, runtime.database, runner)
         classes_api.attach(app, runtime.database)

@@ -5,8 +5,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol
 
+from kit.clock import zone_of
 from kit.events import Outgoing, outgoing
 from schemas.recommendations import RecommendationIssued
+from services.policy.domain.evidence import Evidence
 from services.policy.domain.evidence_text import canonical_with
 from services.policy.domain.outcome import Recommendation
 
@@ -23,6 +25,7 @@ class Planned:
     says: list[Outgoing] = field(default_factory=list)
     proposed: int = 0
     published: int = 0
+    zones: Mapping[str, str] = field(default_factory=dict)  # time zones of the locations whose suppliers have a cut-off
 
 
 class Said(Protocol):
@@ -56,6 +59,19 @@ def issued(
     text = canonical_with(body, evidence_text)
     identity = message.recommendation_id
     return message, text, outgoing(message, service=SERVICE, cause=identity, time=moment(as_of), value=text)
+
+
+def order_days(evidence: Evidence, outcome: Recommendation, zones: Mapping[str, str]) -> dict[str, str]:
+    """Until when what is bought counts for its order day, and the order day and arrival that hold after that."""
+    if outcome.next_days is None:
+        return {}
+    order_on, arrive_on = outcome.next_days
+    days = {"next_order_on": order_on.isoformat(), "next_arrive_on": arrive_on.isoformat()}
+    if evidence.terms is None or evidence.terms.cut_off is None:
+        return days
+    day, minute = date.fromisoformat(outcome.document["order_on"]), time.fromisoformat(evidence.terms.cut_off)
+    until = datetime.combine(day, minute, zone_of(zones.get(evidence.location)))
+    return days | {"order_until": until.astimezone(UTC).isoformat().replace("+00:00", "Z")}
 
 
 def moment(as_of: date | None) -> datetime:

@@ -14,7 +14,7 @@ from services.policy.domain.evidence_text import document_of, sha256_of
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
 from services.policy.moving import move_first
-from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, is_news, issued, moment
+from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, is_news, issued, moment, order_days
 from services.policy.rationing import ration
 from services.policy.store import evidence as evidence_store
 from services.policy.store import plans, policies
@@ -63,6 +63,10 @@ async def plan_items(
     outcomes = plan([evidence for evidence, _previous in loaded])
     loaded, outcomes, moves = await move_first(tx, tenant, policy, loaded, outcomes)
     loaded, outcomes = await _named_anew(tx, tenant, loaded, outcomes)
+    with_cut_off = [
+        one.location for one, _previous in loaded if one.terms is not None and one.terms.cut_off is not None
+    ]
+    planned.zones = await evidence_store.zones(tx, tenant, with_cut_off) if with_cut_off else {}
     rows: list[plans.Plan] = []
     published: list[plans.Published] = []
     for (evidence, previous), outcome in zip(loaded, outcomes, strict=True):
@@ -123,8 +127,7 @@ def _propose(
         identity = outcome.recommendation_id
         line_id = previous.line_id if previous.is_open else derived_id("line", identity)
         assert line_id is not None  # an open line has its id
-        body = dict(outcome.document)
-        body["line_id"] = line_id
+        body = {**outcome.document, **order_days(evidence, outcome, planned.zones), "line_id": line_id}
         if previous.is_open:
             body["supersedes"] = previous.recommendation_id
         if run_id is not None:
@@ -136,6 +139,7 @@ def _propose(
             plans.Published(
                 identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity, kept,
                 budget_date=budget_date or message.origin, value=outcome.value, supplier=message.supplier,
+                order_on=message.order_on,
             )
         )  # fmt: skip
     rows.append(

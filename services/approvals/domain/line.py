@@ -38,7 +38,8 @@ ORDERED = frozenset({State.RELEASED, State.CANCELLED, State.CLOSED})
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One version of what the policy service recommends. Quantities in stocking units, money in `currency`."""
+    """One version of what the policy service recommends. Quantities in stocking units, money in `currency`. `order_until`:
+    the last moment at which it still counts for `order_on`; after it, order and arrival are the next ones."""
 
     recommendation_id: str
     line_id: str
@@ -63,6 +64,9 @@ class Proposal:
     pack: Decimal | None = None
     stockout_on: date | None = None
     route_reasons: tuple[str, ...] = ()
+    order_until: datetime | None = None
+    next_order_on: date | None = None
+    next_arrive_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from services.approvals.domain.line import Asleep, LastStep, Line, Proposal, Sta
 
 PROPOSAL = (
     "recommendation_id, line_id, action, origin, sku, location, quantity, unit, unit_cost, value, currency, order_on, arrive_on,"
-    " money_at_risk, approved_by_rule, supersedes, supplier, from_location, changes_order, moq, pack, stockout_on, route_reasons"
+    " money_at_risk, approved_by_rule, supersedes, supplier, from_location, changes_order, moq, pack, stockout_on, route_reasons,"
+    " order_until, next_order_on, next_arrive_on"
 )
 _PROPOSAL_FIELDS = tuple(name.strip() for name in PROPOSAL.split(","))
 # The columns of a line that are its own, in the order in which `_row` gives them.

@@ -12,7 +12,8 @@ async def add(tx: Transaction, tenant: str, orders: Sequence[Order], released_at
     """Keep orders and their lines; the schema refuses a line without the decision that allows it."""
     await tx.executemany(
         "insert into orders (tenant, order_id, kind, status, supplier, from_location, location, order_on, arrive_on, currency, value,"
-        " released_at, updated_at, changes_order) values ($1,$2,$3,'released',$4,$5,$6,$7,$8,$9,$10,$11,$11,$12)",
+        " released_at, updated_at, changes_order, missed_order_on)"
+        " values ($1,$2,$3,'released',$4,$5,$6,$7,$8,$9,$10,$11,$11,$12,$13)",
         [
             (
                 tenant,
@@ -27,6 +28,7 @@ async def add(tx: Transaction, tenant: str, orders: Sequence[Order], released_at
                 o.value,
                 released_at,
                 o.changes_order,
+                o.missed_order_on,
             )
             for o in orders
         ],

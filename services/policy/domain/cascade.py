@@ -80,6 +80,7 @@ def _plan_ready(evidences: Sequence[Evidence], opportunities: Sequence[Opportuni
                 reorder_point=numbers.reorder_point,
                 order_up_to=numbers.order_up_to,
                 thresholds=_thresholds(columns, levels, lots, row),
+                next_days=(opportunity.next_order_on, opportunity.next_arrive_on),
             )
         )
     return outcomes

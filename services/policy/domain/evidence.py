@@ -123,7 +123,8 @@ class About:
     """What a line beside the item's own order is about. kind: `open_order` (code: the order), `transfer` (code: the sender),
     `substitute` (code: the product it stands in for); units: what the run chose to move; other: the other side's evidence.
 
-    Of a substitute: `ratio` units of it stand in for one, and units of the other product are `covered` by approved ones.
+    Of a substitute: `ratio` units of it stand in for one, units of the other product are `covered` by approved ones, and of
+    what the substitute could spare so many are `claimed` by products that come first.
     """
 
     kind: str
@@ -132,6 +133,7 @@ class About:
     other: "Evidence | None" = None
     ratio: Decimal = Decimal(1)
     covered: Decimal = Decimal(0)
+    claimed: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +169,8 @@ class Evidence:
     deliveries: Deliveries | None = None
     # None: the item's own order, or why there is none.
     about: About | None = None
-    # The newest movement known of the item, on the location's clock; told only where the supplier has a cut-off.
+    # The newest movement known of the item, or of its location once a cut-off passed there, on the location's clock; told only
+    # where the supplier has a cut-off.
     local_time: datetime | None = None
 
 

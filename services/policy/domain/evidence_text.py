@@ -137,6 +137,8 @@ def _added(evidence: Evidence) -> dict[str, Any]:
         added["about"] = {"kind": about.kind, "code": about.code, "units": plain(about.units), "other": other}
         if about.ratio != 1 or about.covered:
             added["about"] |= {"ratio": plain(about.ratio), "covered": plain(about.covered)}
+        if about.claimed:
+            added["about"]["claimed"] = plain(about.claimed)
     return added
 
 
@@ -240,8 +242,10 @@ def evidence_of(document: Mapping[str, Any]) -> Evidence:
 
 def _about_of(document: Mapping[str, Any]) -> About:
     other = None if document["other"] is None else evidence_of(document["other"])
-    ratio, covered = (Decimal(document.get(name, plainly)) for name, plainly in (("ratio", "1"), ("covered", "0")))
-    return About(document["kind"], document["code"], Decimal(document["units"]), other, ratio, covered)
+    added = (
+        Decimal(document.get(name, plainly)) for name, plainly in (("ratio", "1"), ("covered", "0"), ("claimed", "0"))
+    )
+    return About(document["kind"], document["code"], Decimal(document["units"]), other, *added)
 
 
 def _terms_of(document: Mapping[str, Any]) -> Terms:

@@ -18,8 +18,8 @@ class Thresholds:
 @dataclass(frozen=True, slots=True)
 class Recommendation:
     """An order worth proposing. `document` is the message without what only the shell knows (line, run, predecessor), and
-    `evidence_text` the canonical text of its evidence;
-    `signature` is equal for recommendations between which a person would see no difference to decide on."""
+    `evidence_text` the canonical text of its evidence; `next_days`: order day and arrival of the opportunity after it, for
+    what is bought; `signature` is equal for recommendations between which a person would see no difference to decide on."""
 
     recommendation_id: str
     document: Mapping[str, Any]
@@ -30,6 +30,7 @@ class Recommendation:
     reorder_point: Decimal
     order_up_to: Decimal
     thresholds: Thresholds
+    next_days: tuple[date, date] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,9 @@ SENTENCES = {
     "substitute": "{stands_in_for} has {available} on its shelf and runs out with probability {probability} before its own order can come on"
     " {until}: {short} will be missed from {arrive_on} on, {covered} of them covered already. {ratio} of this product for each, less {spare} it"
     " can spare itself, are {wanted} wanted: {result} bought in its place earn {earns} net.",
+    "substitute_claimed": "{stands_in_for} has {available} on its shelf and runs out with probability {probability} before its own order"
+    " can come on {until}: {short} will be missed from {arrive_on} on, {covered} of them covered already. {ratio} of this product for each, less"
+    " {spare} it can spare beyond {claimed} that stand in for others, are {wanted} wanted: {result} bought in its place earn {earns} net.",
     "filled_up": "The order to this supplier would not reach its {resource}: the best next units fill it up, {result} instead of"
     " {unlimited} (place {rank} in the list of this run).",
     "minimum_and_pack": "Minimum {moq}, packs of {pack}: {wanted} wanted becomes {result} ordered; {excess} more than wanted, worth {excess_cost}.",

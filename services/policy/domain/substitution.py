@@ -4,7 +4,7 @@ Such a line is about the product that stands in: that is bought, at its own term
 of the product it stands in for, so that it derives again. A person decides on every one of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -31,16 +31,27 @@ SUBSTITUTE = "substitute"
 # Nobody delivers the product, but customers come for it all the same: it is looked at as if it came as its substitute does.
 UNSUPPLIED = frozenset({"no_supplier", "supplier_closed", "lead_time_beyond_horizon"})
 STANDS_IN = "substitution"
+AT_HAND = "substitute_at_hand"
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A product that may stand in at a location. ratio: units of it for one of the product it stands in for; covered: units
-    of that product for which approved substitutes are on their way already."""
+    of that product for which approved substitutes are on their way already; claimed: units of what it could spare that
+    stand in for other products."""
 
     evidence: Evidence
     ratio: Decimal
     covered: Decimal
+    claimed: Decimal = Decimal(0)
+
+    def beside(self, lacking: Evidence) -> Evidence:
+        """The evidence of its line in place of a product."""
+        other = replace(lacking, hold=None, allotment=None, about=None, round=0)
+        about = About(
+            SUBSTITUTE, lacking.sku, other=other, ratio=self.ratio, covered=self.covered, claimed=self.claimed
+        )
+        return replace(self.evidence, hold=None, allotment=None, about=about)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,24 +76,62 @@ class _Purchase:
 
 
 def stand_in(lacking: Evidence, candidates: Iterable[Candidate]) -> tuple[Evidence, Recommendation] | None:
-    """The first candidate, in the order given, that is worth buying for what `lacking` will miss, with its evidence."""
+    """The first candidate, in the order given, that is worth buying for what `lacking` will miss, with its evidence. None is
+    bought once one of them covers it from its shelf."""
     for one in candidates:
-        other = replace(lacking, hold=None, allotment=None, about=None, round=0)
-        about = About(SUBSTITUTE, lacking.sku, other=other, ratio=one.ratio, covered=one.covered)
-        evidence = replace(one.evidence, hold=None, allotment=None, about=about)
+        evidence = one.beside(lacking)
         outcome = substitute_line(evidence)
         if isinstance(outcome, Recommendation):
             return evidence, outcome
+        if outcome.reason == AT_HAND:
+            return None
     return None
+
+
+def claimed_before(lacking: Sequence[Evidence], candidates: Sequence[Candidate]) -> list[Decimal]:
+    """One product that may stand in for several: of what it could spare, how much stands in for those before each of them in
+    the order given. So a unit on its shelf is promised once."""
+    taken, before = Decimal(0), []
+    for evidence, candidate in zip(lacking, candidates, strict=True):
+        before.append(taken)
+        taken += _claim_of(replace(candidate, claimed=taken).beside(evidence))
+    return before
+
+
+def _claim_of(evidence: Evidence) -> Decimal:
+    """Units of what a substitute could spare that the other product would use up."""
+    found = _looked_at(evidence)
+    if isinstance(found, Withheld):
+        return Decimal(0)
+    about, (_opportunity, reckoned, lack) = _about(evidence), found
+    return decimal_of(min(_missed(about, lack), _spare(about, reckoned)))
 
 
 def substitute_line(evidence: Evidence) -> Outcome:
     """The line of one substitute: bought while the other product runs out and buying it earns more than it costs."""
+    found = _looked_at(evidence)
+    if isinstance(found, Withheld):
+        return found
+    opportunity, reckoned, lack = found
+    purchase = _purchase(evidence, _about(evidence), reckoned, lack)
+    if isinstance(purchase, Withheld):
+        return purchase
+    return _recommended(evidence, opportunity, reckoned, purchase)
+
+
+def _about(evidence: Evidence) -> About:
     about = evidence.about
-    assert about is not None and about.other is not None  # the caller dispatches on it
+    assert about is not None and about.other is not None  # it is a substitute
+    return about
+
+
+def _looked_at(evidence: Evidence) -> tuple[Opportunity, Reckoned, _Lack] | Withheld:
+    """The substitute's next order, its numbers and what the other product lacks; or why there is nothing to stand in for."""
+    about = _about(evidence)
     found = screen(heeded(evidence))
     if isinstance(found, Fault):
         return Withheld(found.reason, found.says, found.field, evidence.as_of)
+    assert about.other is not None  # it is a substitute
     reckoned = reckon([evidence], [found])
     lack = _lack_of(about.other, evidence, float(reckoned.columns.lead_days[0]))
     if lack is None or about.other.as_of != evidence.as_of:
@@ -92,10 +141,18 @@ def substitute_line(evidence: Evidence) -> Outcome:
     if 1.0 - lack.probability >= minimum or not lack.short > 0:
         says = f"{about.code} is not expected to run out before its own order comes."
         return Withheld("substitute_not_needed", says, None, evidence.as_of)
-    purchase = _purchase(evidence, about, reckoned, lack)
-    if isinstance(purchase, Withheld):
-        return purchase
-    return _recommended(evidence, found, reckoned, purchase)
+    return found, reckoned, lack
+
+
+def _missed(about: About, lack: _Lack) -> float:
+    """What is missed and not covered, in units of the substitute."""
+    return max(lack.short - float(about.covered), 0.0) * float(about.ratio)
+
+
+def _spare(about: About, reckoned: Reckoned) -> float:
+    """What the substitute has above its own reorder point and nobody has claimed, units."""
+    above = float(reckoned.levels.available[0]) - float(reckoned.levels.reorder_point[0])
+    return max(above - float(about.claimed), 0.0)
 
 
 def _lack_of(other: Evidence, stands_in: Evidence, comes_days: float) -> _Lack | None:
@@ -124,11 +181,11 @@ def _lack_of(other: Evidence, stands_in: Evidence, comes_days: float) -> _Lack |
 def _purchase(evidence: Evidence, about: About, reckoned: Reckoned, lack: _Lack) -> _Purchase | Withheld:
     """Units to buy: what is missed and not covered, times the ratio, less what the substitute can spare itself."""
     columns, levels, lots = reckoned.columns, reckoned.levels, reckoned.lots
-    spare = max(float(levels.available[0]) - float(levels.reorder_point[0]), 0.0)
-    wanted = round(max(lack.short - float(about.covered), 0.0) * float(about.ratio) - spare, 4)
+    spare = _spare(about, reckoned)
+    wanted = round(_missed(about, lack) - spare, 4)
     if wanted <= 0:
         says = f"What {about.code} will miss is covered by what is on the shelf or on its way."
-        return Withheld("substitute_at_hand", says, None, evidence.as_of)
+        return Withheld(AT_HAND, says, None, evidence.as_of)
     pack, smallest = columns.pack[:1], float(lots.smallest[0])
     quantity = float(round_up(np.maximum(np.asarray([wanted]), columns.moq[:1]), pack)[0])
     own = float(lots.quantity[0])
@@ -171,7 +228,8 @@ def _recommended(
     assert about is not None and about.other is not None  # it is a substitute
     line = _line(evidence, opportunity, numbers, purchase)
     what = what_of(line) | {"stands_in_for": about.code}
-    return recommended_beside(line, SUBSTITUTE, what, _told(line, purchase), np.stack([without[0], with_order[0]]))
+    bought = recommended_beside(line, SUBSTITUTE, what, _told(line, purchase), np.stack([without[0], with_order[0]]))
+    return replace(bought, next_days=(opportunity.next_order_on, opportunity.next_arrive_on))
 
 
 def _line(evidence: Evidence, opportunity: Opportunity, numbers: Numbers, purchase: _Purchase) -> Line:
@@ -209,4 +267,8 @@ def _told(line: Line, purchase: _Purchase) -> Step:
         "wanted": plain(decimal_of(purchase.wanted, 2)),
         "earns": str(line.amounts.at_risk),
     }
-    return step(SUBSTITUTE, inputs, plain(line.numbers.quantity), unit=line.item.unit, binding=True)
+    sentence = SUBSTITUTE
+    if about.claimed:
+        inputs["claimed"], sentence = plain(about.claimed), "substitute_claimed"
+    quantity = plain(line.numbers.quantity)
+    return step(SUBSTITUTE, inputs, quantity, unit=line.item.unit, binding=True, sentence=sentence)

@@ -79,8 +79,13 @@ def first_order_day(as_of: date, cut_off: str | None, local_time: datetime | Non
     first = as_of + ONE_DAY
     if cut_off is None or local_time is None or not first <= local_time.date() <= as_of + timedelta(CLOCK_TRUSTED_DAYS):
         return first
-    is_over = local_time.time() > time.fromisoformat(cut_off)
-    return local_time.date() + ONE_DAY if is_over else local_time.date()
+    day = local_time.date()
+    return day + ONE_DAY if is_over(day, cut_off, local_time) else day
+
+
+def is_over(order_on: date, cut_off: str, local_time: datetime) -> bool:
+    """Whether an order at this time on the location's clock comes too late for its order day; the cut-off itself does not."""
+    return local_time > datetime.combine(order_on, time.fromisoformat(cut_off))
 
 
 def _first(day: date, weekdays: tuple[int, ...], closed_on: tuple[date, ...]) -> date | None:

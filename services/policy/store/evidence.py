@@ -49,7 +49,8 @@ select t.sku, t.location,
     and q.effective_on <= greatest(d.closed_on, f.origin)) as item_active, i.sku is not null as has_item,
   c.supplier, c.lead_time_days, c.lead_time_sd_days, c.unit_cost, coalesce(c.currency, c.supplier_currency) as currency,
   c.moq, c.pack, c.price_breaks, c.discount, c.order_weekdays, c.receipt_weekdays, c.closed_on, c.cut_off,
-  case when c.cut_off is not null then nullif(s.moved_at, '-infinity') end as moved_at,
+  case when c.cut_off is not null then nullif(greatest(s.moved_at, (select k.seen_at from location_clocks k
+    where k.tenant = $1 and k.location = t.location)), '-infinity') end as moved_at,
   case when c.cut_off is not null then (select w.time_zone from locations w where w.tenant = $1 and w.location = t.location)
     end as time_zone,
   o.orders,
@@ -203,6 +204,16 @@ def _evidence(tenant: str, row: Any, policy: Policy, told: Sequence[Any], came: 
 def _on_clock(moment: datetime, time_zone: str | None) -> datetime:
     """A moment as the location's clock shows it, whole seconds."""
     return moment.astimezone(zone_of(time_zone)).replace(microsecond=0, tzinfo=None)
+
+
+async def zones(tx: Transaction, tenant: str, locations: Sequence[str]) -> dict[str, str]:
+    """The time zones of these locations."""
+    rows = await tx.fetch(
+        "select location, time_zone from locations where tenant = $1 and location = any($2::text[])",
+        tenant,
+        sorted(set(locations)),
+    )
+    return {row["location"]: row["time_zone"] for row in rows}
 
 
 def _open_orders(text: str | None) -> tuple[OpenOrder, ...]:

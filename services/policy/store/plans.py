@@ -44,6 +44,7 @@ class Published:
     budget_date: date | None = None
     value: Decimal | None = None
     supplier: str | None = None
+    order_on: date | None = None
 
 
 async def keep(tx: Transaction, tenant: str, plans: Sequence[Plan]) -> None:
@@ -79,8 +80,9 @@ async def publish(tx: Transaction, tenant: str, published: Sequence[Published]) 
     """Keep recommendations with their evidence."""
     await tx.execute(
         "insert into recommendations (tenant, recommendation_id, sku, location, line_id, arrive_on, quantity, document,"
-        " action, about, budget_date, value, supplier) select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::date[], $7::numeric[],"
-        " $8::bytea[], $9::text[], $10::text[], $11::date[], $12::numeric[], $13::text[])"
+        " action, about, budget_date, value, supplier, order_on) select $1, * from unnest($2::text[], $3::text[], $4::text[],"
+        " $5::text[], $6::date[], $7::numeric[], $8::bytea[], $9::text[], $10::text[], $11::date[], $12::numeric[],"
+        " $13::text[], $14::date[])"
         " on conflict do nothing",
         tenant,
         [one.recommendation_id for one in published],
@@ -95,6 +97,7 @@ async def publish(tx: Transaction, tenant: str, published: Sequence[Published]) 
         [one.budget_date for one in published],
         [one.value for one in published],
         [one.supplier for one in published],
+        [one.order_on for one in published],
     )
 
 

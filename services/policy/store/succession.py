@@ -45,11 +45,13 @@ async def define_substitutes(tx: Transaction, tenant: str, told: Sequence[Substi
 @dataclass(frozen=True, slots=True)
 class StandIn:
     """`substitute` may stand in for an item, `ratio` units for one; `covered` units of the item have approved substitutes on
-    their way. `held_until`: a person refused this one before that business date."""
+    their way. `rank`: its place among the item's substitutes; `held_until`: a person refused this one before that business
+    date."""
 
     sku: str
     location: str
     substitute: str
+    rank: int
     ratio: Decimal
     covered: Decimal
     held_until: date | None
@@ -58,7 +60,7 @@ class StandIn:
 async def stand_ins(tx: Transaction, tenant: str, items: Items) -> list[StandIn]:
     """What may stand in for these items, each item's best first."""
     rows = await tx.fetch(
-        "select x.sku, t.location, x.substitute, x.ratio, b.hold_until as held_until,"
+        "select x.sku, t.location, x.substitute, x.rank, x.ratio, b.hold_until as held_until,"
         " round(coalesce((select sum(greatest(coalesce(v.confirmed, v.quantity) - coalesce((select sum(l.quantity) from ledger l"
         " where l.tenant = $1 and l.order_id = v.order_id and l.sku = v.sku and l.location = v.location"
         " and l.kind = 'receipt'), 0), 0) / y.ratio) from supply v join substitutes y on y.tenant = $1 and y.sku = x.sku"
@@ -73,3 +75,20 @@ async def stand_ins(tx: Transaction, tenant: str, items: Items) -> list[StandIn]
         [location for _sku, location in items],
     )
     return [StandIn(**dict(row)) for row in rows]
+
+
+async def shared(tx: Transaction, tenant: str, known: Sequence[StandIn]) -> list[StandIn]:
+    """Those and everything else their substitutes may stand in for at the same locations, where that is more than one product;
+    the order in which they are served: by rank, then by code."""
+    rows = await tx.fetch(
+        "select substitute, array_agg(sku) as skus from substitutes where tenant = $1 and substitute = any($2::text[])"
+        " and active and sku <> substitute group by substitute having count(*) > 1",
+        tenant,
+        sorted({one.substitute for one in known}),
+    )
+    skus = {row["substitute"]: row["skus"] for row in rows}
+    places = {(one.substitute, one.location) for one in known if one.substitute in skus}
+    items = sorted({(sku, location) for substitute, location in places for sku in skus[substitute]})
+    found = await stand_ins(tx, tenant, items) if items else []
+    rivals = [one for one in found if (one.substitute, one.location) in places]
+    return sorted(rivals, key=lambda one: (one.substitute, one.location, one.rank, one.sku))

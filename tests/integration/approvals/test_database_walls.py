@@ -16,7 +16,7 @@ from services.approvals.domain.authority import Actor, Limits
 from services.approvals.domain.deciding import Command, decide
 from services.approvals.domain.lifecycle import Action, Moment
 from services.approvals.domain.line import Line
-from services.approvals.domain.orders import order_of
+from services.approvals.domain.orders import group_key, order_of
 from services.approvals.store import decisions, lines, orders, recommendations
 from tests.ground import FreshDatabase
 from tests.integration.approvals.seat import DAY, issued
@@ -108,21 +108,22 @@ async def test_order_line_exists_only_through_the_decision_that_allows_it(
     made_up = replace(line, **change)  # type: ignore[arg-type]
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         async with app.transaction("acme") as tx:
-            await orders.add(tx, "acme", [order_of([made_up])], MOMENT.now)
+            await orders.add(tx, "acme", [order_of(group_key(made_up, MOMENT.now), [made_up])], MOMENT.now)
 
 
 async def test_first_signature_allows_no_order(app: Database) -> None:
     line = await approved(app)
     async with app.transaction("acme") as tx:
         first = await tx.fetchval("select decision_id from decisions where version = 1")
+    unsigned = replace(line, decision_id=first)
     with pytest.raises(asyncpg.ForeignKeyViolationError):
         async with app.transaction("acme") as tx:
-            await orders.add(tx, "acme", [order_of([replace(line, decision_id=first)])], MOMENT.now)
+            await orders.add(tx, "acme", [order_of(group_key(unsigned, MOMENT.now), [unsigned])], MOMENT.now)
 
 
 async def test_line_is_never_on_two_orders(app: Database) -> None:
     line = await approved(app)
-    order = order_of([line])
+    order = order_of(group_key(line, MOMENT.now), [line])
     async with app.transaction("acme") as tx:
         await orders.add(tx, "acme", [order], MOMENT.now)
         await lines.save(tx, [lifecycle.release(line, order.order_id)])

@@ -226,10 +226,20 @@ async def test_a_sale_after_the_suppliers_cut_off_on_the_stores_clock_moves_the_
     assert (await finished(seat, run["run_id"]))["withheld"] == 2
     # Five hours behind UTC in November: one minute before noon there, and one after.
     next_day = NOON + timedelta(days=1, hours=5)
-    await seat.send(sale("A", 58, next_day - timedelta(minutes=1)), sale("B", 58, next_day + timedelta(minutes=1)))
-    said = await seat.read("recommendations.v1", lambda f: len(proposals(f)) >= 2, "both are short now")
-    days = {one["sku"]: (one["order_on"], one["evidence"]["local_time"][11:]) for one in proposals(said)}
+    await seat.send(sale("A", 58, next_day - timedelta(minutes=1)))
+    await seat.read("recommendations.v1", lambda f: bool(proposals(f)), "one is short now")
+    await seat.send(sale("B", 58, next_day + timedelta(minutes=1)))
+    said = await seat.read(
+        "recommendations.v1", lambda f: len(proposals(f)) >= 3, "both are short, and A's day is over"
+    )
+    a, again = (one for one in proposals(said) if one["sku"] == "A")
+    (b,) = (one for one in proposals(said) if one["sku"] == "B")
+    days = {name: (one["order_on"], one["evidence"]["local_time"][11:]) for name, one in (("A", a), ("B", b))}
     assert days == {"A": ("2017-11-06", "11:59:00"), "B": ("2017-11-07", "12:01:00")}
+    # Until when each counts, for who approves it; and nobody touched A after its cut-off: the time of its store moved it.
+    assert (a["order_until"], a["next_order_on"]) == ("2017-11-06T17:00:00Z", "2017-11-07")
+    assert (again["order_on"], again["supersedes"]) == ("2017-11-07", a["recommendation_id"])
+    assert again["evidence"]["local_time"] == b["evidence"]["local_time"]
     assert all(rederive({name: value for name, value in one.items() if name != "type"})[0] for one in proposals(said))
 
 

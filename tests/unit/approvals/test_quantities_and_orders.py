@@ -3,8 +3,9 @@
 import itertools
 import re
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -117,3 +118,46 @@ def test_queue_ranks_money_at_risk_by_how_soon_it_hurts() -> None:
     ]
     assert urgencies == [Decimal(2), Decimal(2), Decimal(1), Decimal("0.5")]
     assert ranking.score(Decimal(10), origin=day, arrive_on=arrive, stockout_on=None) == Decimal(5)
+
+
+ORDER_ON = date(2026, 11, 21)
+CUT_OFF = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+NEXT: dict[str, Any] = {"order_on": ORDER_ON, "arrive_on": date(2026, 11, 24), "order_until": CUT_OFF} | {
+    "next_order_on": date(2026, 11, 23),
+    "next_arrive_on": date(2026, 11, 26),
+}
+MISSED = [
+    ("at the cut-off itself", NEXT, CUT_OFF, date(2026, 11, 20), False),
+    ("one second after it", NEXT, CUT_OFF + timedelta(seconds=1), date(2026, 11, 20), True),
+    ("the order day has closed", NEXT, CUT_OFF - timedelta(hours=3), ORDER_ON, True),
+    ("without a cut-off all day long", NEXT | {"order_until": None}, CUT_OFF + timedelta(hours=9), date(2026, 11, 20), False),
+    ("history is replayed: the clock tells nothing", NEXT, CUT_OFF + timedelta(days=8), date(2026, 11, 20), False),
+    ("no business day is known", NEXT, CUT_OFF + timedelta(hours=1), None, False),
+    ("no next order day is known", NEXT | {"next_order_on": None}, CUT_OFF + timedelta(hours=1), ORDER_ON, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "now", "closed_on", "is_missed"), [one[1:] for one in MISSED], ids=[one[0] for one in MISSED]
+)
+def test_a_line_whose_order_day_is_over_at_its_release_is_ordered_on_the_next_one(
+    changes: dict[str, Any], now: datetime, closed_on: date | None, is_missed: bool
+) -> None:
+    line = replace(held(1, **changes), undo_until=now)
+    closed = {} if closed_on is None else {line.proposal.location: closed_on}
+    (order,) = orders_due([line], now=now, wait_at_most=timedelta(0), closed=closed)
+    if is_missed:
+        assert (order.order_on, order.arrive_on) == (NEXT["next_order_on"], NEXT["next_arrive_on"])
+        assert order.missed_order_on == ORDER_ON
+    else:
+        assert (order.order_on, order.arrive_on) == (ORDER_ON, NEXT["arrive_on"])
+        assert order.missed_order_on is None
+
+
+def test_a_line_that_missed_its_day_joins_the_order_of_the_next_one() -> None:
+    now = CUT_OFF + timedelta(minutes=5)
+    late = replace(held(1, **NEXT), undo_until=now)
+    punctual = replace(held(2, order_on=NEXT["next_order_on"], arrive_on=NEXT["next_arrive_on"]), undo_until=now)
+    closed = {late.proposal.location: date(2026, 11, 20)}
+    (order,) = orders_due([late, punctual], now=now, wait_at_most=timedelta(0), closed=closed)
+    assert len(order.lines) == 2 and order.missed_order_on == ORDER_ON

@@ -12,8 +12,8 @@ from schemas.recommendations import RecommendationIssued
 from services.policy.domain.cascade import derive, plan
 from services.policy.domain.evidence import About, Evidence, OpenOrder, Stock
 from services.policy.domain.evidence_text import canonical, document_of, evidence_of
-from services.policy.domain.order_changes import order_change, order_changes
 from services.policy.domain.lead_times import Deliveries
+from services.policy.domain.order_changes import order_change, order_changes
 from services.policy.domain.outcome import Recommendation, Withheld
 from tests.unit.policy.examples import DAY, PLAIN, evidences, forecast_of, with_
 

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from schemas.recommendations import RecommendationIssued
-from services.policy.domain.cascade import derive
+from services.policy.domain.cascade import derive, plan
 from services.policy.domain.evidence import About, Evidence, OpenOrder
 from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.outcome import Outcome, Recommendation, Withheld
-from services.policy.domain.substitution import SUBSTITUTE, Candidate, stand_in, substitute_line
+from services.policy.domain.substitution import SUBSTITUTE, Candidate, claimed_before, stand_in, substitute_line
 from tests.unit.policy.examples import DAY, PLAIN, evidences, with_
 
 ONE, NONE = Decimal(1), Decimal(0)
@@ -117,6 +117,43 @@ def test_the_first_candidate_that_pays_is_taken() -> None:
     found = stand_in(SHORT, [Candidate(dear, ONE, NONE), Candidate(OTHER, ONE, NONE)])
     assert found is not None and found[0].sku == "B"
     assert stand_in(SHORT, [Candidate(dear, ONE, NONE)]) is None
+
+
+def test_what_the_first_covers_from_its_shelf_is_not_bought_as_the_second() -> None:
+    plenty = replace(with_(OTHER, stock={"on_hand": Decimal(90)}), sku="C")
+    assert stand_in(SHORT, [Candidate(plenty, ONE, NONE), Candidate(OTHER, ONE, NONE)]) is None
+
+
+def test_two_products_that_share_a_substitute_are_promised_each_of_its_units_once() -> None:
+    # The substitute keeps about eight for itself and has twenty: twelve can go, and each of the two misses about fifteen.
+    shared = with_(OTHER, stock={"on_hand": Decimal(20)})
+    lacking = [SHORT, replace(SHORT, sku="A2")]
+    first, second = claimed_before(lacking, [Candidate(shared, ONE, NONE)] * 2)
+    assert first == 0
+    spare = Decimal(step_of(proposed(other=shared))["inputs"]["spare"])
+    assert 0 < spare < 15 and second == spare, "the first takes all there is"
+    found = stand_in(lacking[1], [Candidate(shared, ONE, NONE, second)])
+    assert found is not None
+    told = step_of(dict(found[1].document))
+    assert [Decimal(told["inputs"][name]) for name in ("spare", "claimed")] == [NONE, spare]
+    assert Decimal(told["inputs"]["wanted"]) == pytest.approx(Decimal(told["inputs"]["short"]), abs=Decimal("0.011"))
+    assert derive(evidence_of(found[1].document["evidence"])) == canonical(found[1].document)
+
+
+@settings(max_examples=40, deadline=None)
+@given(evidences(), st.lists(st.tuples(evidences(), st.sampled_from(["0.5", "1", "3"])), min_size=1, max_size=4))
+def test_never_more_of_a_shelf_is_promised_than_stands_above_its_own_reorder_point(
+    other: Evidence, products: list[tuple[Evidence, str]]
+) -> None:
+    shared = replace(other, sku="B")
+    lacking = [replace(one, sku=f"A{place}", as_of=shared.as_of) for place, (one, _ratio) in enumerate(products)]
+    candidates = [Candidate(shared, Decimal(ratio), NONE) for _one, ratio in products]
+    before = claimed_before([*lacking, lacking[0]], [*candidates, candidates[0]])
+    assert before[0] == 0 and before == sorted(before)
+    if before[-1] > 0:
+        (outcome,) = plan([replace(shared, hold=None)])
+        available = shared.stock.on_hand - shared.stock.reserved - shared.stock.backorders
+        assert outcome.reorder_point is not None and before[-1] <= available - outcome.reorder_point + Decimal("0.001")
 
 
 def test_bad_input_of_either_side_proposes_nothing_and_says_why() -> None:
