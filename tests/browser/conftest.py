@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests import ground
-from tests.browser.stage import TENANT, Stage, set_up
+from tests.browser.stage import NEWCOMER, TENANT, Stage, set_up
 from tests.conftest import BROWSERS
 from tests.ground import Ground
 
@@ -72,9 +72,10 @@ class Seat:
         if message.type == "error" and not message.text.startswith("Failed to load resource"):
             self.complaints.append(f"{message.location.get('url')}: {message.text}")
 
-    def sign_in(self, username: str) -> None:
+    def sign_in(self, username: str, tenant: str = TENANT) -> None:
         """By the API, as the sign-in page does."""
-        body = {"username": username, "password": self.stage.passwords[username], "tenant": TENANT}
+        passwords = self.stage.newcomers if tenant == NEWCOMER else self.stage.passwords
+        body = {"username": username, "password": passwords[username], "tenant": tenant}
         url = f"{self.stage.url}/v1/session"
         answer = self.context.request.post(url, data=json.dumps(body), headers={"Content-Type": "application/json"})
         assert answer.ok, answer.text()

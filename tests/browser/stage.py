@@ -23,6 +23,7 @@ from tests import ground
 from tests.ground import FreshDatabase, Ground, Services
 
 TENANT = "demo"
+NEWCOMER = "newcomer"  # a tenant that has people and nothing else
 DAY = date(2017, 11, 20)
 WHEN = datetime(2017, 11, 21, 4, tzinfo=UTC)
 PATIENCE_SECONDS = 60.0
@@ -212,6 +213,7 @@ class Stage:
     namespace: str
     services: Services
     passwords: dict[str, str] = field(default_factory=dict)
+    newcomers: dict[str, str] = field(default_factory=dict)
     produced: int = 0
 
     @property
@@ -289,6 +291,8 @@ def set_up(platform: Ground, namespace: str, database: FreshDatabase, folder: Pa
     stage = Stage(platform, namespace, services)
     for made in ground.wait_for(bootstrap(database.url("gateway"), TENANT)):
         stage.passwords[made.username] = made.password
+    for made in ground.wait_for(bootstrap(database.url("gateway"), NEWCOMER)):
+        stage.newcomers[made.username] = made.password
     for process in processes:
         process.start()
     for process in processes:

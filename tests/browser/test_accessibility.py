@@ -1,5 +1,6 @@
 """axe finds nothing on any page, light and dark, wide and on a phone; no page scrolls sideways."""
 
+import re
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Seat
-from tests.browser.stage import Stage
+from tests.browser.stage import NEWCOMER, TENANT, Stage
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -94,6 +95,23 @@ def test_axe_finds_nothing(stage: Stage, chromium: Browser, scheme: str, size: t
     found["amend"] = violations(page)
     seat.context.close()
     assert {path: wrong for path, wrong in found.items() if wrong} == {}
+    assert seat.complaints == []
+
+
+@pytest.mark.parametrize("tenant", [TENANT, NEWCOMER])
+def test_no_page_shows_what_only_a_program_knows(stage: Stage, chromium: Browser, tenant: str) -> None:
+    """With data and before there is any: what is not known yet is said in words, and no page logs an error."""
+    seat = seat_of(stage, chromium, "light", WIDE)
+    seat.sign_in("admin", tenant)
+    page = seat.open("/today")
+    shown = {}
+    for path in PATHS:
+        page.goto(stage.url + path)
+        settled(page)
+        words = re.findall(r"\b(?:null|undefined|NaN|Infinity|\[object \w+\])", page.locator("#main").inner_text())
+        shown |= {path: words} if words else {}
+    seat.context.close()
+    assert shown == {}
     assert seat.complaints == []
 
 

@@ -13,8 +13,8 @@ export const UNKNOWN = "–";
 const missing = (value) => value === null || value === undefined || value === "" || Number.isNaN(Number(value));
 
 /** A count or quantity as the reader's locale writes it. Decimal strings of the API come in as they are. */
-export function number(value, digits = 2) {
-  return missing(value) ? UNKNOWN : formatter(Intl.NumberFormat, { maximumFractionDigits: digits }).format(Number(value)).replace("-", "−");
+export function number(value, digits = 2, least = 0) {
+  return missing(value) ? UNKNOWN : formatter(Intl.NumberFormat, { minimumFractionDigits: least, maximumFractionDigits: digits }).format(Number(value)).replace("-", "−");
 }
 
 /** The word for a unit, beside a number: "each" is how systems write "units". */
@@ -30,7 +30,7 @@ const NO_CURRENCY = "XXX"; // ISO 4217; terms that name none
 export function money(value, currency, digits) {
   if (missing(value)) return UNKNOWN;
   const amount = Number(value);
-  if (!currency || currency === NO_CURRENCY) return number(amount, digits ?? 2);
+  if (!currency || currency === NO_CURRENCY) return number(amount, digits ?? 2, digits ?? 2);
   const options = { style: "currency", currency, currencyDisplay: "narrowSymbol" };
   if (digits !== undefined) Object.assign(options, { maximumFractionDigits: digits, minimumFractionDigits: digits });
   return formatter(Intl.NumberFormat, options).format(amount).replace("-", "−");

@@ -45,12 +45,12 @@ export async function accuracyPanel(filters) {
     const choose = h("div.filters", { role: "group", "aria-label": "What to compare" },
       h("label.inline", {}, "By ", h("select", { "aria-label": "Compare by", onchange: (event) => filters.write({ group: event.target.value }) }, ...GROUPS.map(([value, words]) => h("option", { value, selected: value === group }, words)))),
       group === "horizon" ? null : h("label.inline", {}, "Totals over ", h("select", { "aria-label": "Totals over", onchange: (event) => filters.write({ horizon: event.target.value }) }, h("option", { value: "", selected: !now.horizon }, "each item's lead time"), ...HORIZONS.map((days) => h("option", { value: days, selected: String(days) === now.horizon }, ahead(days))))));
-    place.append(tiles(drift.recent, drift.champion),
+    place.append(...[tiles(drift.recent, drift.champion),
       ...open.map((flag) => notice("warn", `Drift since ${day(flag.raised_on)}.`, flag.says, h("a.btn.small", { href: "/exceptions?kind=model_drift" }, "Open exceptions"))),
       h("section.card", {}, h("header", {}, h("h2", {}, "How forecasts turned out"), h("span.muted", {}, "most error first")), h("div.card-bar", {}, choose),
         table.rows.length ? plainTable("How forecasts turned out", [[GROUPS.find(([value]) => value === group)[1], false], ...HEAD.slice(1)], table.rows.map((row) => [nameOf(group, row.name), ...measuresOf(row)])) : empty(now.horizon ? "Nothing is scored at this horizon yet" : "Nothing is scored at lead times yet", now.horizon ? "A forecast is scored when the last day it speaks of closes; the first figures come that many days after the first forecast." : "Scores at the lead time need supplier terms with a lead time, and that many closed days. Choose a fixed number of days to see what is there.", now.horizon ? null : h("button.btn", { type: "button", onclick: () => filters.write({ horizon: "1" }) }, "Show one day ahead"))),
       h("section.card", {}, h("header", {}, h("h2", {}, "Over time")), line),
-      closed.length ? h("section.card", {}, h("header", {}, h("h2", {}, "Drift that went away")), plainTable("Drift that went away", [["What", false], ["Raised", true], ["Resolved", true]], closed.map((flag) => [flag.says, day(flag.raised_on), day(flag.resolved_on)]))) : null);
+      closed.length ? h("section.card", {}, h("header", {}, h("h2", {}, "Drift that went away")), plainTable("Drift that went away", [["What", false], ["Raised", true], ["Resolved", true]], closed.map((flag) => [flag.says, day(flag.raised_on), day(flag.resolved_on)]))) : null].filter(Boolean));
     queueMicrotask(() => overTime(line, now.horizon).catch((problem) => line.replaceChildren(failed("The line over time could not be read", problem))));
   } catch (problem) {
     place.append(h("div.card", {}, failed("The accuracy ledger could not be read", problem, () => filters.write({}))));

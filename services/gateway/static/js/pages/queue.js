@@ -8,6 +8,7 @@ import { command, keyFor } from "../keys.js";
 import * as live from "../live.js";
 import { COLUMNS, DIRECTIONS, drawGroup, drawWaiting, LineRow } from "../queue/columns.js";
 import { Decider } from "../queue/decide.js";
+import { Elsewhere } from "../queue/elsewhere.js";
 import { askReject, askSnooze } from "../queue/questions.js";
 import { Filters } from "../queue/filters.js";
 import { Grid } from "../queue/grid.js";
@@ -40,6 +41,7 @@ const grid = new Grid({
 });
 const decider = new Decider(lines, { changed: redraw, settled: soonSummary, show: goTo });
 const stale = new Stale(lines, redraw);
+const elsewhere = new Elsewhere();
 const panel = new Panel(byId("panel"), {
   approve, reject, snooze, undo: () => decider.undo(), canDecide: can, reasons: (verdict) => decider.reasonsFor(verdict),
   amend: (quantity, reason) => decideOne("amend", { quantity, reason }), leave: () => grid.focus(),
@@ -315,7 +317,7 @@ live.on("decision", (event) => {
     panel.forget(known.recommendation_id);
     const news = decided(event, known);
     if (news) { lines.merge(id, news); redraw(id); } else stale.mark(id);
-    if (event.decided_by !== session?.subject) announce(`${event.decided_by} decided ${known.item_name ?? known.sku}: ${event.status}`);
+    if (event.decided_by !== session?.subject) elsewhere.note(event, known);
   }
   soonSummary();
 });
