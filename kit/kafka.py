@@ -8,8 +8,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from kit.settings import ServiceSettings
 from schemas.topics import Topic
 
-# 1 MiB a partition and fetch: thousands of events, and a bound on memory.
-PARTITION_FETCH_BYTES_MAX = 1_048_576
+# 2 MiB a partition and fetch: with a backlog, four partitions fill a transaction; and a bound on memory.
+PARTITION_FETCH_BYTES_MAX = 2_097_152
+REQUEST_BYTES_MAX = 2_097_152
 PRODUCER_BATCH_BYTES_MAX = 262_144
 RELAY_TRANSACTION_TIMEOUT_MILLISECONDS = 10_000
 
@@ -91,7 +92,7 @@ def idempotent_producer(settings: ServiceSettings, client: str, **more: Any) -> 
         enable_idempotence=True,
         linger_ms=2,
         max_batch_size=PRODUCER_BATCH_BYTES_MAX,
-        max_request_size=PARTITION_FETCH_BYTES_MAX * 2,
+        max_request_size=REQUEST_BYTES_MAX,
         **more,
     )
 
@@ -109,5 +110,5 @@ def fenced_producer(settings: ServiceSettings, service: str) -> AIOKafkaProducer
         enable_idempotence=True,
         linger_ms=0,
         max_batch_size=PRODUCER_BATCH_BYTES_MAX,
-        max_request_size=PARTITION_FETCH_BYTES_MAX * 2,
+        max_request_size=REQUEST_BYTES_MAX,
     )

@@ -60,7 +60,7 @@ class ServiceSettings(BaseSettings):
         None, description="OTLP/HTTP base address for traces; none: traces are made but not sent"
     )
     consumer_batch_records: int = Field(
-        2000, ge=1, le=20000, description="records of one Postgres transaction; four times as many with a backlog"
+        2000, ge=1, le=20000, description="records of one Postgres transaction; eight times as many with a backlog"
     )
     consumer_wait_milliseconds: int = Field(
         100, ge=1, le=5000, description="how long a poll waits for the first record"

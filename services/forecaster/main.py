@@ -47,7 +47,7 @@ async def main() -> None:
         runtime.every(BACKTEST_EVERY_SECONDS, backtester.run_once, "backtest")
         runtime.on_close(backtester.close)
         if settings.sensing_enabled:
-            sensing = SensingProcess(settings)
+            sensing = SensingProcess(settings, consumer.lag)
             runtime.check("sensing", sensing.state)
             runtime.background(sensing.watch(runtime.stop), "sensing")
             runtime.on_close(sensing.close)

@@ -4,11 +4,13 @@ import asyncio
 import os
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import orjson
 
 from kit import telemetry
+from kit.clock import pause
 from services.forecaster.settings import Settings
 
 log = telemetry.get_logger()
@@ -16,13 +18,18 @@ RESTARTS = telemetry.counter("sensing_restarts_total", "Times live sensing was r
 SENSING_LAG = telemetry.gauge("sensing_lag_records", "Sales live sensing has not looked at yet")
 RESTART_SECONDS_FIRST, RESTART_SECONDS_MAX = 2.0, 60.0
 STOP_SECONDS = 1.0  # it holds nothing that a clean end would save
+LOOK_SECONDS = 0.25
 
 
 class SensingProcess:
-    """Watches one child. Sensing is advisory: whatever happens to it never makes the forecaster unready."""
+    """Watches one child. Sensing is advisory: whatever happens to it never makes the forecaster unready.
 
-    def __init__(self, settings: Settings) -> None:
+    `lag`: records the books are behind, None while that is not known.
+    """
+
+    def __init__(self, settings: Settings, lag: Callable[[], int | None]) -> None:
         self._settings = settings
+        self._lag_of_books = lag
         self._child: asyncio.subprocess.Process | None = None
         self._handled = -1
         self._lag = 0
@@ -38,6 +45,9 @@ class SensingProcess:
         """Start, watch, start again; ever more patiently while it keeps failing at once."""
         delay = RESTART_SECONDS_FIRST
         while not stop.is_set():
+            await self._await_the_present(stop)
+            if stop.is_set():
+                return
             started = time.monotonic()
             reason = await self._live_once(stop)
             if stop.is_set():
@@ -51,6 +61,15 @@ class SensingProcess:
                 await asyncio.wait_for(stop.wait(), delay)
             except TimeoutError:
                 continue
+
+    async def _await_the_present(self, stop: asyncio.Event) -> None:
+        """Until the books are nearly up to date: it would skip what is so old, and starting it and skipping that takes
+        processor from them."""
+        while not stop.is_set():
+            lag = self._lag_of_books()
+            if lag is not None and lag <= self._settings.sensing_lag_records_max:
+                return
+            await pause(stop, LOOK_SECONDS)
 
     async def _live_once(self, stop: asyncio.Event) -> str:
         self._child = await asyncio.create_subprocess_exec(

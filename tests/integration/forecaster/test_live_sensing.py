@@ -31,6 +31,7 @@ def sensing_child(stage: Stage) -> psutil.Process | None:
     return next((child for child in children if "services.forecaster.sensing" in child.cmdline()), None)
 
 
+@pytest.mark.timeout(300)  # it waits for two starts of Faust
 async def test_a_spike_becomes_an_advisory_signal_and_a_killed_sensor_returns(stage: Stage) -> None:
     await stage.define(["milk"], ["L1"])
     history = days(date(2024, 1, 1), 40)
