@@ -10,7 +10,7 @@ from collections import defaultdict
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, UnknownTopicOrPartitionError
 
 from kit import failpoints, kafka, telemetry
 from kit.clock import pause
@@ -55,6 +55,8 @@ class Relay:
         while not stop.is_set():
             try:
                 await self._lead(stop)
+            except UnknownTopicOrPartitionError as error:
+                log.error("topic_missing", error=str(error), way_out="`./run topics` makes those of the catalogue")
             except FAULTS as error:
                 log.warning("relay_interrupted", error=f"{type(error).__name__}: {error}")
             finally:

@@ -3,7 +3,8 @@
 import logging
 import re
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -22,6 +23,9 @@ LATENCY_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0
 _TRACEPARENT = re.compile(r"^00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})$")
 # A batch span links to this many of its inputs at most: enough to find an example, not enough to bloat the span.
 LINKS_MAX = 16
+# A library's line is written again after this long, and so many different ones are told apart.
+REPEATED_SECONDS = 10.0
+LINES_REMEMBERED = 1_000
 
 
 def counter(name: str, help_text: str, labels: Sequence[str] = ()) -> Counter:
@@ -59,6 +63,26 @@ def _with_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) -
     return event
 
 
+class Seldom(logging.Filter):
+    """Lets a line of one library through when the same one was not written for a while: it logs each of its retries."""
+
+    def __init__(self, library: str, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._library, self._seconds, self._clock = library, seconds, clock
+        self._written: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.name.partition(".")[0] != self._library:
+            return True
+        line, now = record.getMessage(), self._clock()
+        if now - self._written.get(line, -self._seconds) < self._seconds:
+            return False
+        if len(self._written) >= LINES_REMEMBERED:
+            self._written.clear()
+        self._written[line] = now
+        return True
+
+
 def configure(service: str, *, level: str, otlp_endpoint: str | None, namespace: str) -> None:
     """Set up this process: JSON lines on standard output, and a tracer that sends when there is where to."""
     shared: list[structlog.typing.Processor] = [
@@ -81,6 +105,7 @@ def configure(service: str, *, level: str, otlp_endpoint: str | None, namespace:
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
+    handler.addFilter(Seldom("aiokafka", REPEATED_SECONDS))
     logging.basicConfig(handlers=[handler], level=level, force=True)
     for chatty in ("aiokafka", "uvicorn.access", "uvicorn.error", "asyncio", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
