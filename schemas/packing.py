@@ -12,6 +12,7 @@ What k > 0 rounds away is at most half of 10^(k-4) and 10^(k-2) units. Who sells
 import binascii
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 # Fields beside it take 250 to 400 characters, so that an event stays under a kilobyte.
 TEXT_MAX = 600
@@ -30,31 +31,34 @@ def pack(means: Sequence[int], quantiles: Sequence[Sequence[int]]) -> str:
     raise ValueError(f"quantities up to {max(map(max, quantiles))} hundredths do not fit into {TEXT_MAX} characters")
 
 
-def unpack(text: str, days: int, horizons: int, levels: int) -> tuple[list[int], list[list[int]]]:
+def is_exact(text: str) -> bool:
+    """Whether nothing was rounded to write it."""
+    return b64decode(text[:4])[0] == 0
+
+
+def unpack(text: str, days: int, horizons: int, levels: int) -> tuple[tuple[int, ...], tuple[tuple[int, ...], ...]]:
     """The integers again, in ten-thousandths (means) and hundredths (quantiles). Raises ValueError where it is no such text."""
     try:
         data = b64decode(text, validate=True)
     except binascii.Error as error:
         raise ValueError(f"demand is not base64: {error}") from error
-    exponent, found = data[0] if data else 0, list(_integers(data[1:]))
+    exponent, found = data[0] if data else 0, _integers(data[1:])
     if exponent > EXPONENT_MAX:
         raise ValueError(f"demand has the exponent {exponent}, at most {EXPONENT_MAX} is read")
     if len(found) != days + horizons * levels:
         raise ValueError(f"demand holds {len(found)} numbers, needs {days} means and {horizons} x {levels} quantiles")
-    scale = 10**exponent
-    means: list[int] = []
-    for day, coded in enumerate(found[:days]):
-        change = (coded >> 1) ^ -(coded & 1)
-        means.append(change * scale + (means[day - WEEK] if day >= WEEK else 0))
-    rows: list[list[int]] = []
-    for start in range(days, len(found), levels):
-        value = rows[-1][0] if rows else 0
-        row = []
-        for step in found[start : start + levels]:
-            value += step * scale
-            row.append(value)
-        rows.append(row)
-    return means, rows
+    means, steps = [(coded >> 1) ^ -(coded & 1) for coded in found[:days]], found[days:]
+    if exponent:
+        scale = 10**exponent
+        means, steps = [change * scale for change in means], [step * scale for step in steps]
+    for day in range(WEEK, days):
+        means[day] += means[day - WEEK]
+    rows: list[tuple[int, ...]] = []
+    lowest = 0
+    for start in range(0, len(steps), levels):
+        lowest = steps[start] = steps[start] + lowest
+        rows.append(tuple(accumulate(steps[start : start + levels])))
+    return tuple(means), tuple(rows)
 
 
 def _differences(means: Sequence[int], quantiles: Sequence[Sequence[int]], scale: int) -> Iterator[int]:
@@ -84,14 +88,16 @@ def _bytes(numbers: Iterable[int]) -> bytes:
     return bytes(out)
 
 
-def _integers(data: bytes) -> Iterator[int]:
+def _integers(data: bytes) -> list[int]:
+    found: list[int] = []
     number = shift = 0
     for byte in data:
-        number |= (byte & 0x7F) << shift
-        if byte & MORE:
+        if byte < MORE:
+            found.append(number | byte << shift)
+            number = shift = 0
+        else:
+            number |= (byte & 0x7F) << shift
             shift += 7
-            continue
-        yield number
-        number = shift = 0
     if shift:
         raise ValueError("demand ends in the middle of a number")
+    return found

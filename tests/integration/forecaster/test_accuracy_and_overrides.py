@@ -1,5 +1,6 @@
 """Each closed day scores what was forecast for it; overrides survive re-forecasting and are measured afterwards."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from schemas.forecasts import ForecastIssued, ForecastIssuedV2, ForecastOverrideSet, ForecastOverrideWithdrawn
 from tests.ground import FreshDatabase, Ground
-from tests.integration.forecaster.stage import Stage, days, sale, staged
+from tests.integration.forecaster.stage import PATIENCE_SECONDS, Stage, days, sale, staged
 from tests.integration.forecaster.test_training_job import call
 
 pytestmark = pytest.mark.integration
@@ -83,6 +84,7 @@ async def test_closed_days_are_scored_as_published_and_an_override_is_kept_measu
     assert shown["state"] == "over" and shown["value"]["windows"] == 7
     assert shown["value"]["added"] > 0.8  # without it, each of seven days would have been ten units wrong
     assert total["people_added"] > 0.5
+    await measured(stage, "countersign_forecast_total_error_ratio", total["total_error"])
     horizons = (await call(stage, "GET", "/accuracy?group_by=horizon")).json()["rows"]
     assert {row["name"] for row in horizons} == {"1", "7"}
     assert (await call(stage, "GET", "/accuracy", tenant="other")).json()["rows"] == []
@@ -119,6 +121,18 @@ async def test_an_override_taken_back_leaves_the_models_own_forecast_and_both_ar
     nobody = wanted | {"category": "no such thing"}
     refused = await call(stage, "POST", "/overrides", json=nobody, headers={"idempotency-key": "n"})
     assert refused.status_code == 422 and refused.json()["code"] == "scope_empty"
+
+
+async def measured(stage: Stage, name: str, value: float) -> None:
+    """Waits until the metric of one-day totals says what the ledger says: it is set after every round of scoring."""
+    wanted = f'{name}{{horizon_days="1"}} '
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            lines = (await call(stage, "GET", "/metrics")).text.splitlines()
+            said = [float(line.removeprefix(wanted)) for line in lines if line.startswith(wanted)]
+            if said == [pytest.approx(value, abs=1e-3)]:
+                return
+            await asyncio.sleep(0.2)
 
 
 def is_type(record: Any, kind: str) -> bool:

@@ -230,6 +230,7 @@ def objects(stage: Stage, tmp_path: Path) -> Iterator[ObjectStore]:
         yield store
 
 
+@pytest.mark.timeout(360)  # three trainings, three starts and a new disk
 async def test_a_training_survives_kill_9_with_the_same_bytes_and_a_person_decides_when_asked(
     stage: Stage, objects: ObjectStore
 ) -> None:
@@ -264,7 +265,11 @@ async def test_a_training_survives_kill_9_with_the_same_bytes_and_a_person_decid
     path = f"/models/{models['waiting']['model_id']}/decision"
     word = {"verdict": "promote", "reason": "looks right"}
     assert (await call(stage, "POST", path, json=word)).status_code == 403
+    ended = asyncio.Event()
+    seen = asyncio.create_task(champions_until(stage, ended))
     assert (await call(stage, "POST", path, json=word, role="approver")).json()["state"] == "champion"
+    ended.set()
+    assert await seen == {1}  # no moment without a model, and none with two
     assert (await call(stage, "POST", path, json=word, role="approver")).status_code == 409
     assert (await stage.read("exceptions.v1", 2))[1].value.find(b"Promoted by ann") > 0
     history = (await call(stage, "GET", "/promotions")).json()["items"]
@@ -272,6 +277,16 @@ async def test_a_training_survives_kill_9_with_the_same_bytes_and_a_person_decid
     assert history[0]["decided_by"] == "ann" and history[3]["decided_by"] == "rules"
     await stage.until("select count(*) from forecasts where model_id = $1", lambda n: n == 30, history[0]["model_id"])
     await speak_from_a_new_disk(stage, objects, later[-1] + timedelta(days=1))
+
+
+async def champions_until(stage: Stage, ended: asyncio.Event) -> set[int]:
+    """How many models spoke at once, looked at as often as the database answers."""
+    seen: set[int] = set()
+    while True:
+        is_last = ended.is_set()
+        seen.add((await stage.query("select count(*) from models where state = 'champion'"))[0][0])
+        if is_last:
+            return seen
 
 
 async def speak_from_a_new_disk(stage: Stage, objects: ObjectStore, day: date) -> None:

@@ -1,5 +1,6 @@
 """Who speaks for an item: the choice by back-test for its class, unless a planner pinned something else."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import date
@@ -96,6 +97,18 @@ def test_a_stored_model_brings_who_speaks_beside_it(tmp_path: Path) -> None:
     before, after = calibration.distribution(expected), manifest.choice.calibrations["tsb"].distribution(expected)
     np.testing.assert_array_equal(after.quantiles, before.quantiles)
     assert store.load(store.save(trained, **window))[1].choice.best == {}  # type: ignore[arg-type]
+    kinds = [kind_of(file.read_text("utf-8")) for file in sorted(tmp_path.rglob("*")) if file.is_file()]
+    assert sorted(set(kinds)) == ["LightGBM text", "manifest"]  # nothing that runs when it is read
+
+
+def kind_of(text: str) -> str:
+    return (
+        "LightGBM text"
+        if text.startswith("tree\nversion=")
+        else "manifest"
+        if json.loads(text)["model_sha256"]
+        else "?"
+    )
 
 
 def test_a_strategy_of_an_extra_is_pinned_only_where_it_could_speak_tonight(monkeypatch: pytest.MonkeyPatch) -> None:
