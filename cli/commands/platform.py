@@ -81,7 +81,7 @@ def stay(local: LocalPlatform, *, keep_alive: bool = False, before_stop: Callabl
                 elif keep_alive:
                     output.warn(f"{name} has ended and is started again; see {service.log}")
                     service.start()
-                elif name not in reported and local.ledger.find(name) is not None:
+                elif name not in reported and local.ledger.find(name) is not None and not local.is_busy:
                     reported.add(name)
                     output.fail(service.ended(), as_json=False)
             never.wait(WATCH_SECONDS)

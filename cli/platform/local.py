@@ -176,6 +176,15 @@ class LocalPlatform:
                 ) from error
             yield
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether another command is just starting or stopping something here."""
+        try:
+            with self.locked():
+                return False
+        except Trouble:
+            return True
+
     def _stop(self, names: Sequence[str], grace_seconds: float) -> list[str]:
         """Services together, then the database and the broker they stand on."""
         services = [owned for name in names if name in SERVICES and (owned := self.ledger.find(name)) is not None]

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,8 @@ import psutil
 
 # Two readings of one process' start time differ by less than a clock tick; a reused pid is seconds away.
 _SAME_START_SECONDS = 0.5
+KILL_SECONDS = 10.0
+LOOK_SECONDS = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Owned:
             process = psutil.Process(self.pid)
             if abs(process.create_time() - self.created_at) > _SAME_START_SECONDS:
                 return None
-            return None if process.status() == psutil.STATUS_ZOMBIE else process
+            return process if _runs(process) else None
         except psutil.NoSuchProcess:
             return None
 
@@ -68,7 +71,7 @@ class Owned:
             for member in family:
                 with contextlib.suppress(psutil.NoSuchProcess):
                     member.kill()
-            psutil.wait_procs(family, timeout=10)
+            _await_end(family, KILL_SECONDS)
 
 
 def stop_together(
@@ -83,7 +86,7 @@ def stop_together(
         with contextlib.suppress(psutil.NoSuchProcess):
             process.send_signal(signal.SIGTERM)
     try:
-        _, late = psutil.wait_procs([process for _, process in living], timeout=grace_seconds)
+        late = _await_end([process for _, process in living], grace_seconds)
     except BaseException:
         for owned, _ in living:
             owned.kill()
@@ -93,6 +96,25 @@ def stop_together(
             on_kill(f"{owned.name} (pid {owned.pid}) did not stop in {grace_seconds:.0f} s and is killed")
             owned.kill()
     return [owned.name for owned, _ in living]
+
+
+def _await_end(processes: Sequence[psutil.Process], seconds: float) -> list[psutil.Process]:
+    """Wait until all have ended, at most this long; those that still run.
+
+    One that has ended and whose parent, in another terminal, has not asked for its status yet has ended all the same.
+    """
+    left, deadline = list(processes), time.monotonic() + seconds
+    while left and (remaining := deadline - time.monotonic()) > 0:
+        _, left = psutil.wait_procs(left, timeout=min(remaining, LOOK_SECONDS))
+        left = [one for one in left if _runs(one)]
+    return left
+
+
+def _runs(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 # Handles of what this process started. They outlive the function that started it: an abandoned handle would warn, and

@@ -82,6 +82,22 @@ def test_children_of_a_killed_process_go_with_it(spawn: Spawn, tmp_path: Path) -
     assert not child.is_alive
 
 
+def test_a_process_has_ended_also_while_its_parent_has_not_asked_how(spawn: Spawn, tmp_path: Path) -> None:
+    """As when `./run down` stops what `./run up` started in another terminal."""
+    child_pid = tmp_path / "child"
+    spawn(
+        "import subprocess, sys, time\n"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(child_pid)!r}, 'w').write(str(child.pid))\n"
+        "print('up', flush=True); time.sleep(60)"
+    )
+    child = Owned.of("policy", int(child_pid.read_text()))
+    said: list[str] = []
+    assert child.stop(grace_seconds=5.0, on_kill=said.append)
+    assert not child.is_alive
+    assert said == []
+
+
 def test_ledger_gives_back_what_was_recorded_and_survives_a_torn_file(tmp_path: Path, spawn: Spawn) -> None:
     ledger = Ledger(tmp_path)
     owned = Owned.of("kafka", spawn(OBEDIENT).pid, 19092)
