@@ -241,7 +241,8 @@ class _Block:
 
     def probability(self, units: Floats) -> Floats:
         """P(D ≤ units) over all cases."""
-        share = np.where(self.width > 0, (units - self.low) / self.divisor, 1.0)
+        with np.errstate(over="ignore"):  # a piece of the smallest width there is: its share is 1 all the same
+            share = np.where(self.width > 0, (units - self.low) / self.divisor, 1.0)
         inside = _PIECE_FROM + _PIECE_MASS * np.minimum(share, 1.0)
         # Pieces rise from left to right, so that the highest reached one is the last one reached.
         return _weighed(self.weights, np.where(units >= self.low, inside, 0.0).max(axis=0))

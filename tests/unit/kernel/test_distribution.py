@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy.stats import nbinom
 
@@ -64,6 +64,7 @@ def test_expected_shortage_matches_the_negative_binomial_it_was_drawn_from() -> 
 
 
 @given(tables(), st.floats(0, DAYS), st.floats(0, 1))
+@example(DemandTable.from_units(np.full((1, DAYS), 5.0), np.full((1, 11, 11), 5.0).cumsum(2).cumsum(1)), 5e-324, 0.0)
 def test_probability_of_a_quantile_is_at_least_its_level(table: DemandTable, days: float, level: float) -> None:
     units = table.quantile(days, level)
     assert (table.probability_at_most(days, units + 1e-6) >= level - 1e-6).all()
