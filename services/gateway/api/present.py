@@ -69,6 +69,7 @@ def line(row: Row) -> models.Line:
         arrives_on=row["arrive_on"].isoformat(),
         from_location=row["from_location"],
         changes_order=row["changes_order"],
+        stands_in_for=row["stands_in_for"],
         margin_at_risk=amount(row["money_at_risk"]) or "0",
         rank_score=row["rank_score"],
         gmroi=row["gmroi"],

@@ -14,25 +14,26 @@ async def put_lines(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
           from_location, unit, quantity, unit_cost, value, currency, order_on, arrive_on, moq, pack, on_hand, on_order, reserved,
           inventory_position, reorder_point, order_up_to, days_of_cover, stockout_on, stockout_probability, money_at_risk, rank_score,
           confidence, gmroi, approved_by_rule, route_reasons, forecast_id, policy_version, evidence_sha256, explanation, steps,
-          projection, changes_order)
+          projection, changes_order, stands_in_for)
         select $1, line_id, recommendation_id, run_id, sku, location, action, origin, issued_at, supplier, from_location, unit,
           quantity, unit_cost, value, currency, order_on, arrive_on, moq, pack, on_hand, on_order, reserved, inventory_position,
           reorder_point, order_up_to, days_of_cover, stockout_on, stockout_probability, money_at_risk, rank_score, confidence, gmroi,
           approved_by_rule, array(select jsonb_array_elements_text(route_reasons)), forecast_id, policy_version, evidence_sha256,
-          explanation, steps, projection, changes_order
+          explanation, steps, projection, changes_order, stands_in_for
         from jsonb_to_recordset($2::jsonb) as r(line_id text, recommendation_id text, run_id text, sku text, location text, action text,
           origin date, issued_at timestamptz, supplier text, from_location text, unit text, quantity numeric, unit_cost numeric,
           value numeric, currency text, order_on date, arrive_on date, moq numeric, pack numeric, on_hand numeric, on_order numeric,
           reserved numeric, inventory_position numeric, reorder_point numeric, order_up_to numeric, days_of_cover double precision,
           stockout_on date, stockout_probability double precision, money_at_risk numeric, rank_score double precision,
           confidence double precision, gmroi double precision, approved_by_rule boolean, route_reasons jsonb, forecast_id text,
-          policy_version integer, evidence_sha256 text, explanation text, steps jsonb, projection jsonb, changes_order text)
+          policy_version integer, evidence_sha256 text, explanation text, steps jsonb, projection jsonb, changes_order text,
+          stands_in_for text)
         order by line_id
         on conflict (tenant, line_id) do update set (recommendation_id, run_id, action, origin, issued_at, supplier, from_location,
           unit, quantity, unit_cost, value, currency, order_on, arrive_on, moq, pack, on_hand, on_order, reserved, inventory_position,
           reorder_point, order_up_to, days_of_cover, stockout_on, stockout_probability, money_at_risk, rank_score, confidence, gmroi,
           approved_by_rule, route_reasons, forecast_id, policy_version, evidence_sha256, explanation, steps, projection, changes_order,
-          withdrawn)
+          stands_in_for, withdrawn)
         = (excluded.recommendation_id, excluded.run_id, excluded.action, excluded.origin, excluded.issued_at, excluded.supplier,
           excluded.from_location, excluded.unit, excluded.quantity, excluded.unit_cost, excluded.value, excluded.currency,
           excluded.order_on, excluded.arrive_on, excluded.moq, excluded.pack, excluded.on_hand, excluded.on_order, excluded.reserved,
@@ -40,7 +41,7 @@ async def put_lines(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
           excluded.stockout_probability, excluded.money_at_risk, excluded.rank_score, excluded.confidence, excluded.gmroi,
           excluded.approved_by_rule, excluded.route_reasons, excluded.forecast_id, excluded.policy_version, excluded.evidence_sha256,
           excluded.explanation, excluded.steps, excluded.projection, excluded.changes_order,
-          false)
+          excluded.stands_in_for, false)
         """,
         tenant,
         as_json(rows),

@@ -21,7 +21,7 @@ _JOINED = (
 FROM_LINES = f" from lines l{_JOINED}"
 # What a list shows of a line: all but its derivation and projection.
 _LISTED_NAMES = (
-    "line_id, recommendation_id, version, status, action, sku, location, supplier, from_location, changes_order, unit, on_hand,"
+    "line_id, recommendation_id, version, status, action, sku, location, supplier, from_location, changes_order, stands_in_for, unit, on_hand,"
     " on_order, reserved, inventory_position, reorder_point, order_up_to, days_of_cover, stockout_on, stockout_probability, quantity,"
     " pack, moq, unit_cost, currency, order_on, arrive_on, money_at_risk, rank_score, gmroi, confidence, route_reasons, explanation,"
     " origin, issued_at, item_class, decided_by, decided_at, decision_reason, snoozed_until"

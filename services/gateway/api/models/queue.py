@@ -10,8 +10,8 @@ class Line(View):
     item_class: the ABC x XYZ class it was planned by, such as AX.
 
     action `buy` is the item's own order; `transfer` and `allocate` take `quantity` from `from_location`; `expedite`, `defer` and
-    `reduce` leave `quantity` of the order `changes_order` to come on `arrives_on`, `cancel` takes it away. `margin_at_risk` is what
-    such a line gains."""
+    `reduce` leave `quantity` of the order `changes_order` to come on `arrives_on`, `cancel` takes it away; `substitute` is ordered in
+    place of the product `stands_in_for`. `margin_at_risk` is what such a line gains."""
 
     recommendation_id: str
     line_id: str
@@ -51,6 +51,7 @@ class Line(View):
     arrives_on: str
     from_location: str | None = None
     changes_order: str | None = None
+    stands_in_for: str | None = None
     margin_at_risk: str
     rank_score: float
     gmroi: float | None

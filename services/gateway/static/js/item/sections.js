@@ -23,7 +23,7 @@ const ACTIONS = {
   expedite: (line) => [`Bring order ${shortId(line.changes_order)} forward: `, ""],
   defer: (line) => [`Put order ${shortId(line.changes_order)} off: `, ""],
   reduce: (line) => [`Reduce order ${shortId(line.changes_order)} to `, ""],
-  substitute: (line) => ["Order ", `${line.supplier_name ? ` from ${line.supplier_name}` : ""} in place of a product that runs out`],
+  substitute: (line) => ["Order ", `${line.supplier_name ? ` from ${line.supplier_name}` : ""} in place of ${line.stands_in_for ?? "a product that runs out"}`],
   cancel: (line) => ["Cancel ", ` of order ${shortId(line.changes_order)}`],
 };
 /** Lines beside an item's own order say what they gain, not what is at risk without them. */

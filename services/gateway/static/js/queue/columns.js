@@ -66,7 +66,7 @@ function why(line) {
 
 /** What a line beside an item's own order does, under its quantity, and in full. */
 const DOES = { transfer: "moved", allocate: "share", expedite: "sooner", defer: "later", reduce: "left to come", cancel: "cancelled" };
-const doing = (line) => [words(line.action), line.from_location ? `from ${line.from_location}` : "", line.changes_order ? `order ${line.changes_order}` : ""].filter(Boolean).join(" ");
+const doing = (line) => [words(line.action), line.from_location ? `from ${line.from_location}` : "", line.changes_order ? `order ${line.changes_order}` : "", line.stands_in_for ? `for ${line.stands_in_for}` : ""].filter(Boolean).join(" ");
 
 /** A text that is only touched when it changes: most of a row is the same when it is drawn again. */
 function written(selector) {
