@@ -12,6 +12,7 @@ from services.policy.domain.formulas import (
     serial_echelons,
     supply_disruption,
 )
+from services.policy.domain.formulas.forecast_netting import net_forecast
 from services.policy.domain.formulas.guaranteed_service import Stage
 from services.policy.domain.refusal import PolicyRefusal
 
@@ -227,3 +228,19 @@ def test_aws_supply_chain_quantiles_between_the_published_ones() -> None:
 def test_what_is_no_tree_is_refused(stages: tuple[Stage, ...]) -> None:
     with pytest.raises(PolicyRefusal, match="tree_invalid"):
         guaranteed_service.service_times(stages)
+
+
+NETTING = [
+    ("round table", (350, 350, 350), (130, 100, 80), 0, [220, 250, 270]),
+    ("square table", (350, 350, 350, 350), (300, 500, 280, 0), 0, [50, 0, 70, 350]),
+    ("square table, a month early or late", (350, 350, 350, 350), (300, 500, 280, 0), 1, [0, 0, 0, 320]),
+]
+
+
+@pytest.mark.parametrize(
+    ("gross", "orders", "window", "net"), [one[1:] for one in NETTING], ids=[one[0] for one in NETTING]
+)
+def test_frepple_forecast_netting(
+    gross: tuple[float, ...], orders: tuple[float, ...], window: int, net: list[float]
+) -> None:
+    assert net_forecast(gross, orders, early_periods=window, late_periods=window) == net

@@ -19,6 +19,7 @@ from services.policy.domain.formulas import (
     serial_echelons,
     supply_disruption,
 )
+from services.policy.domain.formulas.forecast_netting import net_forecast
 from services.policy.domain.formulas.loss import negative_binomial_loss, normal_loss, poisson_loss
 from services.policy.domain.refusal import PolicyRefusal
 
@@ -225,3 +226,25 @@ def test_a_buffer_order_fills_the_buffer_exactly(
     order = buffers.buffer_order(zones, flow)
     assert (order > 0) == (flow <= zones.top_of_yellow)
     assert order == 0 or flow + order == pytest.approx(zones.top_of_green)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 20), st.integers(0, 30)), min_size=1, max_size=6),
+    st.integers(0, 3),
+    st.integers(0, 3),
+)
+def test_netting_takes_what_was_ordered_and_never_more_than_was_foreseen(
+    periods: list[tuple[int, int]], early: int, late: int
+) -> None:
+    gross, orders = ([one[side] for one in periods] for side in (0, 1))
+    net = net_forecast(gross, orders, early_periods=early, late_periods=late)
+    assert all(0 <= left <= foreseen for left, foreseen in zip(net, gross, strict=True))
+    assert sum(gross) - sum(net) <= sum(orders)
+    # Where forecast is left, no order within reach of it has gone without: each could still have taken it.
+    for place, left in enumerate(net):
+        if left > 0:
+            reaching = range(max(place - late, 0), min(place + early, len(net) - 1) + 1)
+            unforeseen = [one for one in reaching if orders[one] > sum(gross[max(one - early, 0) : one + late + 1])]
+            assert not unforeseen
+    if early == late == 0:
+        assert net == [max(foreseen - ordered, 0) for foreseen, ordered in periods]
