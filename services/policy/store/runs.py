@@ -120,19 +120,18 @@ async def chunks_left(tx: Transaction, tenant: str) -> int:
 
 
 async def items_of(tx: Transaction, tenant: str, chunk: Chunk) -> list[tuple[str, str]]:
-    """The items of a chunk, in order; each side is read by its key, so a chunk costs the same anywhere."""
-    side = (
-        f"(select sku, location from {{}} place where tenant = $1 and {IN_SCOPE} and (sku, location) > ($3, $4)"
-        " and ($5::text is null or (sku, location) <= ($5, $6)))"
-    )
+    """The items of a chunk, in order; each side is read by its key from end to end, so a chunk costs the same anywhere."""
+    ends: list[Any] = [chunk.after_sku, chunk.after_location]
+    between = "(sku, location) > ($3, $4)"
+    if chunk.upto_sku is not None:  # a bound that may be absent would not bound the reading of the key
+        ends += [chunk.upto_sku, chunk.upto_location]
+        between += " and (sku, location) <= ($5, $6)"
+    side = f"(select sku, location from {{}} place where tenant = $1 and {IN_SCOPE} and {between})"
     rows = await tx.fetch(
         f"{side.format('positions')} union {side.format('forecasts')} order by sku, location",
         tenant,
         chunk.scope,
-        chunk.after_sku,
-        chunk.after_location,
-        chunk.upto_sku,
-        chunk.upto_location,
+        *ends,
     )
     return [(row["sku"], row["location"]) for row in rows]
 
