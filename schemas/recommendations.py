@@ -144,7 +144,8 @@ class RecommendationWithheld(ItemMessage):
 
 
 class ExceptionRaised(Message):
-    """Something a person has to look at. One subject and kind is one open exception, however often it is seen."""
+    """Something a person has to look at. One subject and kind is one open exception, however often it is seen.
+    `money_at_stake` is in `currency`."""
 
     TYPE: ClassVar[str] = "exception.raised.v1"
     exception_id: Code
@@ -167,6 +168,7 @@ class ExceptionRaised(Message):
     says: Annotated[str, Field(min_length=1, max_length=400)]
     remedy: Annotated[str, Field(min_length=1, max_length=400)]
     money_at_stake: Money | None = None
+    currency: Currency | None = None
     owner: Code = "planner"
     raised_on: date
     details: dict[str, Any] = {}

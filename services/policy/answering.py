@@ -79,6 +79,7 @@ async def _raise(
             "says": finding.says,
             "remedy": finding.remedy,
             "money_at_stake": finding.money,
+            "currency": line.currency,
             "owner": await owners.owner_of(tx, tenant, location=line.location, supplier=line.supplier),
             "raised_on": body.business_date,
             "details": {"order_id": body.order_id, **finding.details},

@@ -265,6 +265,7 @@ def exception(row: Row, today: date | None = None) -> models.ExceptionView:
         kind_label=label(EXCEPTION_KINDS, row["kind"]),
         item_name=row.get("item_name"),
         money_at_stake=amount(row["money_at_stake"]),
+        currency=row["currency"],
         message=row["says"],
         status="open" if row["resolved_on"] is None else "resolved",
         raised_on=row["raised_on"].isoformat(),

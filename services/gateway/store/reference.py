@@ -39,14 +39,15 @@ async def raise_exceptions(tx: Transaction, tenant: str, rows: Sequence[Row]) ->
     """Open exceptions; raised again after it was resolved, an exception is open again."""
     await tx.execute(
         """
-        insert into exceptions (tenant, exception_id, kind, subject, sku, location, supplier, says, remedy, money_at_stake, owner,
-          raised_on, details)
-        select $1, exception_id, kind, subject, sku, location, supplier, says, remedy, money_at_stake, owner, raised_on, details
+        insert into exceptions (tenant, exception_id, kind, subject, sku, location, supplier, says, remedy, money_at_stake, currency,
+          owner, raised_on, details)
+        select $1, exception_id, kind, subject, sku, location, supplier, says, remedy, money_at_stake, currency, owner, raised_on,
+          details
         from jsonb_to_recordset($2::jsonb) as r(exception_id text, kind text, subject text, sku text, location text, supplier text,
-          says text, remedy text, money_at_stake numeric, owner text, raised_on date, details jsonb)
+          says text, remedy text, money_at_stake numeric, currency text, owner text, raised_on date, details jsonb)
         order by exception_id
         on conflict (tenant, exception_id) do update set says = excluded.says, remedy = excluded.remedy,
-          money_at_stake = excluded.money_at_stake, owner = excluded.owner, details = excluded.details, resolved_on = null,
+          money_at_stake = excluded.money_at_stake, currency = excluded.currency, owner = excluded.owner, details = excluded.details, resolved_on = null,
           resolved_says = null
         """,
         tenant,

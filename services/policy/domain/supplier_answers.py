@@ -13,7 +13,7 @@ KINDS: Final = (SHORT, LATE, PRICE)
 
 @dataclass(frozen=True, slots=True)
 class Ordered:
-    """A line as it was ordered: units, the day it was promised for, cost per unit."""
+    """A line as it was ordered: units, the day it was promised for, cost per unit in the order's currency."""
 
     sku: str
     location: str
@@ -21,6 +21,7 @@ class Ordered:
     quantity: Decimal
     promised_on: date
     unit_cost: Decimal
+    currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -51,14 +51,15 @@ async def release(tx: Transaction, tenant: str, order: OrderReleased) -> Items:
     """A released order: its lines are on order at its location, whether or not their decision was seen."""
     rows = await tx.fetch(
         "insert into supply as s (tenant, sku, location, recommendation_id, order_id, quantity, arrive_on, status, from_location,"
-        " stands_in_for, supplier, promised_on, unit_cost)"
-        " select $1, t.sku, $2, t.recommendation_id, $3, t.quantity, $4, 'released', $8, r.about, $9, $4, t.unit_cost"
+        " stands_in_for, supplier, promised_on, unit_cost, currency)"
+        " select $1, t.sku, $2, t.recommendation_id, $3, t.quantity, $4, 'released', $8, r.about, $9, $4, t.unit_cost, $11"
         " from unnest($5::text[], $6::text[], $7::numeric[], $10::numeric[]) as t(sku, recommendation_id, quantity, unit_cost)"
         " left join recommendations r on r.tenant = $1 and r.recommendation_id = t.recommendation_id"
         " and r.action = 'substitute' order by 2, 4"
         " on conflict (tenant, sku, location, recommendation_id) do update set order_id = excluded.order_id,"
         " quantity = excluded.quantity, arrive_on = excluded.arrive_on, status = excluded.status,"
-        " supplier = excluded.supplier, promised_on = excluded.promised_on, unit_cost = excluded.unit_cost"
+        " supplier = excluded.supplier, promised_on = excluded.promised_on, unit_cost = excluded.unit_cost,"
+        " currency = excluded.currency"
         " where s.order_id is null returning sku, location",
         tenant,
         order.location,
@@ -70,6 +71,7 @@ async def release(tx: Transaction, tenant: str, order: OrderReleased) -> Items:
         order.from_location,
         order.supplier,
         [one.unit_cost for one in order.lines],
+        order.currency,
     )
     return _items(rows)
 
@@ -171,7 +173,7 @@ async def _substitute(tx: Transaction, tenant: str, event: OrderUpdated) -> Item
 async def ordered(tx: Transaction, tenant: str, order_id: str) -> dict[str, Ordered]:
     """The lines of an order to a supplier as they were ordered, by sku; none for another kind of order."""
     rows = await tx.fetch(
-        "select sku, location, supplier, quantity, promised_on, unit_cost from supply where tenant = $1 and order_id = $2"
+        "select sku, location, supplier, quantity, promised_on, unit_cost, currency from supply where tenant = $1 and order_id = $2"
         " and supplier is not null and promised_on is not null and unit_cost is not null order by sku",
         tenant,
         order_id,

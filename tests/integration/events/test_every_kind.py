@@ -280,6 +280,8 @@ async def test_what_comes_short_late_dearer_or_as_something_else_is_told_once_an
     assert await told(line(8, arrive_on=later, unit_cost=dear)) == []  # it has overtaken its order
     every = [("supplier_short", "lena"), ("supplier_late", "lena"), ("supplier_price", "lena")]
     assert await told(released()) == every
+    raised = [one for one in await side.said("policy", "exceptions.v1") if "money_at_stake" in one]
+    assert {one["currency"] for one in raised} == {released().currency}, "money names its currency"
     assert await told(line(7, arrive_on=later, unit_cost=dear)) == [], "open already"
     assert await on_its_way() == [("A", 7, later)]
     assert await told(line(12, arrive_on=day, unit_cost=Decimal(2))) == [("resolved", None)] * 3

@@ -135,6 +135,7 @@ class ExceptionView(View):
     item_name: str | None
     owner: str
     money_at_stake: str | None
+    currency: str | None = None
     message: str
     remedy: str
     status: Literal["open", "resolved"]

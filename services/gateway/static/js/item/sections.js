@@ -122,5 +122,5 @@ export function evidence(facts_, line) {
 
 export function openExceptions(list) {
   if (!list?.length) return null;
-  return part("Open exceptions", h("ul.past", {}, ...list.map((entry) => h("li", {}, h("span", {}, h("span.tag.w", {}, entry.kind_label ?? words(entry.kind)), " ", entry.message), Number(entry.money_at_stake) > 0 ? h("b", {}, number(entry.money_at_stake)) : null))));
+  return part("Open exceptions", h("ul.past", {}, ...list.map((entry) => h("li", {}, h("span", {}, h("span.tag.w", {}, entry.kind_label ?? words(entry.kind)), " ", entry.message), Number(entry.money_at_stake) > 0 ? h("b", {}, money(entry.money_at_stake, entry.currency)) : null))));
 }

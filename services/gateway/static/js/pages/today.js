@@ -45,7 +45,7 @@ function sides(summary, exceptions, status) {
   return h("div.stack", {},
     small("Why you are asked", (summary.by_reason ?? []).map((each) => thin(`/queue?reason=${encodeURIComponent(each.code)}`, each.label, number(each.count, 0))), "No line needs a person now."),
     small("By supplier", suppliers.map((each) => thin(`/queue?supplier=${encodeURIComponent(each.supplier ?? "")}`, `${each.supplier_name ?? each.supplier} · ${count(each.count, "line")}`, wholeMoney(each.value, summary.currency))), "No supplier has lines waiting."),
-    small("Exceptions", exceptions.items.map((each) => thin("/exceptions", `${each.kind_label ?? each.kind}${each.item_name ? ` · ${each.item_name}` : ""}`, each.money_at_stake ? wholeMoney(each.money_at_stake, summary.currency) : "")), "Nothing is out of the ordinary."),
+    small("Exceptions", exceptions.items.map((each) => thin("/exceptions", `${each.kind_label ?? each.kind}${each.item_name ? ` · ${each.item_name}` : ""}`, each.money_at_stake ? wholeMoney(each.money_at_stake, each.currency ?? summary.currency) : "")), "Nothing is out of the ordinary."),
     h("section.card", {}, h("header", {}, h("h2", {}, "How fresh this is")), h("dl.kv", {},
       h("dt", {}, "This view"), h("dd", {}, status.read_model?.lag_records ? `${count(status.read_model.lag_records, "event")} behind` : "up to date"),
       h("dt", {}, "Last plan"), h("dd", { title: utc(run?.finished_at) }, run ? `${day(run.business_date)} · ${count(run.items ?? 0, "item")}, ${number(run.proposed ?? null, 0)} proposed` : "none yet"),
