@@ -103,12 +103,13 @@ def test_the_clock_under_a_process_jumps_while_it_runs_and_its_steady_clock_does
         [sys.executable, "-u", "-c", code], env=follows, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdin is not None and process.stdout is not None
+        asks, answers = process.stdin, process.stdout
 
         def look() -> tuple[float, float]:
             """How far its clocks are ahead of ours, in seconds."""
-            process.stdin.write("look\n")
-            process.stdin.flush()
-            wall, steady = map(float, process.stdout.readline().split())
+            asks.write("look\n")
+            asks.flush()
+            wall, steady = map(float, answers.readline().split())
             return wall - time.time(), steady - time.monotonic()
 
         before = look()
@@ -116,7 +117,7 @@ def test_the_clock_under_a_process_jumps_while_it_runs_and_its_steady_clock_does
         deadline = time.monotonic() + 40.0
         while (after := look())[0] > -DAY_SECONDS / 2 and time.monotonic() < deadline:
             time.sleep(0.05)
-        process.stdin.write("end\n")
+        asks.write("end\n")
     assert abs(before[0]) < 5.0
     assert abs(after[0] + DAY_SECONDS) < 5.0
     assert abs(after[1]) < 5.0
