@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     # Inside a transaction, with `app.tenant` set: row-level security shows that tenant and no other.
     Transaction = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
     Pool = asyncpg.Pool[asyncpg.Record]
+    PlainConnection = asyncpg.Connection[asyncpg.Record]
 else:
     Transaction = Any
     Pool = Any
+    PlainConnection = asyncpg.Connection
 
 ROOT = Path(__file__).resolve().parent.parent
 OWNER = "countersign_owner"
@@ -41,6 +43,49 @@ async def scope(tx: Transaction, tenant: str) -> None:
     await tx.execute("select set_config('app.tenant', $1, true)", tenant)
 
 
+def _begin(tenant: str | None) -> str:
+    """A transaction and its tenant in one round trip. The name goes as hex digits: none of it can be read as SQL."""
+    if tenant is None:
+        return "begin"
+    return (
+        f"begin; select set_config('app.tenant', convert_from(decode('{tenant.encode().hex()}', 'hex'), 'UTF8'), true)"
+    )
+
+
+@asynccontextmanager
+async def savepoint(tx: Transaction) -> AsyncIterator[None]:
+    """What fails within it is taken back and leaves the rest of the transaction usable. One within another is possible."""
+    await tx.execute("savepoint tried")
+    try:
+        yield
+    except BaseException:
+        if not tx.is_closed():
+            await tx.execute("rollback to savepoint tried; release savepoint tried")
+        raise
+    await tx.execute("release savepoint tried")
+
+
+class _Connection(PlainConnection):
+    """Put in order by Postgres after every use, which is a round trip, unless that use can have left nothing behind."""
+
+    _is_tidy = False
+
+    def left_tidy(self) -> None:
+        """Said after a transaction that was committed: its tenant, its settings and its locks ended with it."""
+        self._is_tidy = True
+
+    def get_reset_query(self) -> str:
+        was_tidy, self._is_tidy = self._is_tidy, False
+        # asyncpg's own leaves the role: what the relay becomes must not be what the next transaction is.
+        return "" if was_tidy else f"reset role;\n{super().get_reset_query()}"
+
+
+def left_tidy(connection: Transaction) -> None:
+    """Say of a connection of the pool that its last use left nothing behind."""
+    said: Any = connection  # the pool hands out proxies, which know the methods of the class by name only
+    said.left_tidy()
+
+
 class Database:
     """The pool of one service, as that service's role."""
 
@@ -56,6 +101,7 @@ class Database:
             min_size=1,
             max_size=pool_max,
             command_timeout=STATEMENT_TIMEOUT_MILLISECONDS / 1000,
+            connection_class=_Connection,
             server_settings={
                 "search_path": service,
                 "application_name": f"countersign-{service}",
@@ -71,12 +117,19 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self, tenant: str | None = None) -> AsyncIterator[Transaction]:
-        """One transaction. Without a tenant it sees no tenant's rows until `scope` names one."""
-        async with self.pool.acquire() as connection, connection.transaction():
-            if tenant is not None:
-                await scope(connection, tenant)
-            yield connection
-            failpoints.reach("transaction.before-commit")
+        """One transaction. Without a tenant it sees no tenant's rows until `scope` names one. Three round trips with one
+        statement in it, where asyncpg's own blocks make five: they are a third of what a small request costs."""
+        async with self.pool.acquire() as connection:
+            try:
+                await connection.execute(_begin(tenant))
+                yield connection
+                failpoints.reach("transaction.before-commit")
+            except BaseException:
+                if not connection.is_closed():
+                    await connection.execute("rollback")
+                raise
+            await connection.execute("commit")
+            left_tidy(connection)
         failpoints.reach("transaction.after-commit")
 
     async def tenants(self) -> list[str]:

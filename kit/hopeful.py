@@ -9,7 +9,7 @@ from typing import Any
 
 import asyncpg
 
-from kit.database import Transaction
+from kit.database import Transaction, savepoint
 
 # Below, the two more round trips of a savepoint cost as much as is saved.
 ROWS_MIN = 200
@@ -32,7 +32,7 @@ class Hopeful:
             self._careful_left -= 1
             return None
         try:
-            async with tx.transaction():  # a savepoint: what fails within it leaves the rest of the transaction usable
+            async with savepoint(tx):
                 return list(await tx.fetch(self._plain, *arguments))
         except asyncpg.UniqueViolationError:
             self._careful_left = CAREFUL_BATCHES

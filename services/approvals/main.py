@@ -1,6 +1,6 @@
 """Starts approvals: topics in, decisions and orders out, commands over HTTP, releases and escalations by the clock."""
 
-from kit import held
+from kit import held, statistics
 from kit.runtime import Runtime, run
 from services.approvals import api, stream
 from services.approvals.release import ReleaseJob
@@ -21,6 +21,7 @@ async def main() -> None:
         runtime.every(settings.release_every_seconds, release.run, "release")
         runtime.every(settings.escalate_every_seconds, release.escalate, "escalate")
         runtime.every(FORGET_EVERY_SECONDS, release.forget_old_answers, "forget_old_answers")
+        runtime.every(statistics.EVERY_SECONDS, statistics.Statistics(runtime.database).run, "statistics")
         await runtime.serve()
 
 

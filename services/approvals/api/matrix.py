@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from kit.clock import Clock
-from kit.database import Database, Transaction
+from kit.database import Database, Transaction, savepoint
 from kit.http import Problem
 from kit.identity import Principal, require
 from kit.relay import Relay
@@ -141,7 +141,7 @@ def _refusing(work: Any) -> Any:
 
     async def run(tx: Transaction) -> Outcome:
         try:
-            async with tx.transaction():
+            async with savepoint(tx):
                 outcome: Outcome = await work(tx)
                 return outcome
         except Refusal as refusal:

@@ -34,10 +34,14 @@ def _plain(value: object) -> object:
 
 
 async def settle(tx: Transaction, tenant: str, line_ids: Iterable[str]) -> None:
-    """Mark what a line no longer proposes as superseded; run after the lines are saved."""
+    """Mark what a line no longer proposes as superseded; run after the lines are saved.
+
+    Each line is looked up by its key and never joined: while a plan comes in, Postgres takes the tables for the small ones
+    they were and would compare every line with every recommendation (2.7, 6.3, then 16.8 s for 5,000 of them).
+    """
     await tx.execute(
-        "update recommendations r set place = 'superseded' from lines l where l.tenant = $1 and l.line_id = any($2::text[])"
-        " and r.tenant = l.tenant and r.line_id = l.line_id and r.place = 'current' and r.recommendation_id <> l.recommendation_id",
+        "update recommendations r set place = 'superseded' where r.tenant = $1 and r.line_id = any($2::text[]) and r.place = 'current'"
+        " and r.recommendation_id <> (select l.recommendation_id from lines l where l.tenant = $1 and l.line_id = r.line_id)",
         tenant,
         list(line_ids),
     )

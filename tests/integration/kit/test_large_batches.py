@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 
 from kit import inbox
-from kit.database import Database
+from kit.database import Database, savepoint
 from kit.events import Received, decode
 from kit.hopeful import CAREFUL_BATCHES, ROWS_MIN, Hopeful
 from schemas.topics import SALES
@@ -91,6 +91,6 @@ async def test_a_plain_insert_that_meets_a_known_key_is_taken_back_and_not_tried
         assert [await tried(tx, "d") for _ in range(CAREFUL_BATCHES)] == [False] * CAREFUL_BATCHES
         assert await tried(tx, "d")
         with pytest.raises(asyncpg.NotNullViolationError):  # only a taken key is a reason to be careful
-            async with tx.transaction():
+            async with savepoint(tx):
                 await plain.fetch(tx, ROWS_MIN, [None])
     assert await policy.tenants() == ["a", "b", "d"]
