@@ -5,7 +5,7 @@ from typing import cast
 
 from pydantic import ConfigDict, create_model
 
-from schemas import catalogue, decisions, demand, forecasts, matrix, recommendations, signals
+from schemas import accounts, catalogue, decisions, demand, forecasts, matrix, recommendations, signals
 from schemas.base import Message
 
 MESSAGES: dict[str, type[Message]] = {
@@ -48,6 +48,8 @@ MESSAGES: dict[str, type[Message]] = {
         decisions.OrderCancelled,
         decisions.OrderUpdated,
         decisions.CheckpointSigned,
+        accounts.AccountChanged,
+        accounts.ApiKeyChanged,
     )
 }
 

@@ -139,6 +139,15 @@ POLICIES = Topic(
     consumers=("policy", "approvals", "audit", "gateway"),
     messages=("policy.published.v1", "approval-matrix.published.v1"),
 )
+ACCOUNTS = Topic(
+    name="accounts.v1",
+    partitions=1,
+    compacted=False,
+    retention_days=-1,
+    producers=("gateway",),
+    consumers=("audit",),
+    messages=("account.changed.v1", "api-key.changed.v1"),
+)
 CHECKPOINTS = Topic(
     name="checkpoints.v1",
     partitions=1,
@@ -161,6 +170,7 @@ ALL = (
     ORDERS,
     ORDER_UPDATES,
     POLICIES,
+    ACCOUNTS,
     CHECKPOINTS,
 )
 

@@ -1,8 +1,9 @@
 """Fifty planners at one gateway process: each works through lines of their own, at the pace of the keyboard review.
 
-Per line a planner reads it with its derivation, decides it, and now and then reads the list and its totals again; all hold
-a live stream open, as their browsers would. Each request is due at a time set beforehand, and its time counts from then, so
-that waiting behind a slow answer is not left out.
+Per line a planner reads it with its derivation, decides it, and every fifth line reads the list and its totals again; all
+hold a live stream open, as their browsers would. People do not move in step: each begins at a moment of their own and reads
+the list at a line of their own, so that the load is the same in every second. Each request is due at a time set beforehand,
+and its time counts from then, so that waiting behind a slow answer is not left out.
 """
 
 import asyncio
@@ -83,13 +84,14 @@ class Planner:
     client: httpx2.AsyncClient
     lines: Sequence[str]
     tally: Tally
+    place: int
 
     async def work(self, begins: float) -> None:
         """Every line in its turn."""
         for number, line in enumerate(self.lines):
             due = begins + number * SECONDS_PER_LINE
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            if number % LIST_EVERY_LINES == 0:
+            if (number + self.place) % LIST_EVERY_LINES == 0:
                 due = await self._read("/v1/recommendations?limit=50", due)
                 due = await self._read("/v1/recommendations/summary", due)
             await self._decide(line, VERDICTS[number % len(VERDICTS)], due)
@@ -137,13 +139,15 @@ async def measure(
         httpx2.AsyncClient(base_url=url, cookies={COOKIE: token}, timeout=TIMEOUT_SECONDS, limits=limits)
         for token in tokens
     ]
-    planners = [Planner(client, hand, tally) for client, hand in zip(clients, hands, strict=True)]
+    planners = [
+        Planner(client, hand, tally, place) for place, (client, hand) in enumerate(zip(clients, hands, strict=True))
+    ]
     streams = [asyncio.create_task(one.listen()) for one in planners]
     try:
         await asyncio.gather(*(one.client.get("/v1/status") for one in planners))
         begun = time.perf_counter()
         stagger = SECONDS_PER_LINE / len(planners)
-        await asyncio.gather(*(one.work(begun + place * stagger) for place, one in enumerate(planners)))
+        await asyncio.gather(*(one.work(begun + one.place * stagger) for one in planners))
         seconds = time.perf_counter() - begun
         asked = [decide(client, contested, '"0"', {"verdict": "approve"}) for client in clients]
         outcomes = await asyncio.gather(*asked)

@@ -15,6 +15,7 @@ from kit.errors import Rejected
 from kit.events import Outgoing, Received, derived_id, event_hash, outgoing
 from schemas.recommendations import ExceptionRaised
 from schemas.topics import (
+    ACCOUNTS,
     CATALOGUE,
     DECISIONS,
     EXCEPTIONS,
@@ -35,7 +36,9 @@ from services.audit.domain.evidence import PERSONAL, Source, event_draft
 from services.audit.store import growing
 
 # Causes before what follows from them: within a batch, the log reads in this order.
-EVIDENCE = (CATALOGUE, POLICIES, SIGNALS, FORECASTS, RECOMMENDATIONS, DECISIONS, ORDERS, ORDER_UPDATES, EXCEPTIONS)
+EVIDENCE = (
+    *(ACCOUNTS, CATALOGUE, POLICIES, SIGNALS, FORECASTS, RECOMMENDATIONS, DECISIONS, ORDERS, ORDER_UPDATES, EXCEPTIONS),
+)
 VOLUME = (SALES, STOCK)
 _TENANT = re.compile(r"[^/\x00-\x1f\x7f]{1,64}")
 

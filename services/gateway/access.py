@@ -91,11 +91,11 @@ class Door:
         else:
             self._known.pop(secret.sha256, None)
 
-    async def open_session(self, tenant: str, username: str) -> tuple[Secret, datetime]:
-        """A new session of an account whose password was right."""
+    async def open_session(self, tenant: str, username: str, hours: float | None = None) -> tuple[Secret, datetime]:
+        """A new session of an account whose password was right, or for whom its provider vouches; it lasts `hours`."""
         secret = write_secret(SESSION_MARK, tenant, secrets.token_bytes(SECRET_BYTES + 6))
         now = self.clock.now()
-        expires_at = now + timedelta(hours=self.settings.session_hours)
+        expires_at = now + timedelta(hours=hours or self.settings.session_hours)
         async with self.database.transaction(tenant) as tx:
             await accounts.open_session(tx, tenant, username, secret.sha256, now, expires_at)
         return secret, expires_at

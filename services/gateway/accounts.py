@@ -4,11 +4,14 @@ import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from kit.database import Database
+from services.gateway import account_events
+from services.gateway.account_events import By
 from services.gateway.domain.access import ADMIN, APPROVER, AUDITOR, PLANNER
 from services.gateway.store import accounts
 
@@ -92,11 +95,19 @@ async def bootstrap(database_url: str, tenant: str, *, renew: bool = False) -> l
         made = []
         for username, (name, roles) in FIRST_ACCOUNTS.items():
             async with database.transaction(tenant) as tx:
-                if not renew and await accounts.account(tx, tenant, username) is not None:
+                before = await accounts.locked_account(tx, tenant, username)
+                if not renew and before is not None:
                     continue
                 password = new_password()
                 hashed = await asyncio.to_thread(hash_password, password)
                 await accounts.put_account(tx, tenant, username, name=name, roles=roles, password_hash=hashed)
+                after = {"username": username, "name": name, "roles": roles, "active": True, "by_provider": False}
+                by = By("installation", "installation", datetime.now(UTC))
+                if before is None:
+                    await account_events.account_changed(tx, tenant, "made", after, by)
+                else:
+                    await account_events.account_differs(tx, tenant, before, after, by)
+                    await account_events.account_changed(tx, tenant, "password_renewed", after, by)
                 made.append(Credential(tenant, username, password, roles))
         return made
     finally:

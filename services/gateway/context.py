@@ -13,7 +13,8 @@ from services.gateway.ingest.publish import Publisher
 from services.gateway.ingest.recent import Recent
 from services.gateway.live import Broadcaster
 from services.gateway.owners import Owners
-from services.gateway.remembered import Remembered
+from services.gateway.remembered import Answer, Remembered
+from services.gateway.sealing import Seal
 from services.gateway.settings import GatewaySettings
 from services.gateway.sign_on import SignOn
 from services.gateway.store.rows import Row
@@ -35,7 +36,9 @@ class Context:
     consumer: BatchConsumer
     up: Remembered[list[bool]]
     status: Remembered[Row]
+    answers: Remembered[Answer]
     sign_on: SignOn
+    seal: Seal
 
 
 async def context(request: Request) -> Context:

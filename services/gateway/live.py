@@ -23,8 +23,9 @@ READ_AT_ONCE = 500
 # Notifications can be lost with their connection; then the table is looked at after this long anyway.
 LOOK_SECONDS = 2.0
 RECONNECT_SECONDS = 1.0
-# What is committed within this time goes out in one write per page: a busy morning commits more often than anybody can see.
-GATHER_SECONDS = 0.1
+# What is committed within this time goes out in one write per page: a busy morning commits more often than anybody can
+# see, and fifty pages are fifty writes.
+GATHER_SECONDS = 0.25
 
 FAULTS: tuple[type[BaseException], ...] = (*TRANSIENT, asyncpg.PostgresError)
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from kit import statistics
 from kit.identity import Mint, ensure_keys
 from kit.runtime import Runtime, run
-from services.gateway import api, stream, web
+from services.gateway import api, rechecking, stream, web
 from services.gateway.access import Door
 from services.gateway.accounts import Passwords
+from services.gateway.api import same
 from services.gateway.api.sessions import Tries
 from services.gateway.context import Context
 from services.gateway.ingest.publish import Publisher
@@ -18,7 +20,9 @@ from services.gateway.live import Broadcaster
 from services.gateway.notices.deliver import Deliverer
 from services.gateway.notices.mail import Mailer
 from services.gateway.owners import Owners
+from services.gateway.rechecking import Rechecking
 from services.gateway.remembered import Remembered
+from services.gateway.sealing import Seal
 from services.gateway.settings import GatewaySettings
 from services.gateway.sign_on import SignOn
 
@@ -33,7 +37,7 @@ def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
     private_key: Path = settings.internal_private_key_file or ensure_keys(settings.data_dir)[0]
     owners = Owners(settings.owner_urls, Mint(private_key, clock), settings.owner_timeout_seconds)
     publisher, broadcaster = Publisher(settings), Broadcaster(runtime.database)
-    sign_on = SignOn(settings, clock)
+    sign_on, seal = SignOn(settings, clock), Seal(private_key.read_bytes(), "sign-on")
     consumer = runtime.consumer()
     stream.attach(consumer)
     app = runtime.api(title="Countersign", description=web.DESCRIPTION, internal=False)
@@ -50,7 +54,9 @@ def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
         consumer,
         Remembered(STATUS_SECONDS),
         Remembered(STATUS_SECONDS),
+        Remembered(same.KEPT_SECONDS, same.KEPT_MAX),
         sign_on,
+        seal,
     )
     app.state.door = app.state.context.door
     app.state.tries = Tries(settings.sign_in_tries, settings.sign_in_tries_per_address)
@@ -68,7 +74,10 @@ def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
     runtime.every(settings.notice_every_seconds, deliverer.run, "webhooks")
     runtime.every(settings.mail_every_seconds, Mailer(runtime.database, clock, settings).run, "mails")
     runtime.every(FORGET_EVERY_SECONDS, deliverer.forget, "forget_notices")
+    recheck = Rechecking(runtime.database, sign_on, app.state.door, seal, settings, clock)
+    runtime.every(rechecking.EVERY_SECONDS, recheck.run, "sign_on")
     runtime.on_close(deliverer.close)
+    runtime.every(statistics.EVERY_SECONDS, statistics.Statistics(runtime.database).run, "statistics")
     runtime.check("ingest", publisher.ready)
     runtime.on_close(owners.close)
     runtime.on_close(sign_on.close)

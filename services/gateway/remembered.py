@@ -12,6 +12,14 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
+class Answer:
+    """A body and its tag (RFC 9110 §8.8.3): the same bytes have the same one, at every gateway."""
+
+    body: bytes
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
 class _Answer(Generic[T]):
     mark: int
     asked_at: float
@@ -21,8 +29,9 @@ class _Answer(Generic[T]):
 class Remembered(Generic[T]):
     """Keeps an answer for `seconds`, counted from when it was asked for, and no longer than its mark stays the same."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, kept_max: int = KEPT_MAX) -> None:
         self._seconds = seconds
+        self._kept_max = kept_max
         self._kept: OrderedDict[Hashable, _Answer[T]] = OrderedDict()
 
     async def get(self, key: Hashable, find: Callable[[], Awaitable[T]], mark: int = 0) -> T:
@@ -34,7 +43,7 @@ class Remembered(Generic[T]):
             kept = _Answer(mark, time.monotonic(), asyncio.ensure_future(_run(find)))
             self._kept[key] = kept
             self._kept.move_to_end(key)
-            while len(self._kept) > KEPT_MAX:
+            while len(self._kept) > self._kept_max:
                 self._kept.popitem(last=False)
         # Shielded: the one who asked first may hang up while others wait for the same answer.
         return await asyncio.shield(kept.task)

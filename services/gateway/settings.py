@@ -84,6 +84,19 @@ class GatewaySettings(ServiceSettings):
         {}, description='JSON object, group to role: {"retail-buyers": "planner"}; groups it does not name give nothing'
     )
 
+    sign_on_check_minutes: float = Field(
+        5.0,
+        gt=0,
+        le=24 * 60,
+        description="how often the provider is asked whether it still vouches for whose session is open here",
+    )
+    sign_on_unasked_hours: float = Field(
+        1.0,
+        gt=0,
+        le=24,
+        description="how long a sign-in lasts when the provider gives no refresh token and cannot be asked again",
+    )
+
     @model_validator(mode="after")
     def _sign_on_is_whole(self) -> Self:
         if self.sign_on_issuer:

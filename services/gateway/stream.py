@@ -7,7 +7,7 @@ the consumer's transaction, so a page never hears of something a reload would no
 from collections.abc import Sequence
 from typing import Any
 
-from kit.consumer import BatchConsumer
+from kit.consumer import BatchConsumer, Handler
 from kit.database import Transaction
 from kit.events import Outgoing, Received
 from schemas import topics
@@ -227,15 +227,26 @@ async def _tell(tx: Transaction, tenant: str, told: Sequence[Told]) -> None:
     await live.tell(tx, tenant, told)
 
 
+def _counted(handler: Handler) -> Handler:
+    """The handler, with what it changes counted, so that answers found before are not given again."""
+
+    async def carried(tx: Transaction, tenant: str, events: Events) -> Sequence[Outgoing]:
+        says = await handler(tx, tenant, events)
+        await live.touch(tx, tenant)
+        return says
+
+    return carried
+
+
 def attach(consumer: BatchConsumer) -> None:
     """Read every topic the catalogue gives the gateway, each with its handler, in one group."""
-    consumer.on((topics.CATALOGUE,), catalogue)
-    consumer.on((topics.POLICIES,), policies)
-    consumer.on((topics.FORECASTS,), forecasts)
-    consumer.on((topics.RECOMMENDATIONS,), recommendations)
-    consumer.on((topics.DECISIONS,), decisions)
-    consumer.on((topics.ORDERS,), orders)
-    consumer.on((topics.ORDER_UPDATES,), order_updates)
-    consumer.on((topics.EXCEPTIONS,), exceptions)
-    consumer.on((topics.SIGNALS,), signals)
-    consumer.on((topics.CHECKPOINTS,), checkpoints)
+    consumer.on((topics.CATALOGUE,), _counted(catalogue))
+    consumer.on((topics.POLICIES,), _counted(policies))
+    consumer.on((topics.FORECASTS,), _counted(forecasts))
+    consumer.on((topics.RECOMMENDATIONS,), _counted(recommendations))
+    consumer.on((topics.DECISIONS,), _counted(decisions))
+    consumer.on((topics.ORDERS,), _counted(orders))
+    consumer.on((topics.ORDER_UPDATES,), _counted(order_updates))
+    consumer.on((topics.EXCEPTIONS,), _counted(exceptions))
+    consumer.on((topics.SIGNALS,), _counted(signals))
+    consumer.on((topics.CHECKPOINTS,), _counted(checkpoints))

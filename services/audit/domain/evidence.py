@@ -44,6 +44,8 @@ _FACTS: Mapping[str, tuple[str, ...]] = {
     "line.assigned.v1": ("line_id", "recommendation_id", "owner", "due_at", "escalate_to", "signatures"),
     "line.commented.v1": (*_ITEM, "line_id", "recommendation_id", "comment_id"),
     "signal.observed.v1": ("signal_id", "kind"),
+    "account.changed.v1": ("username", "change", "roles", "roles_before", "active", "signs_in_by"),
+    "api-key.changed.v1": ("key_id", "change", "scopes", "expires_at"),
 }
 _OTHER = (*_ITEM, "supplier", "channel", "code", "target", "predecessor", "successor", "substitute", "owner")
 # Where an event says who acted: (field of the subject, field or constant of the role).
@@ -57,6 +59,8 @@ _ACTORS: Mapping[str, tuple[str, str]] = {
     "forecast-override.withdrawn.v1": ("withdrawn_by", "=forecast_editor"),
     "strategy-pin.set.v1": ("set_by", "=forecast_editor"),
     "strategy-pin.withdrawn.v1": ("withdrawn_by", "=forecast_editor"),
+    "account.changed.v1": ("changed_by", "role"),
+    "api-key.changed.v1": ("changed_by", "role"),
 }
 # Events that can hold personal data: a name or what a person wrote. Their payload is committed to under a salt.
 PERSONAL = frozenset(
@@ -64,7 +68,7 @@ PERSONAL = frozenset(
         *("decision.made.v1", "order.cancelled.v1", "order.updated.v1", "policy.published.v1"),
         *("approval-matrix.published.v1", "line.assigned.v1", "line.commented.v1"),
         *("owner-scope.defined.v1", "forecast-override.set.v1", "forecast-override.withdrawn.v1"),
-        *("strategy-pin.set.v1", "strategy-pin.withdrawn.v1"),
+        *("strategy-pin.set.v1", "strategy-pin.withdrawn.v1", "account.changed.v1"),
     }
 )
 
@@ -94,6 +98,8 @@ def _said(value: Any) -> str | int | None:
         return value[:FACT_CHARACTERS_MAX]
     if isinstance(value, int) and abs(value) < 2**53:
         return value
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return ", ".join(value)[:FACT_CHARACTERS_MAX]
     return None
 
 

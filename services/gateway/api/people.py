@@ -5,20 +5,21 @@ from typing import Annotated
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from kit import telemetry
 from kit.database import Transaction
 from kit.http import Problem
-from services.gateway import access
+from services.gateway import access, account_events
+from services.gateway.access import Caller
+from services.gateway.account_events import By
 from services.gateway.accounts import PASSWORD_LENGTH_MAX, new_password
 from services.gateway.api import models
 from services.gateway.api.sessions import Tries
 from services.gateway.api.shared import Parts, Who, not_found
-from services.gateway.domain.access import ROLES, Role
+from services.gateway.context import Context
+from services.gateway.domain.access import ADMIN, ROLES, Role
 from services.gateway.store import accounts
 from services.gateway.store.rows import Row, instant
 
 router = APIRouter(prefix="/v1", tags=["accounts"])
-log = telemetry.get_logger()
 Name = Annotated[str, Field(min_length=1, max_length=120)]
 Roles = Annotated[list[Role], Field(min_length=1, max_length=len(ROLES))]
 # NIST SP 800-63B-4 §3.1.1.2: what is the only factor has fifteen letters or more, and no rules on their kinds.
@@ -70,12 +71,21 @@ async def people(who: Who, parts: Parts) -> models.Listed[models.AccountView]:
 @router.post("/accounts", status_code=201, summary="Make an account")
 async def make(body: NewAccount, who: Who, parts: Parts, response: Response) -> models.AccountSecretView:
     """`password` is shown in this answer and never again. 409 `account_exists`."""
-    password = new_password()
+    password, roles = new_password(), sorted(set(body.roles))
     hashed = await parts.passwords.hashed(password)
     async with parts.database.transaction(who.tenant) as tx:
         made = await accounts.make_account(
-            tx, who.tenant, body.username, name=body.name, roles=sorted(set(body.roles)), password_hash=hashed
+            tx, who.tenant, body.username, name=body.name, roles=roles, password_hash=hashed
         )
+        if made:
+            account = {
+                "username": body.username,
+                "name": body.name,
+                "roles": roles,
+                "active": True,
+                "by_provider": False,
+            }
+            await account_events.account_changed(tx, who.tenant, "made", account, _by(who, parts))
     if not made:
         raise Problem(
             409,
@@ -83,7 +93,6 @@ async def make(body: NewAccount, who: Who, parts: Parts, response: Response) -> 
             "There is such an account already",
             f"{body.username} exists; a closed one too keeps its name.",
         )
-    log.warning("account_made", tenant=who.tenant, username=body.username, roles=body.roles, by=who.principal.subject)
     response.headers["Cache-Control"] = "no-store"
     return models.AccountSecretView(username=body.username, password=password)
 
@@ -107,16 +116,10 @@ async def change(username: str, body: AccountState, who: Who, parts: Parts) -> m
                 "Nobody would administer any more",
                 f"{username} is the last open administrator with a password; give the role to another account first.",
             )
+        after = before | {"name": body.name, "roles": roles, "active": body.active}
+        await account_events.account_differs(tx, who.tenant, before, after, _by(who, parts))
     parts.door.forget()
-    log.warning(
-        "account_changed",
-        tenant=who.tenant,
-        username=username,
-        roles=roles,
-        active=body.active,
-        by=who.principal.subject,
-    )
-    return _view(before | {"name": body.name, "roles": roles, "active": body.active})
+    return _view(after)
 
 
 @router.post("/accounts/{username}/password", summary="Give an account a new password")
@@ -129,8 +132,8 @@ async def renew(username: str, who: Who, parts: Parts, response: Response) -> mo
         if before["by_provider"]:
             raise _of_provider(f"{username} has no password here.")
         await accounts.set_password(tx, who.tenant, username, hashed)
+        await account_events.account_changed(tx, who.tenant, "password_renewed", before, _by(who, parts))
     parts.door.forget()
-    log.warning("password_renewed", tenant=who.tenant, username=username, by=who.principal.subject)
     response.headers["Cache-Control"] = "no-store"
     return models.AccountSecretView(username=username, password=password)
 
@@ -155,9 +158,14 @@ async def set_own(body: NewPassword, who: Who, request: Request, parts: Parts) -
     hashed = await parts.passwords.hashed(body.new)
     secret = access.session_secret(request)
     async with parts.database.transaction(who.tenant) as tx:
+        mine = await _locked(tx, who.tenant, username)
         await accounts.set_password(tx, who.tenant, username, hashed, spared=secret.sha256 if secret else b"")
+        await account_events.account_changed(tx, who.tenant, "password_set", mine, _by(who, parts, role="self"))
     parts.door.forget()
-    log.info("password_set", tenant=who.tenant, username=username)
+
+
+def _by(who: Caller, parts: Context, *, role: str = ADMIN) -> By:
+    return By(who.principal.subject, role, parts.clock.now())
 
 
 def _of_provider(detail: str) -> Problem:

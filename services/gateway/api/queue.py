@@ -3,16 +3,18 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
+from kit.database import Transaction
 from services.gateway.api import models, present
+from services.gateway.api.same import UNCHANGED, same_for_all
 from services.gateway.api.shared import PAGE_MAX, Code, Cursor, Limit, Parts, Search, Who, behind, following, not_found
 from services.gateway.domain.lines import STATUSES, WAITING
 from services.gateway.domain.spreadsheet import write_rows
 from services.gateway.domain.wording import ROUTE_REASONS, label
 from services.gateway.store import queue, views
 from services.gateway.store.queue import Filters
-from services.gateway.store.rows import amount, plain
+from services.gateway.store.rows import Row, amount, plain
 
 router = APIRouter(prefix="/v1", tags=["queue"])
 # A spreadsheet with more rows than a person can review; the API pages through everything.
@@ -71,19 +73,28 @@ def filters(
 Chosen = Annotated[Filters, Depends(filters)]
 
 
-@router.get("/recommendations", summary="The queue, ranked by money at risk times urgency")
+@router.get(
+    "/recommendations",
+    summary="The queue, ranked by money at risk times urgency",
+    response_model=models.Page[models.Line],
+    responses=UNCHANGED,
+)
 async def lines(
-    who: Who, parts: Parts, chosen: Chosen, sort: Sort = "risk", limit: Limit = 50, cursor: Cursor = None
-) -> models.Page[models.Line]:
-    """One page of lines."""
+    request: Request, response: Response, who: Who, parts: Parts, chosen: Chosen,
+    sort: Sort = "risk", limit: Limit = 50, cursor: Cursor = None,
+) -> Response:  # fmt: skip
+    """One page of lines. Its ETag stays as long as the page says the same."""
     query = f"recommendations {sort} {chosen}"
     kind = str if sort == "item" else float
     after = behind(query, cursor, (kind, str))
-    async with parts.database.transaction(who.tenant) as tx:
+
+    async def found(tx: Transaction) -> models.Page[models.Line]:
         rows = await queue.page(tx, who.tenant, chosen, sort=sort, after=after, limit=limit)
         total = await queue.count(tx, who.tenant, chosen)
-    next_cursor = following(query, rows, limit, lambda row: (row["sort_value"], row["line_id"]))
-    return models.Page(items=[present.line(row) for row in rows], next_cursor=next_cursor, total=total)
+        next_cursor = following(query, rows, limit, lambda row: (row["sort_value"], row["line_id"]))
+        return models.Page(items=[present.line(row) for row in rows], next_cursor=next_cursor, total=total)
+
+    return await same_for_all(request, response, who, parts, found)
 
 
 @router.get("/recommendations.csv", summary="The filtered queue as a spreadsheet", response_class=Response)
@@ -99,11 +110,22 @@ async def spreadsheet(who: Who, parts: Parts, chosen: Chosen, sort: Sort = "risk
     return Response(write_rows(CSV_COLUMNS, shown), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-@router.get("/recommendations/summary", summary="Totals of the filtered queue")
-async def summary(who: Who, parts: Parts, chosen: Chosen) -> models.QueueSummary:
+@router.get(
+    "/recommendations/summary",
+    summary="Totals of the filtered queue",
+    response_model=models.QueueSummary,
+    responses=UNCHANGED,
+)
+async def summary(request: Request, response: Response, who: Who, parts: Parts, chosen: Chosen) -> Response:
     """Counts and money of the filtered lines, by reason, supplier, location and category."""
-    async with parts.database.transaction(who.tenant) as tx:
-        groups = await queue.summary(tx, who.tenant, chosen)
+
+    async def found(tx: Transaction) -> models.QueueSummary:
+        return _totals(await queue.summary(tx, who.tenant, chosen))
+
+    return await same_for_all(request, response, who, parts, found)
+
+
+def _totals(groups: dict[str, list[Row]]) -> models.QueueSummary:
     (all_of_them,), (by_rule,) = groups["all"], groups["by_rule"]
     return models.QueueSummary(
         waiting=all_of_them["count"],

@@ -9,9 +9,11 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from kit.http import Problem
+from services.gateway import account_events
+from services.gateway.account_events import By
 from services.gateway.api import models
 from services.gateway.api.shared import Parts, Who, not_found
-from services.gateway.domain.access import SCOPES
+from services.gateway.domain.access import ADMIN, SCOPES
 from services.gateway.domain.credentials import KEY_MARK, SECRET_BYTES, write_secret
 from services.gateway.store import accounts
 from services.gateway.store.rows import instant
@@ -66,6 +68,7 @@ async def make_key(body: NewKey, who: Who, parts: Parts, response: Response) -> 
     }
     async with parts.database.transaction(who.tenant) as tx:
         await accounts.put_key(tx, who.tenant, row)
+        await account_events.key_changed(tx, who.tenant, "made", row, By(who.principal.subject, ADMIN, now))
     response.headers["Cache-Control"] = "no-store"
     return models.NewKeyView(
         key_id=secret.prefix,
@@ -79,10 +82,13 @@ async def make_key(body: NewKey, who: Who, parts: Parts, response: Response) -> 
 @router.delete("/api-keys/{key_id}", status_code=204, summary="Revoke a key")
 async def revoke_key(key_id: str, who: Who, parts: Parts) -> None:
     """It stops working within `session_cache_seconds` on every gateway, at once on this one."""
+    now = parts.clock.now()
     async with parts.database.transaction(who.tenant) as tx:
-        found = await accounts.revoke_key(tx, who.tenant, key_id, parts.clock.now())
-    if not found:
-        raise not_found("key", key_id)
+        revoked = await accounts.revoke_key(tx, who.tenant, key_id, now)
+        if revoked is None:
+            raise not_found("key", key_id)
+        if revoked["revoked_at"] == now:  # revoked again, it stays as it was
+            await account_events.key_changed(tx, who.tenant, "revoked", revoked, By(who.principal.subject, ADMIN, now))
     parts.door.forget()
 
 

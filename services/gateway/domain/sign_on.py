@@ -33,6 +33,9 @@ ALGORITHMS: Final = (
 LEEWAY_SECONDS: Final = 60
 USERNAME_LENGTH_MAX: Final = 64
 NAME_LENGTH_MAX: Final = 120
+# OpenID Connect Back-Channel Logout 1.0 §2.4: what says that a token is one, and how old one may be.
+LOGOUT_EVENT: Final = "http://schemas.openid.net/event/backchannel-logout"
+LOGOUT_AGE_SECONDS_MAX: Final = 600
 LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
 
@@ -48,6 +51,7 @@ class Provider:
     authorization_endpoint: str
     token_endpoint: str
     jwks_uri: str
+    userinfo_endpoint: str | None
     takes_basic: bool  # whether the client's secret goes into the Authorization header (else into the body)
     names_itself: bool  # whether its answers carry `iss` (RFC 9207): one without it is another provider's
 
@@ -73,6 +77,15 @@ class Arrival:
     roles: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Farewell:
+    """Whom the provider no longer vouches for: everybody's session `sid`, or without one all sessions of `subject`."""
+
+    issuer: str
+    subject: str | None
+    sid: str | None
+
+
 def described(document: Mapping[str, Any], issuer: str) -> Provider:
     """The provider behind `issuer`. Raises Untrusted when the description is another's, incomplete, or not encrypted."""
     if document.get("issuer") != issuer:
@@ -83,9 +96,11 @@ def described(document: Mapping[str, Any], issuer: str) -> Provider:
         if not isinstance(address, str) or not is_protected(address):
             raise Untrusted(f"{name} is {address!r}, not an https address")
         found[name] = address
+    userinfo = document.get("userinfo_endpoint")
     methods = document.get("token_endpoint_auth_methods_supported", ("client_secret_basic",))
     return Provider(
         issuer=issuer,
+        userinfo_endpoint=userinfo if isinstance(userinfo, str) and is_protected(userinfo) else None,
         takes_basic="client_secret_basic" in methods,
         names_itself=document.get("authorization_response_iss_parameter_supported") is True,
         **found,
@@ -135,8 +150,9 @@ def read(text: str) -> Attempt | None:
     return attempt if all(isinstance(value, str) and value for value in asdict(attempt).values()) else None
 
 
-def believed(token: str, keys: KeySet, *, issuer: str, client_id: str, nonce: str, now: int) -> dict[str, Any]:
-    """The claims of an ID token that passed every check. `now` in seconds of the epoch. Raises Untrusted."""
+def believed(token: str, keys: KeySet, *, issuer: str, client_id: str, nonce: str | None, now: int) -> dict[str, Any]:
+    """The claims of an ID token that passed every check. `now` in seconds of the epoch; a token that came by a refresh need
+    not have a nonce (Core §12.2). Raises Untrusted."""
     required = jwt.JWTClaimsRegistry(
         now=now,
         leeway=LEEWAY_SECONDS,
@@ -145,11 +161,12 @@ def believed(token: str, keys: KeySet, *, issuer: str, client_id: str, nonce: st
         sub={"essential": True},
         exp={"essential": True},
         iat={"essential": True},
-        nonce={"essential": True, "value": nonce},
     )
     try:
         claims = jwt.decode(token, keys, algorithms=list(ALGORITHMS)).claims
         required.validate(claims)
+        if nonce is not None and claims.get("nonce") != nonce:
+            raise ValueError("its nonce is another one, so it was not asked for here")
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise Untrusted(f"the ID token: {type(error).__name__}: {error}") from error
     audiences = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
@@ -158,6 +175,35 @@ def believed(token: str, keys: KeySet, *, issuer: str, client_id: str, nonce: st
     if not isinstance(claims["sub"], str) or not claims["sub"]:
         raise Untrusted("the ID token names nobody")
     return dict(claims)
+
+
+def farewell(token: str, keys: KeySet, *, issuer: str, client_id: str, now: int) -> Farewell:
+    """Whose sessions a logout token ends, after every check of Back-Channel Logout 1.0 §2.6. Raises Untrusted."""
+    required = jwt.JWTClaimsRegistry(
+        now=now,
+        leeway=LEEWAY_SECONDS,
+        iss={"essential": True, "value": issuer},
+        aud={"essential": True, "value": client_id},
+        iat={"essential": True},
+        jti={"essential": True},
+    )
+    try:
+        decoded = jwt.decode(token, keys, algorithms=list(ALGORITHMS))
+        claims = decoded.claims
+        required.validate(claims)
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise Untrusted(f"the logout token: {type(error).__name__}: {error}") from error
+    if str(decoded.header.get("typ", "logout+jwt")).lower() not in ("logout+jwt", "jwt"):
+        raise Untrusted("the logout token is a token of another type")
+    if now - claims["iat"] > LOGOUT_AGE_SECONDS_MAX:
+        raise Untrusted("the logout token is too old")
+    events = claims.get("events")
+    if not isinstance(events, dict) or not isinstance(events.get(LOGOUT_EVENT), dict) or "nonce" in claims:
+        raise Untrusted("it is no logout token")
+    subject, sid = (claims.get(name) for name in ("sub", "sid"))
+    if not (subject or sid) or not all(one is None or isinstance(one, str) for one in (subject, sid)):
+        raise Untrusted("the logout token names nobody")
+    return Farewell(issuer, subject or None, sid or None)
 
 
 def arrival(claims: Mapping[str, Any], *, roles_claim: str, roles: Mapping[str, str]) -> Arrival:
@@ -169,7 +215,8 @@ def arrival(claims: Mapping[str, Any], *, roles_claim: str, roles: Mapping[str, 
     return Arrival(
         issuer=str(claims["iss"]),
         subject=subject,
-        username=named.lower()[:USERNAME_LENGTH_MAX],
+        # Decisions carry the name, and record keys are made of such parts with "/" between them.
+        username=named.lower().replace("/", "_")[:USERNAME_LENGTH_MAX],
         name=(_line(claims.get("name")) or named)[:NAME_LENGTH_MAX],
         roles=tuple(sorted({roles[group] for group in held if isinstance(group, str) and group in roles})),
     )

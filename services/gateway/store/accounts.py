@@ -104,7 +104,7 @@ async def rehash(tx: Transaction, tenant: str, username: str, password_hash: str
 async def signed_on(tx: Transaction, tenant: str, arrival: Arrival) -> Row | None:
     """The account of a person whom the identity provider vouches for, found by who it is, never by a name."""
     row = await tx.fetchrow(
-        "select username, active from accounts where tenant = $1 and sign_on_issuer = $2 and sign_on_subject = $3",
+        f"select {_LISTED} from accounts where tenant = $1 and sign_on_issuer = $2 and sign_on_subject = $3 for update",
         tenant,
         arrival.issuer,
         arrival.subject,
@@ -216,15 +216,16 @@ async def keys(tx: Transaction, tenant: str) -> list[Row]:
     return [dict(row) for row in rows]
 
 
-async def revoke_key(tx: Transaction, tenant: str, key_id: str, now: datetime) -> bool:
-    """Whether there was such a key."""
-    done = await tx.fetchval(
-        "update api_keys set revoked_at = coalesce(revoked_at, $3) where tenant = $1 and key_id = $2 returning true",
+async def revoke_key(tx: Transaction, tenant: str, key_id: str, now: datetime) -> Row | None:
+    """The key as it is then; None when there is none. Revoked again, it keeps the time of the first."""
+    row = await tx.fetchrow(
+        "update api_keys set revoked_at = coalesce(revoked_at, $3) where tenant = $1 and key_id = $2"
+        " returning key_id, name, scopes, expires_at, revoked_at",
         tenant,
         key_id,
         now,
     )
-    return bool(done)
+    return dict(row) if row else None
 
 
 async def preferences(tx: Transaction, tenant: str, username: str) -> dict[str, Any]:

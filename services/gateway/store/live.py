@@ -38,6 +38,20 @@ async def tell(tx: Transaction, tenant: str, events: Sequence[tuple[str, dict[st
     await tx.execute("select pg_notify($1, $2)", CHANNEL, tenant)
 
 
+async def touch(tx: Transaction, tenant: str) -> None:
+    """Count what pages show of a tenant as changed, in the transaction that changes it."""
+    await tx.execute(
+        "insert into live_heads (tenant, last_seq, revision) values ($1, 0, 1)"
+        " on conflict (tenant) do update set revision = live_heads.revision + 1",
+        tenant,
+    )
+
+
+async def revision(tx: Transaction, tenant: str) -> int:
+    """How often it was changed; an answer found at this number holds as long as the number stays."""
+    return await tx.fetchval("select revision from live_heads where tenant = $1", tenant) or 0
+
+
 async def head(tx: Transaction, tenant: str) -> int:
     """The number of the newest event; 0 before the first."""
     return await tx.fetchval("select last_seq from live_heads where tenant = $1", tenant) or 0

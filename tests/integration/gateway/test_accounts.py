@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+import asyncpg
 import httpx2
+import orjson
 import pytest
 
 from tests.ground import wait_for
@@ -158,3 +160,61 @@ def listed_of_either(gateway: Gateway, password: str) -> list[dict[str, Any]]:
             if answer.status_code == 200:
                 return list(answer.json()["items"])
     raise AssertionError("nobody can administer any more")
+
+
+def told(gateway: Gateway, tenant: str) -> list[tuple[str, str, str, str]]:
+    """What the gateway said to the audit log of accounts and keys: (type, whose, what, by whom)."""
+
+    async def read() -> list[dict[str, Any]]:
+        connection = await asyncpg.connect(gateway.database.admin_url)
+        try:
+            rows = await connection.fetch(
+                "select value from gateway.outbox where tenant = $1 and topic = 'accounts.v1' order by seq", tenant
+            )
+        finally:
+            await connection.close()
+        return [orjson.loads(row["value"]) for row in rows]
+
+    return [
+        (
+            f"{one['name']} {','.join(one.get('roles') or one['scopes'])}",
+            one["change"],
+            one["changed_by"],
+            one["role"],
+        )
+        for one in wait_for(read())
+    ]
+
+
+def test_every_change_is_said_to_the_audit_log_and_no_secret_is(gateway: Gateway, admin: httpx2.Client) -> None:
+    before = len(told(gateway, "acme"))
+    given = make(admin, "hal", "planner")
+    state = {"name": "Hal", "roles": ["planner", "approver"]}
+    assert admin.put("/v1/accounts/hal", json=state).status_code == 200
+    assert admin.put("/v1/accounts/hal", json=state).status_code == 200  # nothing new: nothing said
+    with sign_in(gateway, "hal", given) as hal:
+        own = {"current": given, "new": "correct horse battery"}
+        assert hal.put("/v1/session/password", json=own).status_code == 204
+    assert admin.post("/v1/accounts/hal/password", json={}).status_code == 200
+    assert admin.put("/v1/accounts/hal", json=state | {"active": False}).status_code == 200
+    key = admin.post("/v1/api-keys", json={"name": "till", "scopes": ["read", "ingest"]}).json()
+    for _ in range(2):
+        assert admin.delete(f"/v1/api-keys/{key['key_id']}").status_code == 204
+    assert told(gateway, "acme")[before:] == [
+        ("Hal planner", "made", "admin", "admin"),
+        ("Hal approver,planner", "changed", "admin", "admin"),
+        ("Hal approver,planner", "password_set", "hal", "self"),
+        ("Hal approver,planner", "password_renewed", "admin", "admin"),
+        ("Hal approver,planner", "closed", "admin", "admin"),
+        ("till ingest,read", "made", "admin", "admin"),
+        ("till ingest,read", "revoked", "admin", "admin"),
+    ]
+    assert told(gateway, "acme")[0] == ("Planner planner", "made", "installation", "installation")
+
+
+def test_change_that_is_refused_is_not_said(gateway: Gateway) -> None:
+    with gateway.client("admin", "globex", fresh=True) as admin:
+        before = told(gateway, "globex")
+        state = {"name": "Administrator", "roles": ["auditor"]}
+        assert code(admin.put("/v1/accounts/admin", json=state)) == (409, "last_administrator")
+        assert told(gateway, "globex") == before

@@ -65,6 +65,28 @@ def test_queue_is_ranked_by_money_at_risk_times_urgency_and_says_why(planner: ht
     assert milk["item_class"] == "AX"
 
 
+def test_browser_that_has_the_queue_gets_it_again_only_when_it_says_something_else(
+    gateway: Gateway, planner: httpx2.Client
+) -> None:
+    with gateway.client("planner", "globex") as other:
+        for path in ("/v1/recommendations", "/v1/recommendations/summary"):
+            first, narrowed, theirs = planner.get(path), planner.get(path, params={"q": "x"}), other.get(path)
+            assert len({one.headers["etag"] for one in (first, narrowed, theirs)}) == 3
+            again = planner.get(path, headers={"If-None-Match": f'"of before", {first.headers["etag"]}'})
+            assert (again.status_code, again.content, again.headers["etag"]) == (304, b"", first.headers["etag"])
+            assert "ratelimit" in again.headers
+        tags = {
+            path: other.get(path).headers["etag"] for path in ("/v1/recommendations", "/v1/recommendations/summary")
+        }
+        gateway.publish(said(messages.issued(tenant="globex", sku="SECRET2")))
+        for path, tag in tags.items():
+            eventually(lambda path=path, tag=tag: other.get(path, headers={"If-None-Match": tag}).status_code == 200)
+        assert (
+            other.get("/v1/recommendations").json()["total"]
+            == other.get("/v1/recommendations/summary").json()["waiting"]
+        )
+
+
 def test_approved_line_with_an_order_is_released(planner: httpx2.Client) -> None:
     (line,) = planner.get("/v1/recommendations", params={"status": "released"}).json()["items"]
     assert (line["sku"], line["version"], line["decided_by"]) == ("EGGS", 1, "rule")

@@ -34,7 +34,7 @@ class Provider:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "oidc_provider_mock", "-p", str(self.port)],
+            [sys.executable, "-W", "ignore", "-m", "tests.integration.gateway.identity_provider", str(self.port)],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -48,6 +48,15 @@ class Provider:
     def knows(self, subject: str, **claims: Any) -> None:
         """A person it will vouch for."""
         assert httpx2.put(f"{self.url}/users/{subject}", json=claims).status_code < 300
+
+    def forgets(self, subject: str) -> None:
+        """The person left: what it gave for them is worth nothing any more."""
+        assert httpx2.post(f"{self.url}/users/{subject}/revoke-tokens").status_code < 300
+
+    def signs_out(self, subject: str, to: str, **claims: Any) -> int:
+        """It tells the gateway so; what that answers."""
+        asked = {"to": f"{to}/sign-on/logout", "client_id": "countersign"} | claims
+        return int(httpx2.post(f"{self.url}/users/{subject}/sign-out", json=asked).json()["status"])
 
     def lets_in(self, asked: str, subject: str) -> str:
         """What a person's click on its page sends the browser back to."""
@@ -95,6 +104,7 @@ def door(platform: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             "COUNTERSIGN_SIGN_ON_CLIENT_SECRET": "s3cret word",
             "COUNTERSIGN_SIGN_ON_ROLES": json.dumps(GROUPS),
             "COUNTERSIGN_SESSION_CACHE_SECONDS": "0",
+            "COUNTERSIGN_SIGN_ON_CHECK_MINUTES": "0.03",
         }
         try:
             provider.start()
@@ -225,3 +235,40 @@ def test_account_of_the_provider_can_be_closed_here_and_nothing_else(door: Door)
         closed = admin.put("/v1/accounts/gus", json={"name": "Gus", "roles": ["planner"], "active": False}).json()
         assert (closed["signs_in_by"], closed["active"]) == ("provider", False)
         assert browser.get("/v1/session").status_code == 401
+
+
+def test_person_who_left_is_out_as_soon_as_the_provider_is_asked_again(door: Door) -> None:
+    for subject in ("u8", "u9"):
+        door.provider.knows(subject, preferred_username=f"p{subject}", groups=["buyers"])
+    with door.browser() as left, door.browser() as stays:
+        door.sign_in(left, "u8")
+        door.sign_in(stays, "u9")
+        door.provider.forgets("u8")
+        eventually(lambda: left.get("/v1/session").status_code == 401, 60.0, "the session outlived the person")
+        assert stays.get("/v1/session").json()["roles"] == ["planner"]
+        door.provider.knows("u9", preferred_username="pu9", groups=["heads"])
+        eventually(lambda: stays.get("/v1/session").json().get("roles") == ["approver"], 60.0, "the old groups hold on")
+
+
+def test_good_bye_of_the_provider_ends_the_sessions_of_that_person_at_once(door: Door) -> None:
+    for subject in ("u10", "u11"):
+        door.provider.knows(subject, preferred_username=f"p{subject}", groups=["buyers"])
+    with door.browser() as one, door.browser() as two, door.browser() as other:
+        for browser, subject in ((one, "u10"), (two, "u10"), (other, "u11")):
+            door.sign_in(browser, subject)
+        lies: tuple[dict[str, Any], ...] = (
+            {"client_id": "another"},
+            {"iss": "https://evil.example"},
+            {"events": {}},
+            {"nonce": "n"},
+            {"iat": 1_000_000_000},
+            {"sub": None},
+        )
+        for lie in lies:
+            assert door.provider.signs_out("u10", door.gateway.url, **lie) == 400, lie
+        assert door.provider.signs_out("u10", door.gateway.url, sid="a session of elsewhere") == 200
+        assert [browser.get("/v1/session").status_code for browser in (one, two, other)] == [200] * 3
+        assert door.provider.signs_out("u10", door.gateway.url) == 200
+        assert [browser.get("/v1/session").status_code for browser in (one, two, other)] == [401, 401, 200]
+        assert httpx2.post(f"{door.gateway.url}/sign-on/logout", data={"logout_token": "x.y.z"}).status_code == 400
+        assert httpx2.post(f"{door.gateway.url}/sign-on/logout").status_code == 400

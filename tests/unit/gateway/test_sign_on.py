@@ -15,6 +15,7 @@ from joserfc.jwk import ECKey, KeySet, RSAKey
 from pydantic import ValidationError
 
 from services.gateway.domain.sign_on import (
+    LOGOUT_EVENT,
     Attempt,
     Untrusted,
     arrival,
@@ -22,10 +23,12 @@ from services.gateway.domain.sign_on import (
     basic,
     believed,
     described,
+    farewell,
     is_protected,
     read,
     written,
 )
+from services.gateway.sealing import Seal
 from services.gateway.settings import GatewaySettings
 
 ISSUER, CLIENT, NONCE, NOW = "https://id.example", "countersign", "n-1", 1_800_000_000
@@ -198,3 +201,83 @@ def test_groups_give_the_roles_that_the_setting_names_and_no_other() -> None:
 def test_half_a_configuration_is_refused_at_the_start(settings: dict[str, Any], why: str) -> None:
     with pytest.raises(ValidationError, match=why):
         GatewaySettings(**settings)
+
+
+GOOD_BYE = {
+    "iss": ISSUER,
+    "aud": CLIENT,
+    "iat": NOW,
+    "exp": NOW + 120,
+    "jti": "j",
+    "events": {LOGOUT_EVENT: {}},
+    "sub": "u1",
+}
+
+
+def logout_token(changes: dict[str, Any], typ: str | None = "logout+jwt", key: Any = KEY) -> str:
+    header = {"alg": "RS256", "kid": "one"} | ({"typ": typ} if typ else {})
+    claims = {name: value for name, value in (GOOD_BYE | changes).items() if value is not None}
+    return jwt.encode(header, claims, key, algorithms=["RS256"])
+
+
+def said(text: str) -> tuple[str | None, str | None]:
+    gone = farewell(text, KEYS, issuer=ISSUER, client_id=CLIENT, now=NOW)
+    return gone.subject, gone.sid
+
+
+def test_good_bye_names_a_person_or_one_of_their_sessions() -> None:
+    assert said(logout_token({})) == ("u1", None)
+    assert said(logout_token({"sub": None, "sid": "s1"}, typ=None)) == (None, "s1")
+    assert said(logout_token({"sid": "s1"}, typ="JWT")) == ("u1", "s1")
+
+
+@pytest.mark.parametrize(
+    ("changes", "typ"),
+    [
+        ({"sub": None}, "logout+jwt"),
+        ({"events": None}, "logout+jwt"),
+        ({"events": {"another": {}}}, "logout+jwt"),
+        ({"events": {LOGOUT_EVENT: "yes"}}, "logout+jwt"),
+        ({"nonce": NONCE}, "logout+jwt"),
+        ({"aud": "another"}, "logout+jwt"),
+        ({"iss": "https://evil.example"}, "logout+jwt"),
+        ({"jti": None}, "logout+jwt"),
+        ({"iat": NOW - 3600, "exp": NOW + 120}, "logout+jwt"),
+        ({"exp": NOW - 120}, "logout+jwt"),
+        ({"sid": 7}, "logout+jwt"),
+        ({}, "at+jwt"),
+    ],
+)
+def test_good_bye_that_fails_a_check_ends_nothing(changes: dict[str, Any], typ: str) -> None:
+    with pytest.raises(Untrusted):
+        said(logout_token(changes, typ))
+
+
+def test_good_bye_under_another_key_and_an_id_token_are_none() -> None:
+    with pytest.raises(Untrusted):
+        said(logout_token({}, key=RSAKey.generate_key(2048, {"kid": "one"}, private=True)))
+    with pytest.raises(Untrusted):
+        said(token())
+    with pytest.raises(Untrusted):
+        check(logout_token({"nonce": NONCE}, "JWT", key=RSAKey.generate_key(2048, {"kid": "one"}, private=True)))
+
+
+def test_name_of_a_person_can_be_part_of_a_record_key() -> None:
+    came = arrival({**CLAIMS, "preferred_username": "ACME/Ada"}, roles_claim="groups", roles={})
+    assert came.username == "acme_ada"
+
+
+def test_sealed_secret_opens_only_with_the_key_and_for_what_it_was_sealed() -> None:
+    seal = Seal(b"k" * 48, "sign-on")
+    sealed = seal.sealed("refresh me", b"session 1")
+    assert seal.opened(sealed, b"session 1") == "refresh me"
+    assert b"refresh" not in sealed
+    assert sealed != seal.sealed("refresh me", b"session 1")
+    for other, text, bound in (
+        (seal, sealed, b"session 2"),
+        (Seal(b"j" * 48, "sign-on"), sealed, b"session 1"),
+        (Seal(b"k" * 48, "else"), sealed, b"session 1"),
+        (seal, sealed[:-1] + bytes([sealed[-1] ^ 1]), b"session 1"),
+        (seal, b"", b"session 1"),
+    ):
+        assert other.opened(text, bound) is None
