@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import nbdtrik
 
 from kernel.distribution import HORIZONS_DAYS, LEVELS
+from services.forecaster.domain.closures import were_shut
 from services.forecaster.domain.panel import DemandPanel, FloatArray
 from services.forecaster.domain.series import expected_of
 from services.forecaster.domain.strategy import DistributionForecast, Expected, MeanForecaster
@@ -131,8 +132,9 @@ class Errors:
 def collect(panel: DemandPanel, forecaster: MeanForecaster, origins: list[int]) -> list[Samples]:
     """What `forecaster` expected at earlier origins against what came, per node horizon.
 
-    Windows with an unknown (censored) day are left out: their realised demand is not known. A day of closed doors is known
-    where it was expected: nothing was, and nothing came.
+    Windows with an unknown (censored) day are left out: their realised demand is not known. A day on which a whole location
+    was shut is left out of the window instead, of what was expected and of what came: over eight weeks with a few bank
+    holidays hardly a window of 28 days would be left.
     """
     return errors(panel, forecaster, origins, HORIZONS_DAYS, with_single=False).cumulative
 
@@ -152,9 +154,11 @@ def errors(
         ahead = min(max(horizons), panel.days - 1 - origin)
         expected = expected_of(forecaster, panel.until(origin), origin, ahead)
         came = panel.demand[:, origin + 1 : origin + 1 + ahead]
-        if expected.shut is not None:
-            came = np.where(expected.shut & np.isnan(came), 0.0, came)
-        totals, realised = np.cumsum(expected.by_day, axis=1), np.cumsum(came, axis=1)
+        shut = were_shut(panel, origin + 1, origin + ahead)
+        left = (expected.by_day, came)
+        if shut.any():
+            left = (np.where(shut, 0.0, expected.by_day), np.where(shut, 0.0, came))
+        totals, realised = np.cumsum(left[0], axis=1), np.cumsum(left[1], axis=1)
         # Of a dead item nothing is expected, so there is no ratio of what came to it.
         alive = np.asarray(~np.isnan(panel.demand[:, : origin + 1]).all(axis=1) & (expected.by_day > 0).any(axis=1))
         for node, horizon in enumerate(horizons):

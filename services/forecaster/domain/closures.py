@@ -9,13 +9,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from services.forecaster.domain.cleaning import ITEMS_AT_ONCE
+from services.forecaster.domain.cleaning import CLOSED_ITEMS_MIN, ITEMS_AT_ONCE
 from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, Holiday, IntArray
 
 # So many different items usually sell on such a weekday: that by chance none of them does happens once in 150 holidays.
 ITEMS_SELLING_MIN = 5.0
 WEEKS_BEFORE = 8  # in which the weekday is looked at, to say what is usual
 WEEKS_MIN = 2
+WEEK_DAYS = 7
 HOLIDAYS_MIN = 4
 SEPARATOR = "; "  # of names that fall on one day, as the package `holidays` writes them
 
@@ -47,6 +48,21 @@ def shut_ahead(panel: DemandPanel, origin: int, days: int) -> BoolArray | None:
             columns = np.array([one.column - origin - 1 for one in ahead], dtype=np.int64)
             out[rows[:, None], columns[None, :]] = True
     return out
+
+
+def were_shut(panel: DemandPanel, first: int, last: int) -> BoolArray:
+    """(items, days first to last): unknown days on which nobody at the item's location is known, though a week before
+    enough were. What was hidden there is the day and not the item: it is out of stock alone."""
+    before = max(0, first - WEEK_DAYS)
+    unknown = np.isnan(panel.demand[:, before : last + 1])
+    shut = np.zeros(unknown.shape, dtype=np.bool_)
+    for code in np.unique(panel.location).tolist():
+        rows = np.flatnonzero(panel.location == code)
+        known = (~unknown[rows]).sum(axis=0)
+        for day in np.flatnonzero(known == 0).tolist():
+            if known[max(0, day - WEEK_DAYS) : day].max(initial=0) >= CLOSED_ITEMS_MIN:
+                shut[rows, day] = True
+    return shut[:, first - before :]
 
 
 def _will_be_shut(holiday: Holiday, past: list[Holiday]) -> bool:

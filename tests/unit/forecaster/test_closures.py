@@ -98,14 +98,20 @@ def test_a_place_that_sells_little_or_is_always_shut_on_that_weekday_says_nothin
     assert shut_days(frame, column(date(2024, 12, 15))) == set()
 
 
-def test_windows_over_a_day_of_closed_doors_that_was_expected_are_not_lost_to_calibration() -> None:
+def test_windows_over_a_day_of_closed_doors_are_not_lost_to_calibration_and_those_over_a_stock_out_are() -> None:
     frame, _ = world(set(CHRISTMAS), date(2024, 12, 31))
     demand = frame.panel.demand.copy()
     demand[:, [column(day) for day in CHRISTMAS]] = np.nan  # as the service keeps them
+    demand[7, column(CHRISTMAS[1]) - 3] = np.nan  # out of stock
     origin = column(date(2024, 12, 12))
     fortnight = HORIZONS_DAYS.index(14)
-    known, unknown = (
+    told, untold = (
         collect(replace(frame.panel, demand=demand, holidays=calendar), SIMPLE["seasonal_mean"], [origin])[fortnight]
         for calendar in (frame.panel.holidays, {})
     )
-    assert len(known.expected) == ITEMS and len(unknown.expected) == 0
+    # Whether the doors were expected to be shut or not: nothing was sold through them, and nothing counts as expected.
+    np.testing.assert_allclose(told.expected, untold.expected)
+    np.testing.assert_array_equal(told.realised, untold.realised)
+    assert len(told.expected) == ITEMS - 1
+    whole = SIMPLE["seasonal_mean"].expected(frame.panel.until(origin), origin, 14).by_day.sum()
+    assert told.expected.sum() == pytest.approx(whole * 13 / 14, rel=0.05)
