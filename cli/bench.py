@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from cli import bench_forecast, bench_ingest, bench_live, bench_ui, output
+from cli import bench_forecast, bench_ingest, bench_live, bench_planning, bench_ui, output
 from cli.demo import bring_up, settings_for
 from cli.demo_access import Access, plain_refusals
 from cli.demo_history import absorb, plan
@@ -50,7 +50,17 @@ EVENTS, BACKLOG_EVENTS = 300_000, 1_000_000
 Part = Annotated[
     str,
     typer.Argument(
-        help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, live, offline, ui, or forecast"
+        help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, live, planning, offline, ui, or forecast"
+    ),
+]
+
+Count = Annotated[
+    int | None,
+    typer.Option(
+        "--events",
+        min=1000,
+        show_default=False,
+        help="Sales of a throughput run; 300,000, of a backlog 1,000,000. Items of `planning`; all sizes.",
     ),
 ]
 
@@ -61,12 +71,7 @@ def bench(
     as_json: AsJson = False,
     data_dir: DataDir = None,
     port_base: Annotated[int | None, typer.Option("--port-base", min=1024, max=65000, show_default=False)] = None,
-    count: Annotated[
-        int | None,
-        typer.Option(
-            "--events", min=1000, show_default=False, help="Sales of a throughput run; 300,000, of a backlog 1,000,000."
-        ),
-    ] = None,
+    count: Count = None,
     rate: Annotated[int, typer.Option("--rate", min=1, help="Sales a second of the latency run.")] = 500,
     seconds: Annotated[float, typer.Option("--seconds", min=10, help="Length of the latency run.")] = 60.0,
     minutes: Annotated[float, typer.Option("--minutes", min=0.5, help="Length of the memory run.")] = 10.0,
@@ -85,6 +90,7 @@ def bench(
       ./run bench backlog --events 1000000 --json
       ./run bench ingest --json
       ./run bench live --json
+      ./run bench planning --json
       ./run bench ui --json
       ./run bench forecast --data demand --json
       ./run bench offline
@@ -145,6 +151,10 @@ def _without_the_demo(
         alone = LocalPlatform(settings_for(bench_live.folder_of(data_dir), port_base, any_port=True), output.say)
         bench_live.measure(alone, as_json=as_json)
         return True
+    if part == "planning":  # needs the policy service and nothing of the demo
+        planner = LocalPlatform(settings_for(bench_planning.folder_of(data_dir), port_base, any_port=True), output.say)
+        bench_planning.measure(planner, count, as_json=as_json)
+        return True
     if part == "ui":  # needs a browser, the gateway and approvals, and nothing of the demo
         seen = LocalPlatform(settings_for(bench_ui.folder_of(data_dir), port_base, any_port=True), output.say)
         bench_ui.measure(seen, as_json=as_json)
@@ -156,7 +166,7 @@ def _without_the_demo(
         return True
     if part not in (*PARTS, "all"):
         why, way_out = (
-            f"the parts are {', '.join(PARTS)}, all, ingest, live, offline, ui and forecast",
+            f"the parts are {', '.join(PARTS)}, all, ingest, live, planning, offline, ui and forecast",
             "name one of them",
         )
         raise Trouble(

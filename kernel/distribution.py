@@ -99,6 +99,12 @@ class DemandTable:
         read: Floats = low + (high - low) * share
         return read
 
+    def curves_by_day(self, row: int) -> Floats:
+        """The quantile functions of one item over 0, 1 … 56 days: (57, 13), what `curve` gives for each of those days."""
+        low, high = self.nodes[row, _NODE_BEFORE], self.nodes[row, _NODE_BEFORE + 1]
+        read: Floats = low + (high - low) * _SHARE_PAST_NODE
+        return read
+
     def quantile(self, days: ArrayLike, level: ArrayLike) -> Floats:
         """Smallest level of stock, units, that covers the demand over `days` with probability `level`."""
         return curve_quantile(self.curve(days), level)
@@ -287,6 +293,15 @@ class _Block:
 
 _PIECE_FROM = np.asarray(GRID[:-1])[:, np.newaxis, np.newaxis]
 _PIECE_MASS = np.asarray([after - before for before, after in pairwise(GRID)])[:, np.newaxis, np.newaxis]
+
+
+_MARKS = np.asarray((0, *HORIZONS_DAYS), dtype=np.float64)
+_EVERY_DAY = np.arange(DAYS + 1, dtype=np.float64)
+# The node before each day, and how far between it and the next the day lies.
+_NODE_BEFORE = np.maximum(np.searchsorted(_MARKS, _EVERY_DAY, side="left"), 1) - 1
+_SHARE_PAST_NODE = ((_EVERY_DAY - _MARKS[_NODE_BEFORE]) / (_MARKS[_NODE_BEFORE + 1] - _MARKS[_NODE_BEFORE]))[
+    :, np.newaxis
+]
 
 
 def sample_paths(table: DemandTable, row: int, uniforms: Floats) -> Floats:

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from kernel.distribution import DAYS, DemandTable, Floats
+from kernel.distribution import DAYS, DemandTable, curve_shortage
 from services.policy.domain.refusal import PolicyRefusal, require_not_negative
 
 # What is shipped cannot be changed; what is approved is changed where it was approved, before it leaves.
@@ -113,17 +113,17 @@ def _moved(demand: DemandTable, as_of: date, stock: float, one: Coming, costs: C
         if day == arrival:
             continue
         extra = costs.change + (costs.expedite * one.units if day < arrival else 0.0)
-        saves = float(now - expected[day - 1]) - extra
+        saves = now - expected[day - 1] - extra
         if saves > 1e-9 and (best is None or saves > best.saves + 1e-9):
             action = "expedite" if day < arrival else "defer"
             best = Change(action, one.order_id, one.units, as_of + timedelta(days=day), saves, stock)
     return best
 
 
-def _costs(demand: DemandTable, stock: float, units: float, costs: Costs) -> Floats:
+def _costs(demand: DemandTable, stock: float, units: float, costs: Costs) -> list[float]:
     """Expected money over the horizon when `units` arrive at the opening of day 1, 2 … DAYS + 1: sales lost before they come,
     holding them from then on. What is short when they come is lost; the order's own units are held until sold."""
     before = np.arange(DAYS + 1)
-    short = demand.rows(np.zeros(DAYS + 1, dtype=np.int64)).expected_shortage(before, max(stock, 0.0))
-    expected: Floats = costs.margin * short + units * costs.holding * (DAYS - before) / 365.0
+    short = curve_shortage(demand.curves_by_day(0), max(stock, 0.0))
+    expected: list[float] = (costs.margin * short + units * costs.holding * (DAYS - before) / 365.0).tolist()
     return expected

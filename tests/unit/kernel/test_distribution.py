@@ -152,3 +152,10 @@ def test_one_curve_gives_the_same_bits_asked_alone_or_among_many(table: DemandTa
     crowd = np.repeat(curve, BLOCK_ROWS + 1, axis=0)
     for ask in (curve_probability, curve_shortage):
         assert ask(curve, units)[0] == ask(crowd, units)[-1]
+
+
+@given(tables())
+def test_the_curves_of_every_day_at_once_are_those_of_each_day(table: DemandTable) -> None:
+    for row in range(len(table)):
+        everywhere = table.curves_by_day(row)
+        assert all((everywhere[day] == table.curve(float(day))[row]).all() for day in range(DAYS + 1))
