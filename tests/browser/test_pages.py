@@ -205,6 +205,7 @@ def test_a_decision_made_elsewhere_shows_without_a_question_and_fresher_numbers_
         expect(salt.locator(".c-why")).to_have_text("Amended")
         expect(salt.locator(".c-qty b")).to_have_text("40")
         expect(salt.locator(".c-value")).to_contain_text("400.00")
+        expect(page.locator("#announce")).to_contain_text("approver decided Elsewhere salt: amended.")
         assert questions == []
         fresher = lines[0].model_copy(
             update={
@@ -219,6 +220,26 @@ def test_a_decision_made_elsewhere_shows_without_a_question_and_fresher_numbers_
         expect(page.locator(".canvas .row.active .c-why")).to_contain_text("Updated")
     assert questions, "fresher numbers are read"
     assert all("line_id=" in one for one in questions), "and only those of the lines that have them"
+
+
+def test_many_decisions_of_others_are_one_sentence(planner: Seat) -> None:
+    page = planner.open("/queue")
+    said = page.evaluate(
+        """async () => {
+          const { sentenceOf } = await import("/static/js/queue/elsewhere.js");
+          const made = (by, status) => ({ by, item: "Tea", status });
+          return [
+            sentenceOf([made("ben", "rejected")]),
+            sentenceOf([made("ben", "approved"), made("eva", "amended"), made("ben", "approved")]),
+            sentenceOf(["ann", "ben", "cyd"].map((by) => made(by, "approved"))),
+          ];
+        }"""
+    )
+    assert said == [
+        "ben decided Tea: rejected.",
+        "ben and eva decided 3 lines of this list: 2 approved, 1 amended.",
+        "3 people decided 3 lines of this list: 3 approved.",
+    ]
 
 
 @pytest.mark.parametrize("chosen", ["reason=new_item", "supplier=SUP-1", "q=product+1", "min_value=500&location=406"])

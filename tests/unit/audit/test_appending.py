@@ -83,6 +83,25 @@ def test_a_decision_says_who_what_and_under_which_limits() -> None:
     assert item_of(entry) == "s-a/L1"
 
 
+def test_entry_of_an_account_says_who_may_what_by_whom_and_no_name() -> None:
+    source = Source(
+        "id", "countersign/gateway", "account.changed.v1", WHEN, "demo/anna", None, None, None, "accounts.v1", 0, 7
+    )
+    body = {
+        "username": "anna",
+        "name": "Anna Berg",
+        "change": "changed",
+        "roles": ["approver", "planner"],
+        "active": True,
+    }
+    body |= {"roles_before": ["planner"], "signs_in_by": "password", "changed_by": "eva", "role": "admin"}
+    entry = decode_entry(appended([Candidate(uuid.uuid4(), event_draft(source, body, "0" * 64), None)]).entries[0].raw)
+    assert (entry["actor"], entry["subject"]) == ({"sub": "eva", "role": "admin"}, "demo/anna")
+    assert (entry["roles_before"], entry["roles"], entry["active"]) == ("planner", "approver, planner", "yes")
+    assert entry["payload_form"] == "salted"
+    assert "name" not in entry, "what people are called is in the payload, where it can be erased"
+
+
 def test_hostile_attributes_never_make_an_entry_that_cannot_be_written() -> None:
     long = "\u20ac" * 5_000
     source = Source(long, long, "decision.made.v1", WHEN, long, long, long, long, "decisions.v1", 0, 0)
