@@ -44,10 +44,8 @@ RETRY_SECONDS_FIRST, RETRY_SECONDS_MAX = 0.2, 5.0
 # A lone event whose handler fails for a reason we do not know is tried this often before it becomes a dead letter.
 ATTEMPTS_UNKNOWN_ERROR = 3
 HINT_SECONDS = 5.0
-# With a backlog, a transaction takes so many times the records: what one costs beside its records is paid less often, and
-# a position that many of them move is written once. Measured: 5 us of processor less a sale, policy and forecaster
-# together, than with four times. More would only lengthen the time for which the others wait behind a batch that must be
-# halved to find a bad record.
+# With a backlog, a transaction takes so many times the records: what one costs beside them is paid less often. More would
+# only lengthen the time for which the others wait behind one that must be halved to find a bad record.
 BACKLOG_FACTOR = 8
 FAULTS: tuple[type[BaseException], ...] = (*TRANSIENT, KafkaError)
 
