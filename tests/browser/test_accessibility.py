@@ -104,7 +104,7 @@ def test_no_page_shows_what_only_a_program_knows(stage: Stage, chromium: Browser
     seat = seat_of(stage, chromium, "light", WIDE)
     seat.sign_in("admin", tenant)
     page = seat.open("/today")
-    shown = {}
+    shown: dict[str, list[str]] = {}
     for path in PATHS:
         page.goto(stage.url + path)
         settled(page)

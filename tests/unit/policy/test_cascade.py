@@ -135,10 +135,10 @@ def test_between_its_thresholds_an_outcome_stays_what_it_is(evidence: Evidence) 
             bounds.at_or_above is None or available < bounds.at_or_above
         ):
             inside.append(later)
-    for later in plan(inside) if bounds.below is not None else ():
-        assert type(later) is type(outcome)
-        if isinstance(outcome, Recommendation) and isinstance(later, Recommendation):
-            assert later.quantity == outcome.quantity
+    for other in plan(inside) if bounds.below is not None else ():
+        assert type(other) is type(outcome)
+        if isinstance(outcome, Recommendation) and isinstance(other, Recommendation):
+            assert other.quantity == outcome.quantity
 
 
 @settings(max_examples=30, deadline=None)
