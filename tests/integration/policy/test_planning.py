@@ -391,12 +391,10 @@ async def test_a_closed_day_classes_its_items_and_their_plans_follow(seat: Seat)
         (step,) = [one for one in line["steps"] if one["code"] == "target"]
         return dict(step["inputs"])
 
-    # It was planned once before it had a class.
-    said = await seat.read(
-        "recommendations.v1",
-        lambda f: any(target(one)["abc_class"] == "AX" for one in proposals(f)),
-        "a recommendation by its class",
-    )
+    def by_class(found: list[dict[str, Any]]) -> bool:  # it was planned once before it had one
+        return any(target(one)["abc_class"] == "AX" for one in proposals(found))
+
+    said = await seat.read("recommendations.v1", by_class, "a recommendation by its class")
     line = proposals(said)[-1]
     assert (line["sku"], target(line)["abc_class"], target(line)["goal"]) == ("A", "AX", "0.98")
     assert rederive({name: value for name, value in line.items() if name != "type"})[0]

@@ -83,8 +83,8 @@ class LifeOfALine(RuleBasedStateMachine):
         arrival = arrivals.arrive(self.line, "demo", arriving, self.moment)
         if before.state in HELD:
             assert arrival.line == before, "a held line was touched"
-        if arrival.place is arrivals.Place.CURRENT:
-            self.signed = []
+        if arrival.place is arrivals.Place.CURRENT and arrival.line.amended_by is None:
+            self.signed = []  # given for other numbers; an amendment keeps its own and whoever made it stays its signer
         self.take(arrival.line, arrival.steps)
 
     @rule(days=st.integers(min_value=0, max_value=9))
