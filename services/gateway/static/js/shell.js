@@ -12,6 +12,7 @@ import { spaced } from "./spaced.js";
 const YEAR_SECONDS = 31_536_000;
 const CALM_MS = 600; // a burst of events is one question to the API
 const SPACE_MS = 3000; // while events flow without end, counters three seconds old will do
+const QUIET_MS = 12000; // while none flow: a service that went away says nothing of it
 let status = null;
 
 /** The theme is a cookie, so that the server draws the page in it and nothing flashes. */
@@ -137,6 +138,7 @@ export async function start() {
   const soonStatus = spaced(refreshStatus, CALM_MS, SPACE_MS);
   for (const kind of ["recommendation", "decision", "order", "exception", "changed", "reset"]) live.on(kind, soonStatus);
   live.start();
+  setInterval(() => { if (!document.hidden) get("/v1/status").then(showStatus, () => null); }, QUIET_MS); // silence of the gateway is the stream's to tell
   const [session] = await Promise.all([whoAmI(), refreshStatus()]);
   return session;
 }
