@@ -145,34 +145,17 @@ def curve_quantile(curve: Floats, level: ArrayLike) -> Floats:
 
 def curve_probability(curve: Floats, units: ArrayLike) -> Floats:
     """P(D ≤ units) under quantile curves (n, 13); at a flat stretch (a mass point) the upper probability."""
-    level = _spread(units, len(curve))
-    if len(curve) <= BLOCK_ROWS:
-        return _Block.alone(curve).probability(level)
-    result = np.where(level >= 0, 0.0, -1.0)
-    for right in range(1, len(GRID)):
-        low, high = curve[:, right - 1], curve[:, right]
-        width = high - low
-        with np.errstate(over="ignore"):  # a stretch of the smallest width there is: its share is 1 all the same
-            share = np.where(width > 0, (level - low) / np.where(width > 0, width, 1.0), 1.0)
-        inside = GRID[right - 1] + (GRID[right] - GRID[right - 1]) * np.minimum(share, 1.0)
-        result = np.where(level >= low, inside, result)
-    return np.maximum(result, 0.0)
+    return _certain(curve).probability_at_most(units)
 
 
 def curve_shortage(curve: Floats, units: ArrayLike) -> Floats:
     """E[(D − units)+] under quantile curves: the area between the curve and `units`, exact for straight pieces."""
-    level = _spread(units, len(curve))
-    if len(curve) <= BLOCK_ROWS:
-        return _Block.alone(curve).shortage(level)
-    total = np.zeros(len(curve))
-    for right in range(1, len(GRID)):
-        low, high = curve[:, right - 1] - level, curve[:, right] - level
-        mass = GRID[right] - GRID[right - 1]
-        width = high - low
-        whole = (low + high) * 0.5 * mass
-        part = np.maximum(high, 0.0) * np.maximum(high, 0.0) * 0.5 * mass / np.where(width > 0, width, 1.0)
-        total = total + np.where(low >= 0, whole, np.where(high > 0, part, 0.0))
-    return total
+    return _certain(curve).expected_shortage(units)
+
+
+def _certain(curve: Floats) -> "Mixture":
+    """Curves of which each is the only case there is."""
+    return Mixture((curve,), np.ones((len(curve), 1)))
 
 
 def expected_units(curve: Floats) -> Floats:
@@ -223,7 +206,7 @@ def _weighed(weights: Floats, cases: Iterable[Floats]) -> Floats:
 @dataclass(frozen=True, slots=True)
 class _Block:
     """Rows of a mixture laid out by the straight pieces of their k curves, (12, k, n) each: what halving asks sixty times is
-    made once. The same arithmetic as `curve_probability` and `curve_shortage`, all pieces in one operation: the same bits.
+    made once, and all pieces are read in one operation.
     """
 
     curves: Sequence[Floats]
@@ -239,11 +222,6 @@ class _Block:
         low, high = stacked[:-1], stacked[1:]
         width = high - low
         return _Block(curves, weights, low, high, width, np.where(width > 0, width, 1.0))
-
-    @staticmethod
-    def alone(curve: Floats) -> "_Block":
-        """The rows of one curve, which is certain."""
-        return _Block.of([curve], np.ones((len(curve), 1)))
 
     def probability(self, units: Floats) -> Floats:
         """P(D ≤ units) over all cases."""

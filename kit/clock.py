@@ -60,6 +60,11 @@ def zone_of(name: str | None) -> ZoneInfo:
         return ZoneInfo("UTC")
 
 
+def on_clock(moment: datetime, time_zone: str | None) -> datetime:
+    """A moment as a location's clock shows it, whole seconds."""
+    return moment.astimezone(zone_of(time_zone)).replace(microsecond=0, tzinfo=None)
+
+
 async def pause(stop: asyncio.Event, seconds: float) -> None:
     """Wait `seconds`, or less when `stop` is set."""
     try:

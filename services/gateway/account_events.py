@@ -1,6 +1,7 @@
 """What is done to accounts and keys, as events for the audit log: said in the transaction that does it, or not at all."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -22,6 +23,11 @@ class By:
     subject: str
     role: str
     at: datetime
+
+
+def fresh(username: str, name: str, roles: Sequence[str]) -> Row:
+    """An account of ours as it is when it was just made: open, with a password."""
+    return {"username": username, "name": name, "roles": list(roles), "active": True, "by_provider": False}
 
 
 async def account_changed(

@@ -101,7 +101,7 @@ async def bootstrap(database_url: str, tenant: str, *, renew: bool = False) -> l
                 password = new_password()
                 hashed = await asyncio.to_thread(hash_password, password)
                 await accounts.put_account(tx, tenant, username, name=name, roles=roles, password_hash=hashed)
-                after = {"username": username, "name": name, "roles": roles, "active": True, "by_provider": False}
+                after = account_events.fresh(username, name, roles)
                 by = By("installation", "installation", datetime.now(UTC))
                 if before is None:
                     await account_events.account_changed(tx, tenant, "made", after, by)

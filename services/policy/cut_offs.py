@@ -3,7 +3,7 @@
 Event time tells: the newest movement known of the location, whichever product moved.
 """
 
-from kit.clock import zone_of
+from kit.clock import on_clock
 from kit.database import Database
 from kit.outbox import enqueue
 from kit.relay import Relay
@@ -33,5 +33,4 @@ async def pass_by(database: Database, relay: Relay) -> None:
 
 
 def _is_missed(line: OpenLine) -> bool:
-    local_time = line.seen_at.astimezone(zone_of(line.time_zone)).replace(microsecond=0, tzinfo=None)
-    return is_over(line.order_on, line.cut_off, local_time)
+    return is_over(line.order_on, line.cut_off, on_clock(line.seen_at, line.time_zone))

@@ -78,13 +78,7 @@ async def make(body: NewAccount, who: Who, parts: Parts, response: Response) -> 
             tx, who.tenant, body.username, name=body.name, roles=roles, password_hash=hashed
         )
         if made:
-            account = {
-                "username": body.username,
-                "name": body.name,
-                "roles": roles,
-                "active": True,
-                "by_provider": False,
-            }
+            account = account_events.fresh(body.username, body.name, roles)
             await account_events.account_changed(tx, who.tenant, "made", account, _by(who, parts))
     if not made:
         raise Problem(

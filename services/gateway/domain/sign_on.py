@@ -153,15 +153,7 @@ def read(text: str) -> Attempt | None:
 def believed(token: str, keys: KeySet, *, issuer: str, client_id: str, nonce: str | None, now: int) -> dict[str, Any]:
     """The claims of an ID token that passed every check. `now` in seconds of the epoch; a token that came by a refresh need
     not have a nonce (Core §12.2). Raises Untrusted."""
-    required = jwt.JWTClaimsRegistry(
-        now=now,
-        leeway=LEEWAY_SECONDS,
-        iss={"essential": True, "value": issuer},
-        aud={"essential": True, "value": client_id},
-        sub={"essential": True},
-        exp={"essential": True},
-        iat={"essential": True},
-    )
+    required = _required(issuer, client_id, now, sub={"essential": True}, exp={"essential": True})
     try:
         claims = jwt.decode(token, keys, algorithms=list(ALGORITHMS)).claims
         required.validate(claims)
@@ -179,14 +171,7 @@ def believed(token: str, keys: KeySet, *, issuer: str, client_id: str, nonce: st
 
 def farewell(token: str, keys: KeySet, *, issuer: str, client_id: str, now: int) -> Farewell:
     """Whose sessions a logout token ends, after every check of Back-Channel Logout 1.0 §2.6. Raises Untrusted."""
-    required = jwt.JWTClaimsRegistry(
-        now=now,
-        leeway=LEEWAY_SECONDS,
-        iss={"essential": True, "value": issuer},
-        aud={"essential": True, "value": client_id},
-        iat={"essential": True},
-        jti={"essential": True},
-    )
+    required = _required(issuer, client_id, now, jti={"essential": True})
     try:
         decoded = jwt.decode(token, keys, algorithms=list(ALGORITHMS))
         claims = decoded.claims
@@ -204,6 +189,18 @@ def farewell(token: str, keys: KeySet, *, issuer: str, client_id: str, now: int)
     if not (subject or sid) or not all(one is None or isinstance(one, str) for one in (subject, sid)):
         raise Untrusted("the logout token names nobody")
     return Farewell(issuer, subject or None, sid or None)
+
+
+def _required(issuer: str, client_id: str, now: int, **more: jwt.ClaimsOption) -> jwt.JWTClaimsRegistry:
+    """What every token of the provider for us must say: who made it, for whom, when; and `more`."""
+    return jwt.JWTClaimsRegistry(
+        now=now,
+        leeway=LEEWAY_SECONDS,
+        iss={"essential": True, "value": issuer},
+        aud={"essential": True, "value": client_id},
+        iat={"essential": True},
+        **more,
+    )
 
 
 def arrival(claims: Mapping[str, Any], *, roles_claim: str, roles: Mapping[str, str]) -> Arrival:

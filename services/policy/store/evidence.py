@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from kernel.distribution import DAYS
-from kit.clock import zone_of
+from kit.clock import on_clock
 from kit.database import Transaction
 from services.policy.domain.evidence import Evidence, Forecast, Hold, Item, OpenOrder, Policy, Signal, Stock, Terms
 from services.policy.domain.lead_times import Deliveries
@@ -197,13 +197,8 @@ def _evidence(tenant: str, row: Any, policy: Policy, told: Sequence[Any], came: 
         hold=None if row["hold_until"] is None else Hold(row["hold_reason"], row["hold_until"]),
         signals=_signals_of(row, told),
         deliveries=came,
-        local_time=None if row["moved_at"] is None else _on_clock(row["moved_at"], row["time_zone"]),
+        local_time=None if row["moved_at"] is None else on_clock(row["moved_at"], row["time_zone"]),
     )
-
-
-def _on_clock(moment: datetime, time_zone: str | None) -> datetime:
-    """A moment as the location's clock shows it, whole seconds."""
-    return moment.astimezone(zone_of(time_zone)).replace(microsecond=0, tzinfo=None)
 
 
 async def zones(tx: Transaction, tenant: str, locations: Sequence[str]) -> dict[str, str]:
