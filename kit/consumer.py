@@ -134,6 +134,7 @@ class BatchConsumer:
         """Consume until told to stop; faults of Kafka and Postgres are waited out, never skipped."""
         consumer = kafka.group_consumer(self._settings, self._database.service)
         while not stop.is_set():
+            self.polled_at = time.monotonic()
             try:
                 await consumer.start()
                 break
@@ -180,8 +181,7 @@ class BatchConsumer:
         return records
 
     def _order(self, place: TopicPartition) -> tuple[int, int]:
-        names = list(self._topics)
-        return names.index(place.topic), place.partition
+        return list(self._topics).index(place.topic), place.partition
 
     async def assign(self, places: Sequence[TopicPartition]) -> None:
         """Start each partition where Postgres says."""
@@ -218,11 +218,8 @@ class BatchConsumer:
         leaders = self.leaders()
         mine = [place for place in self._positions if place.topic in leaders]
         ends = await self._consumer.end_offsets(mine) if mine else {}
-        waiting = 0
-        for place in mine:
-            # Transaction markers use up offsets without being records, so compare with where the reader stands.
-            waiting += max(0, ends[place] - await self._consumer.position(place))
-        if waiting == 0:
+        # Transaction markers use up offsets without being records, so compare with where the reader stands.
+        if not any([await self._consumer.position(place) < ends[place] for place in mine]):
             self._consumer.resume(*[place for place in self._positions if place.topic not in leaders])
             self._holding = False
 
@@ -231,9 +228,10 @@ class BatchConsumer:
         if self._consumer is None or not self._positions:
             return
         try:
-            mine = self._consumer.assignment()
-            await self._consumer.commit({place: offset for place, offset in self._positions.items() if place in mine})
-        except (KafkaError, ValueError, AssertionError) as error:
+            hints = {place: at for place, at in self._positions.items() if place in self._consumer.assignment()}
+            # While no broker answers it would be tried again and again, and nothing else be done meanwhile.
+            await asyncio.wait_for(self._consumer.commit(hints), HINT_SECONDS)
+        except (KafkaError, ValueError, AssertionError, TimeoutError) as error:
             log.debug("offset_hint_failed", error=str(error))
         for place, offset in self._positions.items():
             if (end := self._end_of(place)) is not None:
@@ -244,6 +242,7 @@ class BatchConsumer:
         """Handle records: whole, or halved until the ones that cannot be handled are found."""
         delay, unknown_errors = RETRY_SECONDS_FIRST, 0
         while True:
+            self.polled_at = time.monotonic()
             try:
                 started = time.perf_counter()
                 await self._commit(records, None)
@@ -251,7 +250,6 @@ class BatchConsumer:
                 return
             except TRANSIENT as error:
                 log.warning("batch_retried", error=f"{type(error).__name__}: {error}", records=len(records))
-                self.polled_at = time.monotonic()
                 if stop.is_set():
                     return
                 await pause(stop, delay)

@@ -1,9 +1,12 @@
 """Kafka clients with the settings that lose nothing, held to the topic catalogue."""
 
+import asyncio
 import ssl
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.conn import AIOKafkaConnection, CloseReason
+from aiokafka.errors import KafkaConnectionError
 
 from kit.settings import ServiceSettings
 from schemas.topics import Topic
@@ -13,6 +16,8 @@ PARTITION_FETCH_BYTES_MAX = 2_097_152
 REQUEST_BYTES_MAX = 2_097_152
 PRODUCER_BATCH_BYTES_MAX = 262_144
 RELAY_TRANSACTION_TIMEOUT_MILLISECONDS = 10_000
+STOP_SECONDS_MAX = 5.0
+_send_of_the_library = AIOKafkaConnection.send
 
 
 class NotInCatalogue(RuntimeError):
@@ -112,3 +117,30 @@ def fenced_producer(settings: ServiceSettings, service: str) -> AIOKafkaProducer
         max_batch_size=PRODUCER_BATCH_BYTES_MAX,
         max_request_size=REQUEST_BYTES_MAX,
     )
+
+
+async def stop_producer(producer: AIOKafkaProducer) -> None:
+    """Stop it as it wishes, within seconds: one whose broker is away waits for it for ever."""
+    try:
+        async with asyncio.timeout(STOP_SECONDS_MAX):
+            await producer.stop()
+    except TimeoutError:
+        # What it had under way is neither lost nor doubled: the next one fences it and looks for what was published.
+        await producer._sender.close()
+        await producer.client.close()
+
+
+def _send(connection: AIOKafkaConnection, request: Any, expect_response: bool = True) -> Any:
+    """Say of a connection that is gone that it is gone.
+
+    uvloop answers a write to it with RuntimeError, asyncio's own loop does not; aiokafka expects OSError (its issue 1038).
+    It ended the task that learns where the brokers are, and with it, without a word, all reading and publishing.
+    """
+    try:
+        return _send_of_the_library(connection, request, expect_response)
+    except RuntimeError as error:
+        connection.close(reason=CloseReason.CONNECTION_BROKEN)
+        raise KafkaConnectionError(f"Connection at {connection.host}:{connection.port} broken: {error}") from error
+
+
+AIOKafkaConnection.send = _send

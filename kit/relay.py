@@ -6,7 +6,9 @@ offset, so a restart publishes nothing twice.
 """
 
 import asyncio
+import time
 from collections import defaultdict
+from collections.abc import Callable
 
 import asyncpg
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -29,6 +31,8 @@ BATCH_RECORDS = 2_000
 # How long the relay sleeps when nobody wakes it: bounds the delay of rows another process wrote.
 IDLE_SECONDS = 0.5
 RETRY_SECONDS = 1.0
+# A transaction whose broker went away waits for it without end: after this long it is begun anew.
+BATCH_SECONDS_MAX = 30.0
 # Published rows stay this long, for a person to look at; ids derived from causes keep replays from doubling within it.
 KEEP_PUBLISHED = "7 days"
 LOCK_CLASS = 7_203_115
@@ -46,6 +50,10 @@ class Relay:
         self._wake = asyncio.Event()
         self.waiting = 0
         self.leading = False
+        self.moved_at = time.monotonic()
+
+    def _moved(self) -> None:
+        self.moved_at = time.monotonic()
 
     def wake(self) -> None:
         self._wake.set()
@@ -53,6 +61,7 @@ class Relay:
     async def run(self, stop: asyncio.Event) -> None:
         """Lead when it can, stand by otherwise; survives faults of Kafka and Postgres."""
         while not stop.is_set():
+            self._moved()
             try:
                 await self._lead(stop)
             except UnknownTopicOrPartitionError as error:
@@ -75,15 +84,16 @@ class Relay:
                 ):
                     return
                 producer = kafka.fenced_producer(self._settings, self._service)
-                await producer.start()
                 try:
+                    async with asyncio.timeout(BATCH_SECONDS_MAX):
+                        await producer.start()
                     failpoints.reach("relay.leading")
                     await self._mark_already_published(connection, producer)
                     self.leading = True
                     LEADING.set(1)
                     await self._publish_until(stop, connection, producer)
                 finally:
-                    await producer.stop()
+                    await kafka.stop_producer(producer)
             finally:
                 if not connection.is_closed():
                     await connection.execute("select pg_advisory_unlock_all()")
@@ -93,7 +103,9 @@ class Relay:
         rounds = 0
         while True:
             self._wake.clear()
-            sent = await self._publish_batch(connection, producer)
+            self._moved()
+            async with asyncio.timeout(BATCH_SECONDS_MAX):
+                sent = await self._publish_batch(connection, producer)
             if sent == BATCH_RECORDS:
                 continue
             if stop.is_set():
@@ -179,7 +191,7 @@ class Relay:
         try:
             for topic, ids in waiting.items():
                 partitions = [TopicPartition(topic, number) for number in sorted(await producer.partitions_for(topic))]
-                found, positions = await _read_tail(consumer, partitions, known, set(ids))
+                found, positions = await _read_tail(consumer, partitions, known, set(ids), self._moved)
                 if found:
                     log.info("relay_found_published", topic=topic, records=len(found))
                 await self._mark(connection, [seq for one in found for seq in ids[one]], positions)
@@ -198,8 +210,9 @@ class Relay:
 
 
 async def _read_tail(
-    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], known: dict[tuple[str, int], int], wanted: set[str]
-) -> tuple[set[str], dict[tuple[str, int], int]]:
+    consumer: AIOKafkaConsumer, partitions: list[TopicPartition], known: dict[tuple[str, int], int], wanted: set[str],
+    moved: Callable[[], None],
+) -> tuple[set[str], dict[tuple[str, int], int]]:  # fmt: skip
     """Which of `wanted` event ids lie on the partitions from the known offsets on, and where their ends are."""
     found: set[str] = set()
     consumer.assign(partitions)
@@ -208,6 +221,7 @@ async def _read_tail(
         consumer.seek(place, known.get((place.topic, place.partition), 0))
     waiting = set(partitions)
     while waiting:
+        moved()
         for records in (await consumer.getmany(timeout_ms=500)).values():
             for record in records:
                 found.update(raw.decode() for name, raw in record.headers if name == "ce_id" and raw.decode() in wanted)

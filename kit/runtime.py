@@ -31,8 +31,10 @@ log = telemetry.get_logger()
 JOB_FAILURES = telemetry.counter("job_failures_total", "Runs of a repeated job that failed", ("job",))
 JOB_SECONDS = telemetry.histogram("job_duration_seconds", "Runs of a repeated job", ("job",))
 UP = telemetry.gauge("service_info", "1 for this service", ("service",))
-# A consumer that has not polled for this long is stuck (a batch may take seconds, not minutes).
-POLL_AGE_SECONDS_MAX = 120.0
+# A reader or a relay that has not moved for this long is stuck: a batch takes seconds, and what is tried again because
+# Kafka or Postgres is away counts as moving.
+STILL_SECONDS_MAX = 120.0
+WATCH_SECONDS = 5.0
 CONNECT_RETRY_SECONDS = 1.0
 CONNECT_ATTEMPTS = 60
 # How often the database is asked for the time: steady clocks of two machines part by less than a millisecond meanwhile.
@@ -41,6 +43,10 @@ CLOCK_SECONDS = 30.0
 DATABASE_FAULTS: tuple[type[BaseException], ...] = (*TRANSIENT, asyncpg.PostgresError)
 
 Check = Callable[[], Awaitable[tuple[bool, Any]]]
+
+
+class Stuck(RuntimeError):
+    """A part of this process stands still for no reason that would pass; only a new process helps."""
 
 
 class _Server(uvicorn.Server):
@@ -131,6 +137,7 @@ class Runtime:
         consumers = [asyncio.create_task(self._consumer.run(self.stop), name="consumer")] if self._consumer else []
         relay_stop = asyncio.Event()
         relay = asyncio.create_task(self.relay.run(relay_stop), name="relay")
+        self.background(self._watch(), "watch")
         jobs = [asyncio.create_task(work, name=name) for name, work in self._jobs]
         server, serving = self._serve_http()
         stopping = asyncio.create_task(self.stop.wait(), name="stop")
@@ -198,14 +205,9 @@ class Runtime:
 
     def _probes(self, app: FastAPI) -> None:
         async def livez() -> Response:
-            """Alive: the event loop turns and the consumer polls. Says nothing about Kafka or Postgres."""
-            age = 0.0 if self._consumer is None else time.monotonic() - self._consumer.polled_at
-            alive = age < POLL_AGE_SECONDS_MAX
-            return Response(
-                "ok\n" if alive else f"consumer has not polled for {age:.0f} s\n",
-                200 if alive else 503,
-                media_type="text/plain",
-            )
+            """Alive: the event loop turns, the reader and the relay move. Says nothing about Kafka or Postgres."""
+            still = self.still()
+            return Response(f"{still or 'ok'}\n", 503 if still else 200, media_type="text/plain")
 
         async def readyz() -> Any:
             """Ready: database answers, partitions are assigned. Shows lag and what waits in the outbox."""
@@ -218,6 +220,25 @@ class Runtime:
 
         for path, endpoint in (("/livez", livez), ("/readyz", readyz), ("/metrics", metrics)):
             app.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
+
+    def still(self) -> str | None:
+        """Which part has not moved for too long; None when all do."""
+        now = time.monotonic()
+        moved_at = {"relay": self.relay.moved_at} | ({"reader": self._consumer.polled_at} if self._consumer else {})
+        longest = min(moved_at, key=lambda part: moved_at[part])
+        age = now - moved_at[longest]
+        return f"{longest} has not moved for {age:.0f} s" if age >= STILL_SECONDS_MAX else None
+
+    async def _watch(self) -> None:
+        """End the process when a part of it stands still, where no Kubernetes asks whether it lives. Only at the second
+        look: a process that was stopped for minutes and goes on has not had its turn yet at the first."""
+        before = None
+        while True:
+            still = self.still()
+            if still and before:
+                raise Stuck(f"{still}; the process ends, so that a new one takes over")
+            before = still
+            await asyncio.sleep(WATCH_SECONDS)
 
     async def readiness(self) -> tuple[bool, dict[str, Any]]:
         """Whether this process can do its work now, and the facts behind it."""
