@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 from services.forecaster.domain.sensing import Sensor, Usual
+from services.forecaster.sensing import event_of, signal_of
 
 ITEM = ("acme", "milk", "L1")
 DAY = date(2024, 3, 4)
@@ -24,6 +25,18 @@ def test_a_repeated_event_changes_nothing() -> None:
     assert sensor.sold(ITEM, DAY, 8, "e1") is None
     assert sensor.sold(ITEM, DAY, 8, "e1") is None
     assert sensor.sold(ITEM, DAY, 2, "e2") is not None
+
+
+def test_the_same_sighting_is_the_same_event_and_another_one_a_newer_word_about_the_same_signal() -> None:
+    """After a restart the windows are empty: the first step of the spike may be seen again at other units."""
+    first = Sensor(USUAL).sold(ITEM, DAY, 10, "e1")
+    again = Sensor(USUAL).sold(ITEM, DAY, 10, "e2")
+    other = Sensor(USUAL).sold(ITEM, DAY, 14, "e3")
+    assert first is not None and again is not None and other is not None
+    assert first.step == other.step
+    assert event_of(first).envelope.id == event_of(again).envelope.id
+    assert event_of(first).envelope.id != event_of(other).envelope.id
+    assert signal_of(first).signal_id == signal_of(other).signal_id
 
 
 def test_a_new_day_starts_from_nothing_and_an_old_one_is_ignored() -> None:
