@@ -1,16 +1,16 @@
-"""Public holidays on which a location keeps its doors shut, learned from what it sold on earlier ones.
+"""Days on which a location keeps its doors shut: as it was told, and on public holidays as learned from earlier ones.
 
-A day without a sale at a place that usually sells a lot was a day of closed doors. Whether they will be closed again on a
+What was told counts from the evening it was told on. A day without a sale at a place that usually sells a lot was a day of closed doors. Whether they will be closed again on a
 holiday is read from the last one of the same name; of a holiday nobody has seen yet, from all the others: a place that
 was shut on every one of at least HOLIDAYS_MIN is shut on the next. Only days up to the origin are looked at.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from services.forecaster.domain.cleaning import CLOSED_ITEMS_MIN, ITEMS_AT_ONCE
-from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, Holiday, IntArray
+from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, Holiday, IntArray, ToldClosure
 
 # So many different items usually sell on such a weekday: that by chance none of them does happens once in 150 holidays.
 ITEMS_SELLING_MIN = 5.0
@@ -39,14 +39,32 @@ def seen(demand: FloatArray, rows: IntArray, named: Mapping[int, str]) -> tuple[
 def shut_ahead(panel: DemandPanel, origin: int, days: int) -> BoolArray | None:
     """(items, days): days after the origin on which the item's location will be shut; None where no day is one."""
     out: BoolArray | None = None
-    for code, known in panel.holidays.items():
+    for code in sorted({*panel.holidays, *panel.told_closures}):
+        known = panel.holidays.get(code, ())
         past = [one for one in known if one.column <= origin and one.was_shut is not None]
-        ahead = [one for one in known if origin < one.column <= origin + days and _will_be_shut(one, past)]
+        ahead = {one.column for one in known if origin < one.column <= origin + days and _will_be_shut(one, past)}
+        for told in panel.told_closures.get(code, ()):
+            if told.told <= origin:
+                ahead |= set(range(max(told.first, origin + 1), min(told.last, origin + days) + 1))
         if ahead:
             out = np.zeros((len(panel.item_ids), days), dtype=np.bool_) if out is None else out
             rows = np.flatnonzero(panel.location == code)
-            columns = np.array([one.column - origin - 1 for one in ahead], dtype=np.int64)
+            columns = np.array(sorted(ahead), dtype=np.int64) - origin - 1
             out[rows[:, None], columns[None, :]] = True
+    return out
+
+
+def without_told(demand: FloatArray, location: IntArray, told: Mapping[int, Sequence[ToldClosure]]) -> FloatArray:
+    """The demand with the days unknown on which a location was told to be shut and indeed sold nothing: they say nothing of
+    demand, however few items the location has. Who told it is not asked again: a day with a sale was open."""
+    out = demand
+    for code, closures in sorted(told.items()):
+        rows = np.flatnonzero(location == code)
+        for one in closures:
+            for column in range(max(0, one.first), min(one.last + 1, demand.shape[1])):
+                if not (demand[rows, column] > 0).any() and not np.isnan(demand[rows, column]).all():
+                    out = demand.copy() if out is demand else out
+                    out[rows, column] = np.nan
     return out
 
 

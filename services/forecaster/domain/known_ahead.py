@@ -4,7 +4,8 @@ since when.
 What a signal says of demand (a multiplier and its probability) is taken as a hint, not at its word: the value is the
 logarithm of the multiplier times the probability, and the model learns what such hints have meant. A day's value counts
 from the evening of the day it was told on; at earlier origins it does not exist, in training as in the service. Holidays
-are in the calendar of the location's country: they were always known.
+are in the calendar of the location's country: they were always known. A signal that promises a whole location no demand at
+all is no hint: its doors are shut (`closures`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,13 +18,15 @@ import numpy as np
 from kernel.distribution import DAYS
 from services.forecaster.domain.calendars import Place, Places
 from services.forecaster.domain.closures import seen as seen_holidays
+from services.forecaster.domain.closures import without_told
 from services.forecaster.domain.frame import Frame
-from services.forecaster.domain.panel import DemandPanel, Holiday, IntArray
+from services.forecaster.domain.panel import DemandPanel, Holiday, IntArray, ToldClosure
 
 KINDS = ("promotion", "price_change")
 # A kind that so few days of history show cannot be learned; whoever plans takes its signals at their word.
 ITEM_DAYS_MIN = 100
 HOLIDAY = "public_holiday"
+OF_SUPPLY = "supply_disruption"  # the kind whose strength is a lead time's and not demand's
 # One holiday is an anecdote however many items it touched; four are what half a year of most countries has.
 HOLIDAYS_MIN = 4
 STRENGTH_RANGE = (0.1, 10.0)
@@ -43,6 +46,14 @@ class KnownSignal:
     starts_at: datetime
     ends_at: datetime
     told_at: datetime
+
+    @property
+    def is_closure(self) -> bool:
+        """Whether it says that a location's doors are shut: for certain no demand at all, of nothing less than all it sells."""
+        return (
+            self.kind != OF_SUPPLY and self.strength == 0 and self.probability == 1
+            and self.location is not None and self.sku is None and self.category is None
+        )  # fmt: skip
 
     @property
     def value(self) -> float:
@@ -67,26 +78,24 @@ _NOWHERE = Place()
 
 
 def lay(frame: Frame, told: Told, kinds: Sequence[str]) -> Frame:
-    """The frame with the holidays of its places, and one regressor per kind, over its days and the horizon after them."""
+    """The frame with the holidays of its places and the closures that were told, and one regressor per kind, over its days
+    and the horizon after them."""
     scopes = _Scopes(frame, told)
     calendars = scopes.calendars(frame.panel.days + DAYS)
-    frame = replace(frame, panel=replace(frame.panel, holidays=_looked_at(frame.panel, calendars)))
+    shut = scopes.closures()
+    panel = replace(frame.panel, holidays=_looked_at(frame.panel, calendars), told_closures=shut)
+    frame = replace(frame, panel=replace(panel, demand=without_told(panel.demand, panel.location, shut)))
     if not kinds:
         return frame
     panel = frame.panel
     shape = (len(frame.items), panel.days + DAYS, len(kinds))
     known, since = np.zeros(shape, dtype=np.float32), np.zeros(shape, dtype=np.int32)
     for one in told.signals:
-        if one.kind not in kinds or not one.value:
+        if one.kind not in kinds or not one.value or one.is_closure:
             continue
         place = list(kinds).index(one.kind)
         for zone, rows in scopes.of(one):
-            first, last, told_on = (
-                panel.column(at.astimezone(zone).date()) for at in (one.starts_at, one.ends_at, one.told_at)
-            )
-            # A signal that ends at midnight says nothing of the day that begins then.
-            end = one.ends_at.astimezone(zone)
-            last -= int(end.hour == end.minute == end.second == 0 and last > first)
+            first, last, told_on = _columns(panel, one, zone)
             days = slice(max(0, first), max(0, min(last + 1, shape[1])))
             known[rows, days, place] += one.value
             since[rows, days, place] = np.maximum(since[rows, days, place], told_on)
@@ -100,7 +109,7 @@ def lay(frame: Frame, told: Told, kinds: Sequence[str]) -> Frame:
 
 def learnable(frame: Frame, told: Told) -> Frame:
     """The frame with the kinds that its history shows often enough to be learned."""
-    kinds = [kind for kind in KINDS if any(one.kind == kind for one in told.signals)]
+    kinds = [kind for kind in KINDS if any(one.kind == kind and not one.is_closure for one in told.signals)]
     if any(told.place(item.location).country is not None for item in frame.items):
         kinds.append(HOLIDAY)
     laid = lay(frame, told, kinds)
@@ -155,6 +164,17 @@ class _Scopes:
         zone = np.array([self._told.place(place).time_zone for place in self._location[rows].tolist()], dtype=object)
         return [(ZoneInfo(name), rows[zone == name]) for name in sorted(set(zone.tolist()))]
 
+    def closures(self) -> dict[int, tuple[ToldClosure, ...]]:
+        """By location code when its doors were told to be shut."""
+        found: dict[int, list[ToldClosure]] = {}
+        for one in self._told.signals:
+            if one.is_closure:
+                for zone, rows in self.of(one):
+                    found.setdefault(int(self._panel.location[rows[0]]), []).append(
+                        ToldClosure(*_columns(self._panel, one, zone))
+                    )
+        return {code: tuple(closures) for code, closures in sorted(found.items())}
+
     def calendars(self, columns: int) -> dict[int, dict[int, str]]:
         """By location code the public holidays among the first `columns` days: name by column."""
         first, last = self._panel.day(0), self._panel.day(columns - 1)
@@ -164,6 +184,16 @@ class _Scopes:
             if days:
                 found[code] = {self._panel.column(day): name for day, name in days.items()}
         return found
+
+
+def _columns(panel: DemandPanel, one: KnownSignal, zone: ZoneInfo) -> tuple[int, int, int]:
+    """First and last day of a signal and the day it was told on, as columns; they may lie outside the frame."""
+    first, last, told_on = (
+        panel.column(at.astimezone(zone).date()) for at in (one.starts_at, one.ends_at, one.told_at)
+    )
+    # A signal that ends at midnight says nothing of the day that begins then.
+    end = one.ends_at.astimezone(zone)
+    return first, last - int(end.hour == end.minute == end.second == 0 and last > first), told_on
 
 
 def _looked_at(panel: DemandPanel, calendars: Mapping[int, Mapping[int, str]]) -> dict[int, tuple[Holiday, ...]]:

@@ -31,6 +31,15 @@ class Holiday:
 
 
 @dataclass(frozen=True, slots=True)
+class ToldClosure:
+    """Columns `first` to `last` on which a location keeps its doors shut, as was told in the column `told`."""
+
+    first: int
+    last: int
+    told: int
+
+
+@dataclass(frozen=True, slots=True)
 class DemandPanel:
     """Demand of many items on one calendar of equal periods: days, or weeks where `step_days` is 7.
 
@@ -54,6 +63,8 @@ class DemandPanel:
     known_since: NDArray[Any] = field(default_factory=lambda: np.zeros((0, 0, 0), dtype=np.int64))
     # By location code, in order of days: the public holidays of the place, past and ahead (see `closures`).
     holidays: Mapping[int, tuple[Holiday, ...]] = field(default_factory=dict)
+    # By location code: when it was told to be shut, whatever the day of the year (see `closures`).
+    told_closures: Mapping[int, tuple[ToldClosure, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         items = len(self.item_ids)

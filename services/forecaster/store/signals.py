@@ -6,7 +6,7 @@ from typing import Any
 
 from kit.database import Transaction
 from schemas.signals import SignalObserved
-from services.forecaster.domain.known_ahead import KINDS, KnownSignal
+from services.forecaster.domain.known_ahead import KINDS, OF_SUPPLY, KnownSignal
 from services.forecaster.store.due import again as due_again
 
 
@@ -46,12 +46,16 @@ async def keep(
 
 
 async def known(tx: Transaction, tenant: str) -> list[KnownSignal]:
-    """Promotions and price changes as told, in a fixed order; what is only advisory says nothing about days ahead."""
+    """Promotions, price changes and closures of whole locations as told, in a fixed order; what is only advisory says nothing
+    about days ahead, and what is about a supplier's articles is left to those who plan: here nobody knows which they are."""
     rows = await tx.fetch(
         "select kind, sku, location, category, strength, probability::float8 as probability, starts_at, ends_at, told_at"
-        " from signals where tenant = $1 and kind = any($2::text[]) and not advisory order by told_at, signal_id",
+        " from signals where tenant = $1 and not advisory and supplier is null and (kind = any($2::text[]) or (kind <> $3"
+        " and strength = 0 and probability = 1 and location is not null and sku is null and category is null))"
+        " order by told_at, signal_id",
         tenant,
         list(KINDS),
+        OF_SUPPLY,
     )
     return [KnownSignal(**row) for row in rows]
 

@@ -88,6 +88,20 @@ def promotion(sku: str, first: date) -> SignalObserved:
     )  # fmt: skip
 
 
+def closing(location: str, day: date) -> SignalObserved:
+    """A day on which a location is certain to sell nothing."""
+    begins = datetime.combine(day, time(), tzinfo=UTC)
+    return SignalObserved(
+        tenant=TENANT, signal_id=f"{location}-shut-{day}", kind="holiday_peak", scope=Scope(location=location), strength=0.0,
+        probability=Decimal(1), starts_at=begins, ends_at=begins + timedelta(days=1), advisory=False,
+    )  # fmt: skip
+
+
+def means(bodies: str) -> np.ndarray[Any, Any]:
+    """Means by day of forecasts whose bodies stand one after the other."""
+    return np.array([ForecastIssuedV2.model_validate_json(one).demand.mean_e4 for one in bodies.splitlines()])
+
+
 async def test_promotions_that_were_told_and_the_holidays_of_the_country_are_in_the_live_forecast(stage: Stage) -> None:
     await feed(stage, 60, 140, promoted=True)
     await stage.start()
@@ -110,6 +124,10 @@ async def test_promotions_that_were_told_and_the_holidays_of_the_country_are_in_
     by_day = np.array([one.demand.mean_e4 for one in told_all]).sum(axis=0)
     monday = (SPRING_BANK_HOLIDAY - last).days - 1
     assert by_day[monday] > 1.5 * by_day[monday + 7]
+    # The shop's own calendar is told: from then on its doors are shut on that day, whatever speaks.
+    await stage.send([closing("L1", last + timedelta(days=10))])
+    await stage.until("select string_agg(body, chr(10)) from forecasts", lambda told: all(means(told)[:, 9] == 0))
+    assert means((await stage.query("select string_agg(body, chr(10)) from forecasts"))[0][0])[:, 10].sum() > 0
 
 
 @pytest.mark.timeout(420)  # a training, a restart, and two strategies fitted in the service

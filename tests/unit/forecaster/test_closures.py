@@ -1,7 +1,7 @@
-"""Closed doors on public holidays: a world whose truth is known, learned from the past only."""
+"""Closed doors, on public holidays and as told: a world whose truth is known, learned from the past only."""
 
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from services.forecaster.domain.calendars import Place
 from services.forecaster.domain.calibration import collect
 from services.forecaster.domain.closures import shut_ahead
 from services.forecaster.domain.frame import Frame, ItemRecord
-from services.forecaster.domain.known_ahead import Told, lay
+from services.forecaster.domain.known_ahead import KnownSignal, Told, lay
 from services.forecaster.domain.panel import FloatArray
 from services.forecaster.model.pipeline import baseline
 from services.forecaster.model.strategies import SIMPLE
@@ -115,3 +115,64 @@ def test_windows_over_a_day_of_closed_doors_are_not_lost_to_calibration_and_thos
     assert len(told.expected) == ITEMS - 1
     whole = SIMPLE["seasonal_mean"].expected(frame.panel.until(origin), origin, 14).by_day.sum()
     assert told.expected.sum() == pytest.approx(whole * 13 / 14, rel=0.05)
+
+
+def closing(first: date, last: date, told: date, **more: object) -> KnownSignal:
+    """A calendar's word that L1 keeps its doors shut."""
+    midnight = (datetime.combine(day, time(), tzinfo=UTC) for day in (first, last + timedelta(days=1), told))
+    scope = {"sku": None, "location": "L1", "category": None, "strength": 0.0, "probability": 1.0} | more
+    kind = str(scope.pop("kind", "holiday_peak"))
+    return KnownSignal(kind, **scope, **dict(zip(("starts_at", "ends_at", "told_at"), midnight, strict=True)))  # type: ignore[arg-type]
+
+
+FITTING_OUT = (date(2024, 10, 14), date(2024, 10, 20))
+
+
+def test_doors_that_were_told_to_be_shut_sell_nothing_on_those_days_and_as_before_on_the_others() -> None:
+    until = date(2024, 10, 10)
+    plain, mean = world(set(), until)
+    origin, first = column(until), column(FITTING_OUT[0]) - column(until) - 1
+    frame = lay(plain, Told([closing(*FITTING_OUT, date(2024, 10, 1))]), ())
+    said, unaware = (baseline(one.panel, origin).forecast(one.panel, origin).by_day[:, :28] for one in (frame, plain))
+    assert (said[:, first : first + 7] == 0).all()
+    np.testing.assert_array_equal(
+        np.delete(said, range(first, first + 7), 1), np.delete(unaware, range(first, first + 7), 1)
+    )
+    truth = np.delete(mean[:, origin + 1 : origin + 29], range(first, first + 7), 1).sum()
+    assert said.sum() == pytest.approx(truth, rel=0.03)
+    assert unaware.sum() > 1.2 * truth
+
+
+def test_closures_speak_from_the_day_they_were_told_on_and_only_of_what_is_certain_of_the_whole_place() -> None:
+    plain, _ = world(set(), date(2024, 10, 13))
+    frame = lay(plain, Told([closing(*FITTING_OUT, date(2024, 10, 8))]), ())
+    week = {FITTING_OUT[0] + timedelta(days=day) for day in range(7)}
+    assert shut_days(frame, column(date(2024, 10, 7))) == set()
+    assert shut_days(frame, column(date(2024, 10, 8))) == week
+    assert shut_days(frame, column(date(2024, 10, 16))) == {day for day in week if day > date(2024, 10, 16)}
+    for less in ({"sku": "s1"}, {"location": None}, {"category": "A"}, {"strength": 0.1}, {"probability": 0.9},
+                 {"kind": "supply_disruption"}):  # fmt: skip
+        told = Told([closing(*FITTING_OUT, date(2024, 10, 8), **less)])
+        assert shut_days(lay(plain, told, ()), column(date(2024, 10, 13))) == set(), less
+
+
+def test_a_small_place_that_was_told_to_be_shut_does_not_forget_what_it_sells() -> None:
+    """Four items are too few for the days to tell by themselves that the doors were shut: the zeros would count."""
+    shut = {date(2024, 10, 1) + timedelta(days=day) for day in range(14)}
+    until = date(2024, 10, 16)
+    frame, mean = world(shut, until)
+    few = replace(frame, items=frame.items[:4], panel=frame.panel.take(np.arange(4)))
+    told = lay(few, Told([closing(min(shut), max(shut), date(2024, 9, 20))]), ())
+    origin = column(until)
+    truth = mean[:4, origin + 1 : origin + 29].sum()
+    knowing, naive = (SIMPLE["seasonal_mean"].expected(one.panel, origin, 28).by_day.sum() for one in (told, few))
+    assert knowing == pytest.approx(truth, rel=0.1)
+    assert naive < 0.85 * truth
+    # A day that was told to be shut and sold something was open.
+    opened = few.panel.demand.copy()
+    opened[0, column(max(shut))] = 3.0
+    kept = lay(
+        replace(few, panel=replace(few.panel, demand=opened)), Told([closing(min(shut), max(shut), min(shut))]), ()
+    )
+    assert np.isnan(kept.panel.demand[:, column(min(shut))]).all()
+    np.testing.assert_array_equal(kept.panel.demand[:, column(max(shut))], opened[:, column(max(shut))])
