@@ -205,6 +205,11 @@ def _check(given: Parameters) -> None:
     def refuse(name: str, why: str) -> PolicyRefusal:
         return PolicyRefusal("policy_contradictory", f"{name}: {getattr(given, name)} {why}")
 
+    # First of all: what is no number can be compared with nothing below.
+    for name in NAMES:
+        value = getattr(given, name)
+        if isinstance(value, Decimal) and not (value.is_finite() and value >= 0):
+            raise refuse(name, "must be a finite number of at least 0")
     if given.service_kind not in SERVICE_KINDS:
         raise refuse("service_kind", f"is not one of {', '.join(SERVICE_KINDS)}")
     for letter in "abc":
@@ -221,10 +226,6 @@ def _check(given: Parameters) -> None:
             read()
         except ValueError as error:
             raise refuse(name, f"cannot be read: {error}") from None
-    for name in NAMES:
-        value = getattr(given, name)
-        if isinstance(value, Decimal) and not (value.is_finite() and value >= 0):
-            raise refuse(name, "must be a finite number of at least 0")
     for name in _SHARES + _RISKS:
         if not getattr(given, name) < 1:
             raise refuse(name, "must be below 1")

@@ -42,7 +42,7 @@ def screen(evidence: Evidence) -> Fault | Opportunity:
     fault = _terms_fault(terms)
     if fault is not None:
         return fault
-    if item.price is not None and not item.price > 0:
+    if item.price is not None and not _is_positive(item.price):
         return Fault("price_not_positive", f"The selling price is {item.price}; it must be above zero.", "price")
     if item.shelf_life_days is not None and item.shelf_life_days <= 0:
         return Fault("shelf_life_invalid", "The shelf life must be at least one day.", "shelf_life_days")
@@ -81,15 +81,15 @@ def _terms_fault(terms: Terms) -> Fault | None:
         return Fault(
             "missing_lead_time", f"Supplier {terms.supplier} has no lead time for this product.", "lead_time_days"
         )
-    if terms.lead_time_days < 0 or not terms.lead_time_sd_days >= 0:
+    if terms.lead_time_days < 0 or not _is_natural(terms.lead_time_sd_days):
         return Fault("lead_time_invalid", "The lead time and its spread must not be negative.", "lead_time_days")
     if terms.unit_cost is None:
         return Fault("missing_cost", f"Supplier {terms.supplier} has no unit cost for this product.", "unit_cost")
-    if not (terms.unit_cost.is_finite() and terms.unit_cost > 0):
+    if not _is_positive(terms.unit_cost):
         return Fault("cost_not_positive", f"The unit cost is {terms.unit_cost}; it must be above zero.", "unit_cost")
-    if terms.pack is not None and not terms.pack > 0:
+    if terms.pack is not None and not _is_positive(terms.pack):
         return Fault("pack_not_positive", "The pack size must be above zero.", "pack")
-    if terms.moq is not None and not terms.moq >= 0:
+    if terms.moq is not None and not _is_natural(terms.moq):
         return Fault("moq_negative", "The minimum order quantity must not be negative.", "moq")
     if terms.price_breaks and not _breaks_are_valid(terms.price_breaks):
         says = "Price breaks must start at 0, rise in quantity, and fall in cost without reaching zero."
@@ -97,7 +97,18 @@ def _terms_fault(terms: Terms) -> Fault | None:
     return None
 
 
+def _is_positive(value: Decimal) -> bool:
+    # NaN cannot be compared: to ask whether it is above zero would end the run of all items instead of this one's plan.
+    return value.is_finite() and value > 0
+
+
+def _is_natural(value: Decimal) -> bool:
+    return value.is_finite() and value >= 0
+
+
 def _breaks_are_valid(breaks: tuple[tuple[Decimal, Decimal], ...]) -> bool:
+    if not all(number.is_finite() for one in breaks for number in one):
+        return False
     rising = all(a[0] < b[0] and a[1] > b[1] for a, b in itertools.pairwise(breaks))
     return breaks[0][0] == 0 and rising and breaks[-1][1] > 0
 

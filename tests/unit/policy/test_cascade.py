@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from schemas.recommendations import RecommendationIssued
 from services.policy.domain.cascade import derive, plan
-from services.policy.domain.evidence import Evidence, Hold, OpenOrder, pack_integers
+from services.policy.domain.evidence import Allotment, Evidence, Hold, OpenOrder, pack_integers
 from services.policy.domain.evidence_text import canonical, canonical_with, document_of, evidence_of
 from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.outcome import Outcome, Recommendation, Withheld
@@ -172,6 +172,37 @@ BAD: list[tuple[str, Evidence, str, str | None]] = [
     ("zero cost", with_(terms={"unit_cost": Decimal(0)}), "cost_not_positive", "unit_cost"),
     ("negative cost", with_(terms={"unit_cost": Decimal("-1")}), "cost_not_positive", "unit_cost"),
     ("NaN cost", with_(terms={"unit_cost": Decimal("NaN")}), "cost_not_positive", "unit_cost"),
+    ("infinite cost", with_(terms={"unit_cost": Decimal("Infinity")}), "cost_not_positive", "unit_cost"),
+    (
+        "NaN spread of the lead time",
+        with_(terms={"lead_time_sd_days": Decimal("NaN")}),
+        "lead_time_invalid",
+        "lead_time_days",
+    ),
+    ("NaN price", with_(item={"price": Decimal("NaN")}), "price_not_positive", "price"),
+    ("negative price", with_(item={"price": Decimal("-0.01")}), "price_not_positive", "price"),
+    ("NaN pack", with_(terms={"pack": Decimal("NaN")}), "pack_not_positive", "pack"),
+    ("NaN minimum", with_(terms={"moq": Decimal("NaN")}), "moq_negative", "moq"),
+    ("endless minimum", with_(terms={"moq": Decimal("Infinity")}), "moq_negative", "moq"),
+    ("no shelf life", with_(item={"shelf_life_days": 0}), "shelf_life_invalid", "shelf_life_days"),
+    (
+        "NaN price break",
+        with_(terms={"price_breaks": ((Decimal(0), Decimal(1)), (Decimal("NaN"), Decimal("0.5")))}),
+        "price_breaks_invalid",
+        "price_breaks",
+    ),
+    (
+        "a break at which units cost nothing",
+        with_(terms={"price_breaks": ((Decimal(0), Decimal(1)), (Decimal(9), Decimal(0)))}),
+        "price_breaks_invalid",
+        "price_breaks",
+    ),
+    (
+        "a budget of nothing",
+        replace(PLAIN, allotment=Allotment(Decimal(0), "cash", Decimal("0.4"), 7)),
+        "resource_exhausted",
+        None,
+    ),
     ("zero price", with_(item={"price": Decimal(0)}), "price_not_positive", "price"),
     ("zero pack", with_(terms={"pack": Decimal(0)}), "pack_not_positive", "pack"),
     ("negative minimum", with_(terms={"moq": Decimal(-1)}), "moq_negative", "moq"),

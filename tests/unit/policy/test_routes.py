@@ -134,5 +134,17 @@ def test_a_parameter_that_cannot_be_is_named(given: dict[str, str], name: str) -
     assert refusal.value.explanation.startswith(f"{name}:")
 
 
+NUMBERS = sorted(name for name, value in Parameters().as_text().items() if value.replace(".", "").isdigit())
+
+
+@pytest.mark.parametrize("bad", ["NaN", "sNaN", "Infinity", "-1"])
+def test_every_parameter_that_is_no_finite_number_of_at_least_zero_is_named(bad: str) -> None:
+    assert len(NUMBERS) > 30
+    for name in NUMBERS:
+        with pytest.raises(PolicyRefusal, match="policy_contradictory") as refusal:
+            parse_parameters({"service_kind": "weighed", name: bad})
+        assert refusal.value.explanation.startswith(f"{name}:")
+
+
 def test_parameters_survive_their_text() -> None:
     assert parse_parameters(Parameters().as_text()) == Parameters()
