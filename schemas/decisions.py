@@ -72,7 +72,8 @@ class LineAssigned(Message):
 
 
 class LineCommented(Message):
-    """What somebody said about a line. It decides nothing and counts no version."""
+    """What somebody said about a line. It decides nothing and counts no version. `mentions`: accounts whose attention it asks
+    for, written as @name in the text."""
 
     TYPE: ClassVar[str] = "line.commented.v1"
     comment_id: Code
@@ -84,6 +85,7 @@ class LineCommented(Message):
     commented_by: Code
     role: Code
     commented_at: Instant
+    mentions: Annotated[tuple[Code, ...], Field(max_length=20)] = ()
 
     def record_key(self) -> str:
         return self.recommendation_id

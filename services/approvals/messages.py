@@ -1,5 +1,6 @@
 """Between the contracts and the rules: recommendations in, decisions and orders out."""
 
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Literal, cast
@@ -88,21 +89,31 @@ def decision_made(line: Line, decision: Decision) -> Outgoing:
     )
 
 
-def line_commented(line: Line, comment_id: str, text: str, by: Principal, now: datetime) -> Outgoing:
+@dataclass(frozen=True, slots=True)
+class Comment:
+    """What somebody said; `mentions` are the accounts it names."""
+
+    comment_id: str
+    text: str
+    mentions: tuple[str, ...] = ()
+
+
+def line_commented(line: Line, comment: Comment, by: Principal, now: datetime) -> Outgoing:
     """What somebody said about a line, as the others read it."""
     body = LineCommented(
         tenant=line.tenant,
-        comment_id=comment_id,
+        comment_id=comment.comment_id,
         line_id=line.line_id,
         recommendation_id=line.proposal.recommendation_id,
         sku=line.proposal.sku,
         location=line.proposal.location,
-        text=text,
+        text=comment.text,
+        mentions=comment.mentions,
         commented_by=by.subject,
         role=sorted(by.roles)[0] if by.roles else by.kind,
         commented_at=now,
     )
-    return outgoing(body, service=SERVICE, cause=comment_id, time=now, subject=line.proposal.recommendation_id)
+    return outgoing(body, service=SERVICE, cause=comment.comment_id, time=now, subject=line.proposal.recommendation_id)
 
 
 def line_assigned(line: Line, moment: Moment) -> Outgoing:

@@ -108,6 +108,7 @@ async def decisions(tx: Transaction, tenant: str, events: Events) -> list[Outgoi
     said: list[Received[LineCommented]] = of_type(events, LineCommented)
     if said:
         await decided.put_comments(tx, tenant, [rows.comment(one) for one in said])
+        await notices.add(tx, tenant, list(tell.of_mentions(one.body for one in said)))
     await decided.put_decisions(tx, tenant, [rows.decision(one) for one in made])
     changed = await planning.settle(tx, tenant, {one.body.line_id for one in made})
     status = {row["line_id"]: row["status"] for row in changed}

@@ -20,10 +20,11 @@ Caller = Annotated[Principal, Depends(require())]
 
 
 class CommentIn(BaseModel):
-    """What to say; blanks around it do not count."""
+    """What to say; blanks around it do not count. `mentions`: the accounts it names, which the gateway has looked up."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
     text: Annotated[str, Field(min_length=1, max_length=1000)]
+    mentions: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=64)], ...], Field(max_length=20)] = ()
 
 
 def router(database: Database, relay: Relay, clock: Clock) -> APIRouter:
@@ -41,9 +42,11 @@ def router(database: Database, relay: Relay, clock: Clock) -> APIRouter:
             if line is None:
                 return refused(problems.line_not_found(line_id))
             comment_id = derived_id("comment", principal.tenant, principal.subject, line.line_id, key)
-            said = messages.line_commented(line, comment_id, body.text, principal, clock.now())
+            comment = messages.Comment(comment_id, body.text, body.mentions)
+            said = messages.line_commented(line, comment, principal, clock.now())
             await outbox.enqueue(tx, [said])
-            return 201, {"comment_id": comment_id, "line_id": line.line_id, "by": principal.subject}, None
+            answer = {"comment_id": comment_id, "line_id": line.line_id, "by": principal.subject}
+            return 201, answer | {"mentions": list(body.mentions)}, None
 
         return await once(database, relay, principal, request, key, work)
 

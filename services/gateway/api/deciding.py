@@ -47,15 +47,6 @@ class Decision(_In):
     keep_until: date | None = None
 
 
-class Comment(_In):
-    """What to say about a line."""
-
-    model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"text": "The supplier confirmed Thursday by phone."}]}
-    )
-    text: Annotated[str, Field(min_length=1, max_length=1000)]
-
-
 class BulkLine(_In):
     recommendation_id: Id
     version: Annotated[int, Field(ge=0)]
@@ -162,18 +153,6 @@ async def decide(
         headers=headers,
     )
     return await _outcome(answer, who, parts, response)
-
-
-@router.post("/recommendations/{recommendation_id}/comments", status_code=201, summary="Say something about a line")
-async def comment(
-    recommendation_id: str, body: Comment, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None
-) -> dict[str, Any]:
-    """Kept with who and when, shown with the item, and an event in the audit log. It decides nothing."""
-    path = f"/lines/{segment(recommendation_id)}/comments"
-    headers = once(idempotency_key)
-    answer = await parts.owners.call("approvals", "POST", path, who.principal, json=_sent(body), headers=headers)
-    said: dict[str, Any] = answer.json()
-    return said
 
 
 @router.post("/recommendations/{recommendation_id}/undo", summary="Take a decision back until its order is out")

@@ -134,6 +134,11 @@ def comment(row: Row) -> models.CommentView:
     )
 
 
+def mention(row: Row) -> models.MentionView:
+    places = ("sku", "item_name", "location", "location_name")
+    return models.MentionView(**comment(row).model_dump(), **{name: row[name] for name in places})
+
+
 def evidence(row: Row | None, outcome: Row | None) -> models.Evidence:
     known = row or outcome or {}
     return models.Evidence(
@@ -299,6 +304,7 @@ def order(row: Row, updates: list[Row], changes: list[Row], names: dict[str, str
             )
         },
         order_on=row["order_on"].isoformat(),
+        missed_order_on=day(row["missed_order_on"]),
         expected_on=row["arrive_on"].isoformat(),
         released_at=instant(row["released_at"]) or "",
         value=amount(row["value"]) or "0",

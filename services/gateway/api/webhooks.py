@@ -17,7 +17,7 @@ from services.gateway.store import notices
 from services.gateway.store.rows import instant
 
 router = APIRouter(prefix="/v1", tags=["webhooks"])
-Kind = Literal["assigned", "escalated", "due", "released"]
+Kind = Literal["assigned", "escalated", "due", "released", "mentioned"]
 # Both secrets sign for a day, so that a receiver changes over without missing one.
 FORMER_SECRET = timedelta(days=1)
 
@@ -32,7 +32,7 @@ class NewWebhook(BaseModel):
         },
     )
     url: Annotated[str, Field(min_length=8, max_length=rules.URL_CHARACTERS_MAX)]
-    kinds: Annotated[list[Kind], Field(min_length=1, max_length=4)]
+    kinds: Annotated[list[Kind], Field(min_length=1, max_length=5)]
 
 
 class WebhookView(models.View):

@@ -80,6 +80,8 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/recommendations/{recommendation_id}/decisions"): _DECIDE,
     ("POST", "/v1/recommendations/{recommendation_id}/comments"): _SELF,
     ("POST", "/v1/recommendations/{recommendation_id}/undo"): _DECIDE,
+    ("GET", "/v1/mentions"): _SELF,
+    ("GET", "/v1/colleagues"): _SELF,
     ("POST", "/v1/decisions:bulk"): _DECIDE,
     ("GET", "/v1/decision-reasons"): _READ,
     ("GET", "/v1/approval-matrix"): _READ,

@@ -1,11 +1,12 @@
-"""What is worth telling somebody outside the pages: a line is theirs now, its time is nearly over, it was escalated, an order left."""
+"""What is worth telling somebody outside the pages: a line is theirs now, its time is nearly over, it was escalated, an order left,
+somebody named them in a comment."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-KINDS: Final = ("assigned", "escalated", "due", "released")
+KINDS: Final = ("assigned", "escalated", "due", "released", "mentioned")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,8 @@ def sentence(notice: Notice) -> str:
     if notice.kind == "released":
         return f"Order {body['order_id']} is out: {body['line_count']} lines, {body['value']} {body['currency']}."
     what = f"line {body['line_id']}"
+    if notice.kind == "mentioned":
+        return f"{body['by']} asks for you on {what}: {body['text']}"
     due = f", to be decided by {body['due_at']}" if body.get("due_at") else ""
     if notice.kind == "escalated":
         return f"Nobody decided {what} in time; it is yours now."

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kit.events import derived_id
-from schemas.decisions import LineAssigned, OrderReleased
+from schemas.decisions import LineAssigned, LineCommented, OrderReleased
 from services.gateway.domain.notices import Notice
 
 
@@ -28,6 +28,23 @@ def of_assignments(assigned: Iterable[LineAssigned]) -> Iterator[Notice]:
         }
         notice_id = derived_id("notice", one.tenant, kind, one.line_id, one.owner, due or "")
         yield Notice(notice_id, kind, one.owner, one.assigned_at, body)
+
+
+def of_mentions(said: Iterable[LineCommented]) -> Iterator[Notice]:
+    """Somebody is named in a comment. Who names themselves is not told."""
+    for one in said:
+        body = {
+            "line_id": one.line_id,
+            "recommendation_id": one.recommendation_id,
+            "sku": one.sku,
+            "location": one.location,
+            "by": one.commented_by,
+            "text": " ".join(one.text.split()),
+        }
+        for name in one.mentions:
+            if name != one.commented_by:
+                notice_id = derived_id("notice", one.tenant, "mentioned", one.comment_id, name)
+                yield Notice(notice_id, "mentioned", name, one.commented_at, body | {"mentioned": name})
 
 
 def of_orders(released: Iterable[OrderReleased]) -> Iterator[Notice]:

@@ -22,6 +22,12 @@ async def accounts(tx: Transaction, tenant: str) -> list[Row]:
     return [dict(row) for row in rows]
 
 
+async def colleagues(tx: Transaction, tenant: str) -> list[Row]:
+    """Who works here: name and user name of every open account."""
+    rows = await tx.fetch("select username, name from accounts where tenant = $1 and active order by username", tenant)
+    return [dict(row) for row in rows]
+
+
 async def locked_account(tx: Transaction, tenant: str, username: str) -> Row | None:
     """One of them, held until the transaction ends."""
     row = await tx.fetchrow(

@@ -29,10 +29,12 @@ async def put_comments(tx: Transaction, tenant: str, rows: Sequence[Row]) -> Non
     """What people said, each once."""
     await tx.execute(
         """
-        insert into comments (tenant, comment_id, line_id, recommendation_id, sku, location, text, commented_by, role, commented_at)
-        select $1, comment_id, line_id, recommendation_id, sku, location, text, commented_by, role, commented_at
+        insert into comments (tenant, comment_id, line_id, recommendation_id, sku, location, text, commented_by, role, commented_at,
+          mentions)
+        select $1, comment_id, line_id, recommendation_id, sku, location, text, commented_by, role, commented_at,
+          array(select jsonb_array_elements_text(mentions))
         from jsonb_to_recordset($2::jsonb) as r(comment_id text, line_id text, recommendation_id text, sku text, location text,
-          text text, commented_by text, role text, commented_at timestamptz)
+          text text, commented_by text, role text, commented_at timestamptz, mentions jsonb)
         order by comment_id
         on conflict do nothing
         """,
@@ -67,11 +69,12 @@ async def put_orders(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
     await tx.execute(
         """
         insert into orders (tenant, order_id, kind, supplier, from_location, changes_order, location, order_on, arrive_on, currency,
-          value, released_at, lines)
+          value, released_at, missed_order_on, lines)
         select $1, order_id, kind, supplier, from_location, changes_order, location, order_on, arrive_on, currency, value, released_at,
-          lines
+          missed_order_on, lines
         from jsonb_to_recordset($2::jsonb) as r(order_id text, kind text, supplier text, from_location text, changes_order text,
-          location text, order_on date, arrive_on date, currency text, value numeric, released_at timestamptz, lines jsonb)
+          location text, order_on date, arrive_on date, currency text, value numeric, released_at timestamptz,
+          missed_order_on date, lines jsonb)
         order by order_id
         on conflict (tenant, order_id) do nothing
         """,

@@ -1,6 +1,6 @@
 """Lists and single things for the pages: items, forecasts, positions, orders, exceptions, policy, status."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from kit.database import Transaction
@@ -137,6 +137,20 @@ async def comments_of_item(tx: Transaction, tenant: str, sku: str, location: str
         tenant,
         sku,
         location,
+        limit,
+    )
+    return as_dicts(rows)
+
+
+async def mentions_of(tx: Transaction, tenant: str, username: str, since: datetime, limit: int) -> list[Row]:
+    """What named this person on a line after `since`, newest first; their own words to themselves do not count."""
+    rows = await tx.fetch(
+        f"select o.*, i.name as item_name, p.name as location_name from comments o{_NAMES}"
+        " where o.tenant = $1 and o.mentions @> array[$2] and o.commented_by <> $2 and o.commented_at > $3"
+        " order by o.commented_at desc, o.comment_id limit $4",
+        tenant,
+        username,
+        since,
         limit,
     )
     return as_dicts(rows)

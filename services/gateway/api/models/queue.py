@@ -167,6 +167,27 @@ class CommentView(View):
     at: str
 
 
+class MentionView(View):
+    """A comment that asks for the attention of whoever reads this, and the line it stands on."""
+
+    comment_id: str
+    recommendation_id: str
+    sku: str
+    item_name: str | None
+    location: str
+    location_name: str | None
+    text: str
+    by: str
+    at: str
+
+
+class ColleagueView(View):
+    """Somebody who can be named in a comment."""
+
+    username: str
+    name: str
+
+
 class Evidence(View):
     """Where the numbers of a recommendation come from."""
 

@@ -42,7 +42,7 @@ class OrderUpdateView(View):
 
 class OrderView(View):
     """An order as released, and how far it has come. `changes_order`: the order this one changes or cancels; `changed_by`: the
-    orders that change or cancel this one."""
+    orders that change or cancel this one; `missed_order_on`: the order day its lines were proposed for, when that was over."""
 
     order_id: str
     kind: str
@@ -62,6 +62,7 @@ class OrderView(View):
     updates: list[OrderUpdateView]
     changes_order: str | None = None
     changed_by: list[OrderChangeView] = []
+    missed_order_on: str | None = None
 
 
 class PolicyView(View):
