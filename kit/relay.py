@@ -133,18 +133,21 @@ class Relay:
         if not rows:
             return 0
         with telemetry.span("relay send", kind="producer", records=len(rows)):
-            async with producer.transaction():
-                # `send` only queues; awaiting its future gives the offset once the broker has the record.
-                futures = []
-                for row in rows:
-                    name = f"{self._settings.namespace}.{row['topic']}"
-                    futures.append(
-                        await producer.send(
-                            name, row["value"], key=row["record_key"].encode(), headers=unpack_headers(row["headers"])
-                        )
+            # Not as a context: its end would take back what failed, and wait for a broker that is away without end. What
+            # is begun and not committed is taken back by the next producer of this name.
+            await producer.begin_transaction()
+            # `send` only queues; awaiting its future gives the offset once the broker has the record.
+            futures = []
+            for row in rows:
+                name = f"{self._settings.namespace}.{row['topic']}"
+                futures.append(
+                    await producer.send(
+                        name, row["value"], key=row["record_key"].encode(), headers=unpack_headers(row["headers"])
                     )
-                records = await asyncio.gather(*futures)
-                failpoints.reach("relay.sent")
+                )
+            records = await asyncio.gather(*futures)
+            failpoints.reach("relay.sent")
+            await producer.commit_transaction()
             failpoints.reach("relay.published")
         positions: dict[tuple[str, int], int] = {}
         for record in records:
