@@ -23,6 +23,7 @@ from services.forecaster.model.voices import NO_CHOICE, Choice, Spoken
 
 SERVICE = "forecaster"
 NO_MODEL = "no_trained_model"
+CALENDAR_GAP = "calendar_gap"
 BASELINE_ID = "baseline"
 BASELINE = SeasonalNaive()
 
@@ -144,6 +145,7 @@ def issue(
             flags=(
                 *reasons[position],
                 *(("spike",) if frame.has_spike(row) else ()),
+                *((CALENDAR_GAP,) if frame.has_gap(row, task.origin) else ()),
                 *odd[position],
                 *extra,
                 *(told[position] if strategy == speaker.strategy else ()),

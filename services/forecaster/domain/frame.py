@@ -1,7 +1,7 @@
 """From sparse daily records to the frame models read: zeros filled in, hidden and unclosed days unknown."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 import numpy as np
@@ -64,10 +64,21 @@ class Frame:
     revision: IntArray
     # Days kept out of training as impossible values (`cleaning.spike_days`), per item; None: nothing was looked at.
     spike_days: IntArray | None = None
+    # By location code the columns on which it sold nothing at all against its habit (`cleaning.closed_days`).
+    closed_days: Mapping[int, IntArray] = field(default_factory=dict)
 
     def has_spike(self, row: int) -> bool:
         """Whether a day of the item was kept out of training as an impossible value."""
         return self.spike_days is not None and bool(self.spike_days[row] > 0)
+
+    def has_gap(self, row: int, origin: int) -> bool:
+        """Whether nothing at all came from the item's location on the day of the origin, and neither a holiday nor anybody's
+        word explains it: a till that sent nothing looks like this."""
+        code = int(self.panel.location[row])
+        if origin not in self.closed_days.get(code, ()):
+            return False
+        told = any(one.first <= origin <= one.last for one in self.panel.told_closures.get(code, ()))
+        return not told and all(one.column != origin for one in self.panel.holidays.get(code, ()))
 
     def censored_share(self, origin: int) -> FloatArray:
         """Share of stock-out days among the last eight weeks up to `origin`."""
@@ -115,7 +126,8 @@ class FrameBuilder:
     def frame(self) -> Frame:
         """Keep out what says nothing about demand, and hand over; nothing can be added afterwards."""
         place = codes([item.location for item in self.items])
-        for code, hidden in closed_days(self._demand, place).items():
+        closed = closed_days(self._demand, place)
+        for code, hidden in closed.items():
             self._demand[np.ix_(np.flatnonzero(place == code), hidden)] = np.nan
         spikes = np.zeros(len(self.items), dtype=np.int64)
         for start in range(0, len(self.items), ITEMS_AT_ONCE):
@@ -133,7 +145,10 @@ class FrameBuilder:
             codes([item.sku for item in self.items]),
         )
         origin = np.array([(item.closed_on - self._start).days for item in self.items], dtype=np.int64) - cut
-        return Frame(self.items, panel, origin, self._censored[:, cut:], self._negative, self._revision, spikes)
+        return Frame(
+            self.items, panel, origin, self._censored[:, cut:], self._negative, self._revision, spikes,
+            {code: hidden - cut for code, hidden in closed.items()},
+        )  # fmt: skip
 
 
 def build(records: Records, *, history_days: int) -> Frame | None:

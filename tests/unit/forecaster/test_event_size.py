@@ -2,6 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -14,7 +15,7 @@ from lab.world.shape import FULL
 from schemas.forecasts import ForecastIssuedV2
 from services.forecaster.domain.cleaning import clean
 from services.forecaster.domain.frame import Cells, Frame, ItemRecord, Records, build
-from services.forecaster.domain.panel import DemandPanel
+from services.forecaster.domain.panel import DemandPanel, Holiday, ToldClosure
 from services.forecaster.issuing import Issued, Speaker, Task, as_the_model_says, issue
 from services.forecaster.model.pipeline import baseline
 from services.forecaster.model.voices import Spoken
@@ -119,3 +120,26 @@ def test_an_impossible_day_is_kept_out_of_the_services_frame_and_named_in_the_ev
     spoken = Spoken(said, ("seasonal_mean",) * 12, (False,) * 12)
     issued = issue("acme", frame, task, Speaker(None, "baseline", "no_trained_model"), spoken, changed)
     assert ["spike" in one.message.flags for one in issued] == [row == 3 for row in range(12)]
+    assert not any("calendar_gap" in one.message.flags for one in issued)
+
+
+def test_a_day_on_which_a_whole_location_sent_nothing_is_named_unless_a_calendar_or_somebody_explains_it() -> None:
+    demand = np.random.default_rng(2).poisson(3.0, (40, 120)).astype(np.float64)
+    demand[:20, 119] = 0.0  # location 286; 287 sold as ever
+    first, last = date(2024, 1, 1), date(2024, 4, 29)
+    items = tuple(ItemRecord(f"sku-{row:02d}", "286" if row < 20 else "287", 0, None, first, last) for row in range(40))
+    number, column = np.nonzero(demand)
+    sold = Cells(number, column + (first - date(1970, 1, 1)).days, demand[number, column])
+    none, zeros = Cells.empty(), np.zeros(40, dtype=np.int64)
+    frame = build(Records(items, sold, sold, none, none, np.zeros(0, dtype=np.bool_), zeros), history_days=100)
+    assert frame is not None and frame.panel.day(99) == last
+    shut = replace(frame, panel=replace(frame.panel, told_closures={0: (ToldClosure(98, 99, 90),)}))
+    feast = replace(frame, panel=replace(frame.panel, holidays={0: (Holiday(99, frozenset({"Feast"}), None),)}))
+    for known, says in ((frame, True), (shut, False), (feast, False)):
+        said = baseline(known.panel, 99).forecast(known.panel, 99)
+        spoken = Spoken(said, ("seasonal_mean",) * 40, (False,) * 40)
+        task = Task(np.arange(40), 99, "close-of-day", datetime(2024, 4, 30, tzinfo=UTC))
+        changed = as_the_model_says(said, 99, task.rows)
+        issued = issue("acme", known, task, Speaker(None, "baseline", "no_trained_model"), spoken, changed)
+        assert ["calendar_gap" in one.message.flags for one in issued] == [says] * 20 + [False] * 20
+    assert not frame.has_gap(0, 98)
