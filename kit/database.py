@@ -184,13 +184,19 @@ async def migrate(admin_url: str, service: str, *, password: str | None = None) 
 
 async def _roles(connection: Transaction, service: str, password: str | None) -> None:
     app = role_of(service)
-    for role, attributes in ((OWNER, "nologin"), (app, "login noinherit"), (f"{app}_relay", "nologin")):
+    for role, attributes in (
+        (OWNER, "nologin"),
+        (app, "login noinherit"),
+        (f"{app}_relay", "nologin"),
+        (f"{app}_reader", "nologin"),
+    ):
         if not await connection.fetchval("select true from pg_roles where rolname = $1", role):
             await connection.execute(f"create role {role} {attributes}")
     if password is not None:
         quoted = await connection.fetchval("select quote_literal($1::text)", password)
         await connection.execute(f"alter role {app} password {quoted}")
-    for role, member in ((OWNER, await connection.fetchval("select current_user::text")), (f"{app}_relay", app)):
+    admin = await connection.fetchval("select current_user::text")
+    for role, member in ((OWNER, admin), (f"{app}_relay", app), (f"{app}_reader", app)):
         has_it = "select true from pg_auth_members where roleid = $1::text::regrole and member = $2::text::regrole"
         if not await connection.fetchval(has_it, role, member):
             await connection.execute(f"grant {role} to {member}")
@@ -202,7 +208,8 @@ async def _roles(connection: Transaction, service: str, password: str | None) ->
 
 async def _apply(connection: Transaction, service: str) -> list[str]:
     app = role_of(service)
-    names = {"app": app, "relay": f"{app}_relay", "schema": service}
+    # {reader}: what a transaction becomes on behalf of somebody who may not read all of the tenant.
+    names = {"app": app, "relay": f"{app}_relay", "reader": f"{app}_reader", "schema": service}
     await connection.execute(f"set role {OWNER}")
     await connection.execute(f"set search_path to {service}")
     for what, rights in (

@@ -65,7 +65,8 @@ class Delegation(Part):
 
 class ApprovalMatrixPublished(Message):
     """A version of the matrix, in force from its publication. `rolling_value_above`: when one-signature approvals for one
-    supplier and order day together come above this, the next line takes two signatures (an order split in small lines)."""
+    supplier and order day together come above this, the next line takes two signatures (an order split in small lines).
+    `limits_reading`: coverage limits what is read, too, for all but auditors and administrators."""
 
     TYPE: ClassVar[str] = "approval-matrix.published.v1"
     version: Annotated[int, Field(ge=1)]
@@ -73,6 +74,7 @@ class ApprovalMatrixPublished(Message):
     coverage: Annotated[tuple[Coverage, ...], Field(max_length=1000)] = ()
     delegations: Annotated[tuple[Delegation, ...], Field(max_length=1000)] = ()
     rolling_value_above: Money | None = None
+    limits_reading: bool = False
     proposed_by: Code
     approved_by: Code
     reason: Text

@@ -23,7 +23,7 @@ from services.approvals.store import lines, matrices
 
 # Who may change the rules. That these persons cannot also use them on their own is what the second person is for.
 GOVERNS = ("approver", "admin")
-PARTS = ("rules", "coverage", "delegations", "rolling_value_above")
+PARTS = ("rules", "coverage", "delegations", "rolling_value_above", "limits_reading")
 
 
 def parsed(tenant: str, document: dict[str, Any], *, version: int, by: str, approved_by: str, reason: str) -> Any:

@@ -77,4 +77,5 @@ def matrix_document(published: ApprovalMatrixPublished | None) -> dict[str, Any]
     if published is not None:
         return published.model_dump(mode="json", exclude={"tenant"})
     rules = [rule.model_dump(mode="json") for rule in default_rules()]
-    return {"version": 0, "rules": rules, "coverage": [], "delegations": [], "rolling_value_above": None}
+    nobody: dict[str, Any] = {"coverage": [], "delegations": []}
+    return {"version": 0, "rules": rules, **nobody, "rolling_value_above": None, "limits_reading": False}

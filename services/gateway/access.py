@@ -7,7 +7,7 @@ comes from the session or key and from nothing else in the request.
 import secrets
 import time
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
@@ -23,7 +23,7 @@ from services.gateway.domain.credentials import KEY_MARK, SECRET_BYTES, SESSION_
 from services.gateway.domain.limits import Limiter
 from services.gateway.domain.origin import may_change
 from services.gateway.settings import GatewaySettings
-from services.gateway.store import accounts
+from services.gateway.store import accounts, coverage
 
 __all__ = ["Caller", "Door", "Principal", "authorise", "caller", "identify", "page_principal"]
 
@@ -37,12 +37,14 @@ ROLES_OF_SCOPE = {"decide": rules.PLANNER, "plan": rules.PLANNER, "audit": rules
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who is asking, as the gateway knows it. `scopes` is empty for people, `principal.roles` are the owner services' view."""
+    """Who is asking, as the gateway knows it. `scopes` is empty for people, `principal.roles` are the owner services' view.
+    `reads_as`: whose coverage limits what this caller reads; None: nobody's, they read all of their tenant."""
 
     principal: Principal
     name: str
     expires_at: datetime
     scopes: frozenset[str] = frozenset()
+    reads_as: tuple[str, ...] | None = None
 
     @property
     def tenant(self) -> str:
@@ -77,6 +79,9 @@ class Door:
             else:
                 row = await accounts.key(tx, secret.tenant, secret.sha256, now)
                 found = None if row is None else _machine(secret.tenant, row)
+            if found is not None and not found.principal.roles & rules.READS_ALL:
+                names = await coverage.readers(tx, secret.tenant, found.principal.subject, now.date())
+                found = replace(found, reads_as=names)
         self.forget(secret)
         if found is not None:
             self._known[secret.sha256] = (time.monotonic() + self.settings.session_cache_seconds, found)

@@ -1,13 +1,15 @@
 """What the routes stand on, built once in `main` and handed to each of them."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import Request
 
 from kit.clock import Clock
 from kit.consumer import BatchConsumer
-from kit.database import Database
-from services.gateway.access import Door
+from kit.database import Database, Transaction
+from services.gateway.access import Caller, Door
 from services.gateway.accounts import Passwords
 from services.gateway.ingest.publish import Publisher
 from services.gateway.ingest.recent import Recent
@@ -17,6 +19,7 @@ from services.gateway.remembered import Answer, Remembered
 from services.gateway.sealing import Seal
 from services.gateway.settings import GatewaySettings
 from services.gateway.sign_on import SignOn
+from services.gateway.store import coverage
 from services.gateway.store.rows import Row
 
 
@@ -39,6 +42,14 @@ class Context:
     answers: Remembered[Answer]
     sign_on: SignOn
     seal: Seal
+
+    @asynccontextmanager
+    async def reading(self, who: Caller) -> AsyncIterator[Transaction]:
+        """A transaction that sees what this caller may read of their tenant, and for a limited one can change nothing."""
+        async with self.database.transaction(who.tenant) as tx:
+            if who.reads_as is not None:
+                await coverage.limit(tx, who.reads_as)
+            yield tx
 
 
 async def context(request: Request) -> Context:

@@ -3,15 +3,15 @@
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import asyncpg
 
 from kit import telemetry
-from kit.database import Database
+from kit.database import Database, Transaction
 from kit.errors import TRANSIENT
 from services.gateway.store import live
 
@@ -27,6 +27,7 @@ RECONNECT_SECONDS = 1.0
 # see, and fifty pages are fifty writes.
 GATHER_SECONDS = 0.25
 
+Reading = Callable[[], AbstractAsyncContextManager[Transaction]]
 FAULTS: tuple[type[BaseException], ...] = (*TRANSIENT, asyncpg.PostgresError)
 
 
@@ -99,9 +100,12 @@ class Broadcaster:
         """The number of the newest event that was passed on; 0 while nobody watches."""
         return self._sent.get(tenant, 0)
 
-    async def follow(self, tenant: str, after: int | None, heartbeat_seconds: float) -> AsyncIterator[list[Event]]:
+    async def follow(
+        self, tenant: str, after: int | None, heartbeat_seconds: float, limited: Reading | None = None
+    ) -> AsyncIterator[list[Event]]:
         """Events behind `after` (None: from now on), then live ones, as many as wait; none: a heartbeat is due. A first
-        event `reset`: load afresh."""
+        event `reset`: load afresh. `limited`: transactions that see only the events this page may be told."""
+        reading = limited or (lambda: self._database.transaction(tenant))
         with self.subscribe(tenant) as mine:
             async with self._database.transaction(tenant) as tx:
                 last = await live.head(tx, tenant)
@@ -111,7 +115,7 @@ class Broadcaster:
                 yield [Event.of(last, "reset", '{"reason":"too_old"}')]
                 reached = last
             while reached < last:
-                async with self._database.transaction(tenant) as tx:
+                async with reading() as tx:
                     missed = await live.after(tx, tenant, reached, READ_AT_ONCE)
                 if not missed:
                     break
@@ -120,9 +124,13 @@ class Broadcaster:
             while not self.stopping.is_set() and not mine.lost:
                 came = await mine.take(heartbeat_seconds)
                 fresh = [event for event in came if event.seq > reached or not event.seq]
+                reached = max([reached, *(event.seq for event in fresh)])
+                if fresh and limited is not None:
+                    async with limited() as tx:
+                        seen = await live.among(tx, tenant, [event.seq for event in fresh])
+                    fresh = [event for event in fresh if event.seq in seen or not event.seq]
                 if fresh or not came:
                     yield fresh
-                    reached = max([reached, *(event.seq for event in fresh)])
 
     async def run(self) -> None:
         """Listen and pass on until cancelled."""

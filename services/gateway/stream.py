@@ -14,6 +14,7 @@ from schemas import topics
 from schemas.base import Message
 from schemas.decisions import DecisionMade, LineAssigned, LineCommented, OrderCancelled, OrderReleased, OrderUpdated
 from schemas.forecasts import ForecastIssued, ModelPromoted
+from schemas.matrix import ApprovalMatrixPublished
 from schemas.recommendations import (
     ExceptionRaised,
     ExceptionResolved,
@@ -24,7 +25,7 @@ from schemas.recommendations import (
 from services.gateway import rows
 from services.gateway.domain.lines import PENDING
 from services.gateway.notices import tell
-from services.gateway.store import decided, live, notices, planning, reference
+from services.gateway.store import coverage, decided, live, notices, planning, reference
 from services.gateway.store.rows import amount, day, instant, plain
 
 # A planning run changes thousands of lines at once; beyond this many in one batch a page is told to look again instead.
@@ -210,6 +211,9 @@ async def signals(tx: Transaction, tenant: str, events: Events) -> list[Outgoing
 async def policies(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
     published: list[Received[PolicyPublished]] = of_type(events, PolicyPublished)
     await reference.put_policies(tx, tenant, [rows.policy(one) for one in published])
+    matrices: list[Received[ApprovalMatrixPublished]] = of_type(events, ApprovalMatrixPublished)
+    if matrices:
+        await coverage.put_matrix(tx, tenant, max((one.body for one in matrices), key=lambda one: one.version))
     return []
 
 

@@ -32,6 +32,7 @@ from services.gateway.api import (
     streams,
     webhooks,
 )
+from services.gateway.api.covered import within_coverage
 
 ROOMS = (
     sessions,
@@ -68,4 +69,4 @@ def attach(app: FastAPI) -> None:
     """Add every /v1 route behind the door."""
     for room in ROOMS:
         # Each router carries its whole prefix itself: `authorise` looks routes up by the path they were declared with.
-        app.include_router(room.router, dependencies=[Depends(authorise)])
+        app.include_router(room.router, dependencies=[Depends(authorise), Depends(within_coverage)])

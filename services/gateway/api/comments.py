@@ -47,7 +47,7 @@ async def comment(
 async def mentions(who: Who, parts: Parts, limit: Limit = 20) -> models.Listed[models.MentionView]:
     """Of the last fourteen days."""
     since = parts.clock.now() - MENTIONS_SHOWN_FOR
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         rows = await views.mentions_of(tx, who.tenant, who.principal.subject, since, limit)
     return models.Listed(items=[present.mention(row) for row in rows])
 

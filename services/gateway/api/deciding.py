@@ -100,7 +100,7 @@ def once(key: str | None) -> dict[str, str]:
 async def _outcome(answer: httpx2.Response, who: Who, parts: Context, response: Response) -> models.DecisionOutcome:
     """The owner's answer with our line, as it will be once the decision has come round."""
     said = answer.json()
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         row = await queue.one(tx, who.tenant, line_id=said["line_id"], whole=False)
     line = None
     if row is not None:

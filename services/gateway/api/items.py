@@ -47,7 +47,7 @@ async def items(
     """One page of items by sku and location; those without a proposal say why."""
     query = f"items {q} {location} {supplier} {category}"
     after = behind(query, cursor, (str, str))
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         rows = await views.items(
             tx, who.tenant, text=q, location=location, supplier=supplier, category=category, after=after, limit=limit
         )
@@ -61,7 +61,7 @@ async def positions(
     """One page by sku and location. The item panel asks the policy service for the position of this moment."""
     query = f"positions {q} {location}"
     after = behind(query, cursor, (str, str))
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         rows = await views.items(
             tx, who.tenant, text=q, location=location, supplier=None, category=None, after=after, limit=limit
         )
@@ -77,7 +77,7 @@ async def forecasts(
     """One page by sku and location."""
     query = f"forecasts {q} {location}"
     after = behind(query, cursor, (str, str))
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         rows = await views.forecasts(tx, who.tenant, text=q, location=location, after=after, limit=limit)
     return models.Page(
         items=[present.forecast(row) for row in rows], next_cursor=following(query, rows, limit, _by_item)
@@ -88,7 +88,7 @@ async def forecasts(
 async def forecast(sku: Name, location: Name, who: Who, parts: Parts) -> models.ForecastView:
     """404 when there is none yet."""
     missing: list[models.Unavailable] = []
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         row = await views.forecast(tx, who.tenant, sku, location)
     if row is None:
         raise not_found("forecast", f"{sku}/{location}")
@@ -128,7 +128,7 @@ async def item(
     """404 when the item is not known. What a service could not answer in time is null and named in `unavailable`."""
     missing: list[models.Unavailable] = []
     asked = asyncio.gather(_history(parts, who, sku, location, missing), _position(parts, who, sku, location, missing))
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         known = await _known(tx, who.tenant, sku, location, recommendation_id)
         facts = await _facts(tx, who.tenant, sku, location, known.line)
         exceptions = await views.exceptions(tx, who.tenant, status="open", kind=None, item=(sku, location), limit=20)

@@ -25,13 +25,15 @@ _RULE: dict[str, Any] = {
 
 
 class Matrix(BaseModel):
-    """Rules, who covers what, who stands in for whom, and from which sum a split order is seen."""
+    """Rules, who covers what, who stands in for whom, and from which sum a split order is seen. `limits_reading`: people and
+    keys that are no auditor or administrator read only what they cover."""
 
     model_config = ConfigDict(extra="forbid")
     rules: Annotated[list[ApprovalRule], Field(max_length=200)] = []
     coverage: Annotated[list[Coverage], Field(max_length=1000)] = []
     delegations: Annotated[list[Delegation], Field(max_length=1000)] = []
     rolling_value_above: Money | None = None
+    limits_reading: bool = False
 
 
 class MatrixProposal(BaseModel):

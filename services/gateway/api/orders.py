@@ -29,7 +29,7 @@ async def orders(
     """Orders with their lines and what came back from the ERP and the supplier."""
     query = f"orders {status} {supplier} {location} {q}"
     after = behind(query, cursor, (float, str))
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         rows = await views.orders(
             tx, who.tenant, status=status, supplier=supplier, location=location, text=q, after=after, limit=limit
         )
@@ -41,7 +41,7 @@ async def orders(
 @router.get("/orders/{order_id}", summary="One order")
 async def order(order_id: str, who: Who, parts: Parts) -> models.OrderView:
     """404 when there is none."""
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         row = await views.order(tx, who.tenant, order_id)
         if row is None:
             raise not_found("order", order_id)
@@ -77,7 +77,7 @@ async def exceptions(
     after = behind(query, cursor, (float, str))
     cap = parts.settings.exceptions_per_day
     wanted = cap if day else limit
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         rows = await views.exceptions(tx, who.tenant, status=status, kind=kind, owner=owner, after=after, limit=wanted)
         total = await views.count_exceptions(tx, who.tenant, status=status, kind=kind, owner=owner)
         today = await views.newest_business_date(tx, who.tenant)

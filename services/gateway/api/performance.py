@@ -94,7 +94,7 @@ def _number(value: Decimal | float | None) -> float | None:
 @router.get("/suppliers", summary="What suppliers kept of their promises")
 async def suppliers(who: Who, parts: Parts, days: Days = 90) -> models.Listed[SupplierView]:
     """Every supplier with an order in the time, largest value first. Shares are null until a line was received."""
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         newest = await tx.fetchval("select max(order_on) from orders where tenant = $1", who.tenant)
         rows = await performance.suppliers(tx, who.tenant, newest - timedelta(days=days)) if newest else []
     return models.Listed(items=[_supplier(row) for row in rows])
@@ -116,7 +116,7 @@ def _supplier(row: dict[str, Any]) -> SupplierView:
 async def usage(who: Who, parts: Parts, days: Days = 30) -> UsageView:
     """Counted from the decisions; nobody is measured who did not decide."""
     after = parts.clock.now().date() - timedelta(days=days)
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         by_day = await performance.decided_by_day(tx, who.tenant, after)
         people = await performance.decided_by_person(tx, who.tenant, after)
         reasons = await performance.override_reasons(tx, who.tenant, after)

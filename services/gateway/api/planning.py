@@ -8,6 +8,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.api import models
+from services.gateway.api.covered import must_cover_item
 from services.gateway.api.shared import Parts, Who
 from services.gateway.owners import passed
 from services.gateway.store import views
@@ -59,6 +60,7 @@ class Training(_In):
 @router.post("/whatif", summary="The same policy with something changed", responses=OWNERS_ANSWER)
 async def whatif(body: WhatIf, who: Who, parts: Parts) -> Response:
     """Computed by the policy service with the code that plans; nothing is kept."""
+    await must_cover_item(parts, who, body.sku, body.location)
     return passed(
         await parts.owners.call(
             "policy", "POST", "/what-if", who.principal, json=body.model_dump(mode="json", exclude_none=True)
@@ -101,7 +103,7 @@ async def training(who: Who, parts: Parts) -> dict[str, Any]:
 @router.get("/policy", summary="The policy parameters, every published version")
 async def policy(who: Who, parts: Parts) -> models.Listed[models.PolicyView]:
     """`current` marks the newest version of each scope."""
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         rows = await views.policies(tx, who.tenant)
     newest: dict[str, int] = {}
     for row in rows:

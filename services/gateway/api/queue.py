@@ -100,7 +100,7 @@ async def lines(
 @router.get("/recommendations.csv", summary="The filtered queue as a spreadsheet", response_class=Response)
 async def spreadsheet(who: Who, parts: Parts, chosen: Chosen, sort: Sort = "risk") -> Response:
     """Exactly the filtered rows; no cell can start a formula."""
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         rows = await queue.page(tx, who.tenant, chosen, sort=sort, after=None, limit=CSV_ROWS_MAX)
     shown: list[dict[str, Any]] = []
     for row in rows:
@@ -162,7 +162,7 @@ def _totals(groups: dict[str, list[Row]]) -> models.QueueSummary:
 @router.get("/recommendations/{recommendation_id}", summary="One line with its derivation and decisions")
 async def one(recommendation_id: str, who: Who, parts: Parts, response: Response) -> models.RecommendationView:
     """The line that carries this recommendation now, even when a fresher one took its place; ETag is its version."""
-    async with parts.database.transaction(who.tenant) as tx:
+    async with parts.reading(who) as tx:
         row = await queue.one(tx, who.tenant, recommendation_id=recommendation_id)
         if row is None:
             raise not_found("recommendation", recommendation_id)

@@ -1,4 +1,4 @@
-"""Reads whose answer is the same for everybody of a tenant: found once for each revision of the read models, and not sent
+"""Reads whose answer is the same for everybody of a tenant who reads as much of it: found once for each revision of the read models, and not sent
 again to a browser that has it."""
 
 from collections.abc import Awaitable, Callable
@@ -25,17 +25,17 @@ async def same_for_all(request: Request, response: Response, who: Caller, parts:
     """What `find` reads, as it is at the newest revision; 304 to a caller that has just that.
 
     The revision is read first and changes in the same transaction as what it counts, so an answer kept under it is never
-    older than it. `find` may depend on the tenant and on the address with its query, and on nothing else.
+    older than it. `find` may depend on the tenant, what the caller reads of it, and the address with its query, and on nothing else.
     """
 
     async def found() -> Answer:
-        async with parts.database.transaction(who.tenant) as tx:
+        async with parts.reading(who) as tx:
             body = (await find(tx)).model_dump_json().encode()
         return Answer(body, f'"{blake2b(body, digest_size=12).hexdigest()}"')
 
     async with parts.database.transaction(who.tenant) as tx:
         revision = await live.revision(tx, who.tenant)
-    answer = await parts.answers.get((who.tenant, request.url.path, request.url.query), found, revision)
+    answer = await parts.answers.get((who.tenant, who.reads_as, request.url.path, request.url.query), found, revision)
     headers = {**response.headers, "ETag": answer.etag}
     if answer.etag in {tag.strip().removeprefix("W/") for tag in request.headers.get("if-none-match", "").split(",")}:
         return Response(status_code=304, headers=headers)

@@ -4,6 +4,7 @@ import asyncio
 
 from fastapi import APIRouter
 
+from services.gateway.access import Caller
 from services.gateway.api import models
 from services.gateway.api.shared import Parts, Who
 from services.gateway.context import Context
@@ -19,7 +20,7 @@ async def status(who: Who, parts: Parts) -> models.Status:
     names = list(parts.settings.owner_urls)
     up, known = await asyncio.gather(
         parts.up.get("owners", lambda: _ready(parts, names)),
-        parts.status.get(who.tenant, lambda: _known(parts, who.tenant), parts.broadcaster.newest(who.tenant)),
+        parts.status.get((who.tenant, who.reads_as), lambda: _known(parts, who), parts.broadcaster.newest(who.tenant)),
     )
     run, checkpoint = known["run"], known["checkpoint"]
     dates = [row["business_date"] for row in known["locations"] if row["business_date"] is not None]
@@ -58,6 +59,6 @@ async def _ready(parts: Context, names: list[str]) -> list[bool]:
     return list(await asyncio.gather(*(parts.owners.ready(name) for name in names)))
 
 
-async def _known(parts: Context, tenant: str) -> Row:
-    async with parts.database.transaction(tenant) as tx:
-        return await views.status(tx, tenant)
+async def _known(parts: Context, who: Caller) -> Row:
+    async with parts.reading(who) as tx:
+        return await views.status(tx, who.tenant)

@@ -18,6 +18,8 @@ SCOPES: Final = ("ingest", "read", "decide", "plan", "audit")
 
 # Signed in is enough to look: a planner's numbers are no secret to the approver, auditor or administrator of the tenant.
 EVERYONE: Final = frozenset(ROLES)
+# Who answers for the whole: what a person covers never limits what these read.
+READS_ALL: Final = frozenset({AUDITOR, ADMIN})
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,12 @@ async def after(tx: Transaction, tenant: str, seq: int, limit: int) -> list[tupl
     return [(row["seq"], row["event"], row["data"]) for row in rows]
 
 
+async def among(tx: Transaction, tenant: str, seqs: Sequence[int]) -> frozenset[int]:
+    """Which of these events this transaction sees."""
+    rows = await tx.fetch("select seq from live_events where tenant = $1 and seq = any($2)", tenant, seqs)
+    return frozenset(row["seq"] for row in rows)
+
+
 async def oldest(tx: Transaction, tenant: str) -> int | None:
     found: int | None = await tx.fetchval("select min(seq) from live_events where tenant = $1", tenant)
     return found
