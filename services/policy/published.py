@@ -1,11 +1,14 @@
 """Finding recommendations as they were published: on their topic, in event files, audit exports and results of `./run plan`."""
 
+import base64
+import errno
 import json
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import orjson
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaConnectionError
 
@@ -17,6 +20,8 @@ Event = Mapping[str, Any]
 # Text without this word holds no recommendation.
 MARK = "evidence_sha256"
 PARQUET_MAGIC = b"PAR1"
+# How an export of the audit log begins (docs/audit.md): JSON lines, in which what was published stands as base64.
+EXPORT_HEAD = b'{"record":"log"'
 
 
 async def on_topic(wanted: str = MARK) -> AsyncIterator[Event]:
@@ -63,19 +68,37 @@ def in_files(source: str, wanted: str = MARK) -> Iterator[Event]:
 
 def _texts(source: str) -> Iterator[str]:
     if source == "-":
-        yield sys.stdin.read()
+        text = sys.stdin.buffer.read()
+        yield from _payloads(text.splitlines()) if text.startswith(EXPORT_HEAD) else [text.decode("utf-8")]
         return
     path = Path(source)
     for file in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else [path]:
         with file.open("rb") as opened:
-            is_table = opened.read(len(PARQUET_MAGIC)) == PARQUET_MAGIC
-        if is_table:
+            head = opened.read(len(EXPORT_HEAD))
+            opened.seek(0)
+            if head == EXPORT_HEAD:
+                yield from _payloads(opened)
+                continue
+        if head.startswith(PARQUET_MAGIC):
             yield from documents_in(file)
             continue
         try:
             yield file.read_text("utf-8")
         except UnicodeDecodeError:
             continue  # keys and packed tiles of an export are no events
+
+
+def _payloads(lines: Iterable[bytes]) -> Iterator[str]:
+    """What the entries of an exported log were made of, one by one: a log may be larger than memory. Erased ones are left out."""
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = orjson.loads(line)
+        except ValueError as error:
+            raise OSError(
+                errno.EILSEQ, f"line {number} of the export is cut off or damaged; export the log again"
+            ) from error
+        if record["record"] == "payload" and record["value"] is not None:
+            yield base64.b64decode(record["value"]).decode("utf-8", "replace")
 
 
 def _documents(text: str, wanted: str) -> Iterator[Any]:

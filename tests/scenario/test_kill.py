@@ -12,8 +12,10 @@ import threading
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import orjson
 import pytest
 
@@ -217,6 +219,37 @@ def test_every_service_is_rebuilt_by_its_command_to_the_same_digest_and_says_not
         assert one["differing"] == [], service
         assert one["before"] == one["after"], service
         assert one["records"] > 0, service
+
+
+def test_after_all_restarts_every_recommendation_derives_from_the_exported_log_alone_on_another_machine(
+    bare_stage: Stage, tmp_path: Path
+) -> None:
+    """Every service was killed or stopped by now. The other machine has the checkout and the export in a folder of its own, neither
+    broker nor database, another clock, and a processor without this one's newer instructions."""
+    stage = bare_stage
+    auditor = stage.access.person(stage.local.gateway_url, "auditor")
+    try:
+        auditor.audit_export(tmp_path / "log.jsonl")
+    finally:
+        auditor.close()
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COUNTERSIGN_")} | {
+        "PYTHONPATH": str(ROOT),
+        "PYTHONHASHSEED": "7",
+        "TZ": "Pacific/Kiritimati",
+        "NPY_DISABLE_CPU_FEATURES": " ".join(np.show_config(mode="dicts")["SIMD Extensions"]["found"]),
+    }
+    command = [sys.executable, "-m", "services.policy.derive", "--all", "--from", "log.jsonl"]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False, timeout=200
+    )
+    issued = [
+        record
+        for record in distinct(stage, RECOMMENDATIONS)
+        if dict(record.headers)["ce_type"] == b"recommendation.issued.v1"
+    ]
+    assert issued
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.startswith(f"{len(issued)} of {len(issued)} recommendations derived again byte for byte")
 
 
 def rebuilt(stage: Stage, service: str) -> dict[str, Any]:

@@ -48,6 +48,28 @@ async def test_lines_decided_together_leave_as_one_order(seat: Seat) -> None:
     assert (order.supplier, order.location, order.value, len(order.lines)) == ("SUP-17", "367", Decimal(2500), 5)
 
 
+async def test_a_line_released_after_its_order_day_closed_leaves_as_an_order_of_the_next_one(seat: Seat) -> None:
+    later = {"next_order_on": DAY + timedelta(days=3), "next_arrive_on": DAY + timedelta(days=6)}
+    await seat.send([issued(1, **later)])
+    await seat.wait_for_lines(1)
+    # The next line of the location says that the day on which the first was to be ordered has closed.
+    punctual = {"order_on": DAY + timedelta(days=2), "arrive_on": DAY + timedelta(days=5)}
+    await seat.send([issued(2, origin=DAY + timedelta(days=1), **punctual, **later)])
+    await seat.wait_for_lines(2)
+    ann = seat.person("ann", "planner")
+    for name in ("rec-0001", "rec-0002"):
+        answer = await ann.decide(name, "approve")
+        assert answer.status_code == 200, answer.text
+    await seat.wait_for_lines(2, "released")
+    orders = {one.lines[0].sku: (one.order_on, one.arrive_on, one.missed_order_on) for one in await seat.orders()}
+    assert orders == {
+        "sku-0001": (later["next_order_on"], later["next_arrive_on"], DAY + timedelta(days=1)),
+        "sku-0002": (punctual["order_on"], punctual["arrive_on"], None),
+    }
+    told = (await ann.call("GET", "/orders")).json()["items"]
+    assert {one["order_on"] for one in told} == {f"{DAY + timedelta(days=days)}" for days in (2, 3)}
+
+
 async def test_repeated_recommendations_change_nothing(seat: Seat) -> None:
     for _ in range(3):
         await seat.send([issued(1), by_rule(2)], cause="same")  # the same event three times

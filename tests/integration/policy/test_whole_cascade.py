@@ -240,6 +240,15 @@ async def test_a_sale_after_the_suppliers_cut_off_on_the_stores_clock_moves_the_
     assert (a["order_until"], a["next_order_on"]) == ("2017-11-06T17:00:00Z", "2017-11-07")
     assert (again["order_on"], again["supersedes"]) == ("2017-11-07", a["recommendation_id"])
     assert again["evidence"]["local_time"] == b["evidence"]["local_time"]
+    # Approved too late as well, B leaves as an order of the day after: stock is expected when that one brings it.
+    late = {"order_on": b["next_order_on"], "arrive_on": b["next_arrive_on"], "missed_order_on": b["order_on"]}
+    await seat.send(decision(b, "approved"), released(b, "PO-LATE", **late))
+
+    async def expected_on() -> Any:
+        orders = (await seat.call("GET", "/positions/B/L1")).json()["open_orders"]
+        return [one["expected_on"] for one in orders if one["order_id"] == "PO-LATE"]
+
+    assert await until(expected_on, "the late order is on its way") == [b["next_arrive_on"]] != [b["arrive_on"]]
     assert all(rederive({name: value for name, value in one.items() if name != "type"})[0] for one in proposals(said))
 
 
@@ -294,3 +303,49 @@ async def test_a_substitute_is_proposed_once_and_covers_what_it_stands_in_for_on
     await finished(seat, first["run_id"])
     again = await seat.read("recommendations.v1", lambda f: len(f) >= len(said), "what was said")
     assert len(standing_in(again)) == 2, "what is covered is not proposed again"
+
+
+async def test_what_one_shelf_can_spare_is_promised_once_to_the_two_products_it_may_stand_in_for(seat: Seat) -> None:
+    """A and C run out before their own orders can come, B may stand in for both; what B has to spare goes to A, of better rank,
+    and C is to have units that are bought."""
+    await begin(seat, "A", "B", "C", on_hand=4)
+    later = {"tenant": TENANT, "defined_at": NOON + timedelta(hours=1)}
+    for rank, sku in enumerate(("A", "C"), start=1):
+        await seat.send(
+            SupplierItemDefined(supplier="SUP", sku=sku, lead_time_days=12, unit_cost=2, pack=6, **later),
+            SubstituteDefined(sku=sku, substitute="B", ratio=1, rank=rank, **later),
+        )
+    await seat.send(count("B", 20, NOON + timedelta(hours=2)))
+
+    async def defined() -> bool:
+        rows = await seat.rows(
+            "select 1 from policy.substitutes s join policy.supplier_items i on i.sku = s.sku and i.lead_time_days = 12"
+            " join policy.positions p on p.sku = s.substitute and p.on_hand = 20"
+        )
+        return len(rows) == 2
+
+    await until(defined, "both know their substitute, and what it has to spare")
+    first = (await seat.call("POST", "/runs", {})).json()
+    await finished(seat, first["run_id"])
+
+    def of(sku: str, found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Lines in which B stands in for this product, planned since B's shelf was counted."""
+        lines = [one for one in proposals(found) if one.get("stands_in_for") == sku]
+        return [one for one in lines if one["evidence"]["stock"]["on_hand"] == "20"]
+
+    def is_dealt_out(found: list[dict[str, Any]]) -> bool:
+        return bool(of("A", found)) and any("claimed" in one["evidence"]["about"] for one in of("C", found))
+
+    said = await seat.read("recommendations.v1", is_dealt_out, "B stands in for both, and spares its own for one")
+    a, c = of("A", said)[-1], of("C", said)[-1]
+    told = {
+        sku: next(step for step in one["steps"] if step["code"] == "substitute") for sku, one in (("A", a), ("C", c))
+    }
+    spared = Decimal(told["A"]["inputs"]["spare"])
+    assert spared > 0 and "claimed" not in a["evidence"]["about"]
+    assert (Decimal(c["evidence"]["about"]["claimed"]), told["C"]["inputs"]["spare"]) == (spared, "0")
+    # They lack the same: what differs is whose place the units on the shelf take.
+    assert told["A"]["inputs"]["short"] == told["C"]["inputs"]["short"]
+    wanted = {sku: Decimal(one["inputs"]["wanted"]) for sku, one in told.items()}
+    assert abs(wanted["C"] - wanted["A"] - spared) <= Decimal("0.01")
+    assert all(rederive({name: value for name, value in one.items() if name != "type"})[0] for one in (a, c))

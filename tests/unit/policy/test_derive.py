@@ -1,9 +1,12 @@
 """`derive`: finds the event however an export wraps it, compares bytes, and says where they differ."""
 
+import base64
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from services.policy.derive import AGREES, DIFFERS, NOT_FOUND, main
@@ -35,6 +38,27 @@ def test_an_event_inside_an_export_is_found_even_as_text(event: dict[str, Any], 
     written(tmp_path, wrapped)
     (tmp_path / "key.bin").write_bytes(b"\xff\xfe\x00")
     assert main([event["recommendation_id"], "--from", str(tmp_path)]) == AGREES
+
+
+def test_an_export_of_the_audit_log_holds_what_was_published_as_base64(
+    event: dict[str, Any], tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erased = {"record": "payload", "sha256": "0", "salted": True, "salt": None, "value": None}
+    other, told = (
+        erased | {"value": base64.b64encode(json.dumps(one).encode()).decode()} for one in ({"other": 1}, event)
+    )
+    head = {"record": "log", "format": "countersign-audit-export/1", "tenant": "acme"}
+    lines = [head, {"record": "entry", "seq": 0, "entry": "{}"}, erased, other, told, {"record": "end", "size": 3}]
+    exported = b"".join(orjson.dumps(one) + b"\n" for one in lines)
+    (tmp_path / "log.jsonl").write_bytes(exported)
+    assert main([event["recommendation_id"], "--from", str(tmp_path / "log.jsonl")]) == AGREES
+    assert main(["--all", "--from", str(tmp_path)]) == AGREES
+    assert "1 of 1 recommendations derived again" in capsys.readouterr().out
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(exported)))
+    assert main([event["recommendation_id"], "--from", "-"]) == AGREES
+    (tmp_path / "log.jsonl").write_bytes(exported[:-9])
+    assert main(["--all", "--from", str(tmp_path)]) == NOT_FOUND
+    assert "line 6 of the export is cut off or damaged" in capsys.readouterr().err
 
 
 def test_another_quantity_than_the_evidence_gives_is_named(
