@@ -49,11 +49,11 @@ async def test_lines_decided_together_leave_as_one_order(seat: Seat) -> None:
 
 
 async def test_a_line_released_after_its_order_day_closed_leaves_as_an_order_of_the_next_one(seat: Seat) -> None:
-    later = {"next_order_on": DAY + timedelta(days=3), "next_arrive_on": DAY + timedelta(days=6)}
+    later: dict[str, Any] = {"next_order_on": DAY + timedelta(days=3), "next_arrive_on": DAY + timedelta(days=6)}
     await seat.send([issued(1, **later)])
     await seat.wait_for_lines(1)
     # The next line of the location says that the day on which the first was to be ordered has closed.
-    punctual = {"order_on": DAY + timedelta(days=2), "arrive_on": DAY + timedelta(days=5)}
+    punctual: dict[str, Any] = {"order_on": DAY + timedelta(days=2), "arrive_on": DAY + timedelta(days=5)}
     await seat.send([issued(2, origin=DAY + timedelta(days=1), **punctual, **later)])
     await seat.wait_for_lines(2)
     ann = seat.person("ann", "planner")

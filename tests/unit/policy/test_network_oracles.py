@@ -26,11 +26,14 @@ def quarters(*costs: float) -> tuple[serial_echelons.Stage, ...]:
 def test_stockpyl_finite_horizon_myopic_bounds() -> None:
     period = finite_horizon.Period(1, 20, 2, 50, 100, 20)
     found = finite_horizon.myopic_bounds([period] * 5, terminal_holding_cost=1, terminal_stockout_cost=20)
-    # Printed to eight places.
-    assert [round(one.level_low, 8) for one in found] == [133.36782388] * 4 + [126.18343434]
-    assert [round(one.level_high, 8) for one in found] == [191.66022943] * 4 + [126.18343434]
-    assert [round(one.point_low, 8) for one in found] == [110.26036849] * 4 + [111.66574177]
-    assert [round(one.point_high, 8) for one in found] == [133.36782388] * 4 + [111.66574177]
+    printed = {
+        "level_low": [133.36782388] * 4 + [126.18343434],
+        "level_high": [191.66022943] * 4 + [126.18343434],
+        "point_low": [110.26036849] * 4 + [111.66574177],
+        "point_high": [133.36782388] * 4 + [111.66574177],
+    }
+    for name, values in printed.items():
+        assert [getattr(one, name) for one in found] == pytest.approx(values, rel=0, abs=5e-9), name
 
 
 def test_snyder_shen_example_9_1_lot_with_disruptions() -> None:
