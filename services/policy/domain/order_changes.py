@@ -264,12 +264,10 @@ def _told(line: Line, proposed: _Proposed, both: Reckoned, row: int) -> Step:
             "cost": str(money(rules.order_change_cost)),
         }
         return step(f"order_{change.action}", inputs, plain(line.numbers.quantity), unit=unit, binding=True)
-    demand = both.columns.demand.rows(np.asarray([row]))
-    was = proposed.believed
-    before, after = (
-        decimal_of(float(demand.expected_shortage(_days(line.as_of, day), max(change.stock, 0.0))[0]), 2)
-        for day in (was, change.arrive_on)
-    )
+    was, stock = proposed.believed, max(change.stock, 0.0)
+    days = [float(_days(line.as_of, day)) for day in (was, change.arrive_on)]
+    short = both.columns.demand.rows(np.asarray([row, row])).expected_shortage(days, [stock, stock])
+    before, after = (decimal_of(float(one), 2) for one in short)
     cost = rules.order_change_cost
     if change.action == "expedite":
         cost += money(rules.expedite_cost_share * line.amounts.unit_cost * order.quantity)

@@ -1,5 +1,6 @@
 """The derivation in words: each step carries its inputs and result, and its sentence is filled from them and nothing else."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +89,10 @@ SENTENCES = {
 }
 
 
+# The same sentences as the interpreter fills them fastest: thirteen of them are filled for every order.
+_FILLED = {name: re.sub(r"{(\w+)}", r"%(\1)s", said.replace("%", "%%")) for name, said in SENTENCES.items()}
+
+
 def step(
     code: str,
     inputs: Mapping[str, str],
@@ -98,7 +103,8 @@ def step(
     sentence: str | None = None,
 ) -> Step:
     """A step with its sentence filled in."""
-    return Step(code, SENTENCES[sentence or code].format(result=result, **inputs), inputs, result, unit, binding)
+    says = _FILLED[sentence or code] % {**inputs, "result": result}
+    return Step(code, says, inputs, result, unit, binding)
 
 
 def explanation(steps: tuple[Step, ...]) -> str:
