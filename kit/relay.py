@@ -115,13 +115,10 @@ class Relay:
             if rounds % 1200 == 1199:
                 await connection.execute(f"delete from outbox where published_at < now() - interval '{KEEP_PUBLISHED}'")
             rounds += 1
-            waiter = asyncio.ensure_future(stop.wait())
-            await asyncio.wait(
-                {asyncio.ensure_future(self._wake.wait()), waiter},
-                timeout=IDLE_SECONDS,
-                return_when=asyncio.FIRST_COMPLETED,
-            )
-            waiter.cancel()
+            waiters = [asyncio.ensure_future(event.wait()) for event in (self._wake, stop)]
+            await asyncio.wait(waiters, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            for waiter in waiters:
+                waiter.cancel()
 
     async def _publish_batch(self, connection: Transaction, producer: AIOKafkaProducer) -> int:
         rows = await connection.fetch(

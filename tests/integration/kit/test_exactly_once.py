@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from pydantic import SecretStr
 
 from kit import kafka, telemetry
+from kit import relay as relay_module
 from kit.consumer import BatchConsumer, Check
 from kit.database import Database, Transaction
 from kit.errors import Rejected
@@ -232,6 +233,30 @@ async def test_the_same_id_with_another_content_is_a_conflict_not_a_repeat(bench
     assert await bench.counted() == {"a": Decimal(1)}
     await bench.relay_once()
     assert [letter["dead_code"] for letter in await bench.read("sales.v1.dead")] == ["id_reused", "id_reused"]
+
+
+async def test_a_relay_with_nothing_to_do_keeps_nothing_of_its_rounds(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A night without events is some fifty thousand rounds."""
+    monkeypatch.setattr(relay_module, "IDLE_SECONDS", 0.001)
+    relay, stop = Relay(bench.settings, bench.database), asyncio.Event()
+    task = asyncio.create_task(relay.run(stop))
+
+    async def rounds(number: int) -> int:
+        for _ in range(number):
+            before = relay.moved_at
+            while not relay.leading or relay.moved_at == before:
+                await asyncio.sleep(0.001)
+        return len(asyncio.all_tasks())
+
+    try:
+        async with asyncio.timeout(60):
+            few = await rounds(10)
+            assert await rounds(200) < few + 50
+    finally:
+        stop.set()
+        await task
 
 
 async def test_two_members_and_a_forced_change_of_owner_count_each_event_once(bench: Bench) -> None:
