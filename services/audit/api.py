@@ -141,8 +141,8 @@ def _heads(router: APIRouter, database: Database, keys: LogKeys) -> None:
             "root_hash": head.root.hex(),
             "note": note,
             "signed_at": newest.signed_at,
-            "key": keys.verifier(principal.tenant).vkey(),
-            "deployment_key": keys.deployment_vkey(),
+            "key": keys.verifiers(principal.tenant)[0].vkey(),
+            "deployment_key": keys.deployment_vkeys()[0],
             "entries": size,
         }
 

@@ -58,7 +58,7 @@ class SelfCheck:
     async def run(self, tenant: str) -> dict[str, Any]:
         """Verify the tenant's log from its first entry; the result, stored."""
         extent = await extent_of(self._database, self._consumer, tenant)
-        verification = Verification(Trust(keys=(self._keys.verifier(tenant),)))
+        verification = Verification(Trust(keys=tuple(self._keys.verifiers(tenant))))
         async for page in export(self._database, self._keys, tenant, extent, None):
             for line in page.split(b"\n"):
                 verification.feed(line)

@@ -37,7 +37,7 @@ async def export(
         "origin": origin_of(keys.deployment, tenant),
         "size": extent.size,
         "settled_size": extent.settled_size,
-        "vkeys": [keys.verifier(tenant).vkey()],
+        "vkeys": [one.vkey() for one in keys.verifiers(tenant)],
         "witness_vkeys": [witness_vkey] if witness_vkey else [],
     }
     yield _lines([header])

@@ -106,8 +106,8 @@ def _learn_all(values: Iterable[bytes | None], keys: LogKeys, guard: Guard) -> N
     for value in values:
         try:
             body = orjson.loads(value or b"")
-            verifier = keys.verifier(body["log_id"])
-            guard.learn(body["log_id"], open_checkpoint(body["note"], verifier.name, [verifier]))
+            verifiers = keys.verifiers(body["log_id"])
+            guard.learn(body["log_id"], open_checkpoint(body["note"], verifiers[0].name, verifiers))
         except (AuditRefusal, orjson.JSONDecodeError, KeyError, TypeError) as error:
-            # Not signed by our key: someone else's record, or a key that was replaced. It cannot hold up signing.
+            # Signed by no key of ours: someone else's record. It cannot hold up signing.
             log.warning("published_checkpoint_not_ours", error=str(error))

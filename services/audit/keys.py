@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from services.audit.domain.checkpoints import origin_of
@@ -53,25 +53,71 @@ def ensure_seed(path: Path) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class LogKeys:
-    """One secret signs all logs of a deployment, each under the log's own name."""
+    """One secret signs all logs of a deployment, each under the log's own name. While a key is replaced the one before,
+    `retiring`, signs too, so that whoever knows only that one goes on believing what they read. `retired`: public keys of
+    those that signed once; what they signed stays good, and they sign nothing any more."""
 
     deployment: str
     seed: bytes
+    retiring: bytes | None = None
+    retired: tuple[bytes, ...] = ()
 
-    def signer(self, tenant: str) -> Signer:
-        return signer(origin_of(self.deployment, tenant), LOG_SIGNATURE, self.seed)
+    def signers(self, tenant: str) -> list[Signer]:
+        """Whose signatures a new head carries, the newest key's first."""
+        name = origin_of(self.deployment, tenant)
+        return [signer(name, LOG_SIGNATURE, seed) for seed in (self.seed, self.retiring) if seed is not None]
 
-    def verifier(self, tenant: str) -> Verifier:
-        return self.signer(tenant).verifier()
+    def verifiers(self, tenant: str) -> list[Verifier]:
+        """Whose signatures count, the newest key's first."""
+        return self._public(origin_of(self.deployment, tenant))
 
-    def deployment_vkey(self) -> str:
-        """The one line to pin: the public key, under the name all log names begin with."""
-        return signer(f"{self.deployment}/audit", LOG_SIGNATURE, self.seed).verifier().vkey()
+    def deployment_vkeys(self) -> list[str]:
+        """The lines to pin, the newest key's first: public keys under the name all log names begin with."""
+        return [one.vkey() for one in self._public(f"{self.deployment}/audit")]
+
+    def _public(self, name: str) -> list[Verifier]:
+        seeds = [seed for seed in (self.seed, self.retiring) if seed is not None]
+        signing = [signer(name, LOG_SIGNATURE, seed).verifier() for seed in seeds]
+        known = {one.public for one in signing}
+        return signing + [Verifier(name, LOG_SIGNATURE, one) for one in self.retired if one not in known]
 
 
-def publish(path: Path, vkey: str) -> None:
-    """Write the public key beside the secret, for those who want to pin it."""
-    if not path.exists() or path.read_text("utf-8").strip() != vkey:
-        draft = path.with_name(path.name + ".new")
-        draft.write_text(vkey + "\n", "utf-8")
-        draft.replace(path)
+def load(deployment: str, path: Path) -> LogKeys:
+    """The keys of a deployment: the secret in `path` (made on first use), the one before in `<path>.retiring` while it is
+    there, and in `<path>.retired` the public keys of all before, one in hex a line. Raises KeyUnusable.
+
+    A key comes among the retired only by its secret having been the retiring one: losing a secret replaces no key.
+    """
+    before, list_file = path.with_name(path.name + ".retiring"), path.with_name(path.name + ".retired")
+    retiring = load_seed(before) if before.exists() else None
+    keys = LogKeys(deployment, ensure_seed(path), retiring, _listed(list_file))
+    if retiring is not None:
+        if retiring == keys.seed:
+            raise KeyUnusable(f"{before} holds the same secret as {path}; remove it, or the key is not replaced at all")
+        public = signer("retiring", LOG_SIGNATURE, retiring).verifier().public
+        if public not in keys.retired:
+            keys = replace(keys, retired=(public, *keys.retired))
+            _write(list_file, [one.hex() for one in keys.retired])
+    return keys
+
+
+def _listed(path: Path) -> tuple[bytes, ...]:
+    try:
+        keys = tuple(bytes.fromhex(line) for line in path.read_text("ascii").split()) if path.exists() else ()
+    except (OSError, ValueError) as error:
+        raise KeyUnusable(f"cannot read the retired public keys {path}: {error}; restore the file") from error
+    if any(len(one) != SEED_BYTES for one in keys):
+        raise KeyUnusable(f"a line of {path} is not {SEED_BYTES} bytes in hex; restore the file")
+    return keys
+
+
+def publish(path: Path, vkeys: list[str]) -> None:
+    """Write the public keys beside the secret, for those who want to pin them."""
+    if not path.exists() or path.read_text("utf-8").split() != vkeys:
+        _write(path, vkeys)
+
+
+def _write(path: Path, lines: list[str]) -> None:
+    draft = path.with_name(path.name + ".new")
+    draft.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    draft.replace(path)

@@ -18,8 +18,8 @@ SELF_CHECK_LOOK_SECONDS = 60.0
 async def main() -> None:
     """Build everything, then run until told to stop; the last thing it does is to sign what it took in."""
     settings = Settings()
-    log_keys = keys.LogKeys(settings.deployment, keys.ensure_seed(settings.key_file))
-    keys.publish(settings.key_file.with_suffix(".vkey"), log_keys.deployment_vkey())
+    log_keys = keys.load(settings.deployment, settings.key_file)
+    keys.publish(settings.key_file.with_suffix(".vkey"), log_keys.deployment_vkeys())
     async with Runtime.start("audit", settings) as runtime:
         clock = runtime.clock
         guard = Guard()

@@ -43,7 +43,7 @@ class WitnessSettings(ServiceSettings):
     )
     witness_log_vkeys: str = Field(
         "",
-        description="vkeys of logs to witness, comma separated; a vkey named <deployment>/audit stands for all its tenants",
+        description="vkeys of logs to witness, separated by commas or blanks; a vkey named <deployment>/audit stands for all its tenants",
     )
 
     @property

@@ -64,11 +64,11 @@ class Signing:
             if head is None or head.range.size == head.last_signed_size:
                 return None  # another instance signed it while this one waited for the lock
             await self._guard.check(tx, tenant, head.range)
-            signer = self._keys.signer(tenant)
-            checkpoint = Checkpoint(signer.name, head.range.size, head.range.root())
+            signers = self._keys.signers(tenant)
+            checkpoint = Checkpoint(signers[0].name, head.range.size, head.range.root())
             await self._check_extends(tx, tenant, checkpoint, head.last_signed_size)
             now = self._clock.now()
-            note = write_note(checkpoint.text(), [signer.signature_line(checkpoint.text())])
+            note = write_note(checkpoint.text(), [one.signature_line(checkpoint.text()) for one in signers])
             await heads.store_checkpoint(tx, tenant, checkpoint.size, note, now)
             failpoints.reach("audit.checkpoint-stored")
             await enqueue(tx, [_published(tenant, checkpoint, note, now)])
@@ -92,7 +92,7 @@ class Signing:
                     "log_inconsistent", f"log {tenant!r}: stored entries do not give the root of the head"
                 )
             return
-        old = open_checkpoint(previous.note, new.origin, [self._keys.verifier(tenant)])
+        old = open_checkpoint(previous.note, new.origin, self._keys.verifiers(tenant))
         proof = await reading.consistency_proof(tx, tenant, old.size, new.size)
         if not consistency_holds(old.size, new.size, proof, old.root, new.root):
             raise AuditRefusal(

@@ -122,7 +122,7 @@ def main() -> None:
     settings = WitnessSettings()
     telemetry.configure("witness", level=settings.log_level, otlp_endpoint=None, namespace=settings.namespace)
     key = signer(settings.witness_name, COSIGNATURE, keys.ensure_seed(settings.key_file))
-    trusted = [parse_vkey(text) for text in settings.witness_log_vkeys.split(",") if text.strip()]
+    trusted = [parse_vkey(text) for text in settings.witness_log_vkeys.replace(",", " ").split()]
     memory = Memory(settings.store_file)
     log.info(
         "witness_started", vkey=key.verifier().vkey(), logs=[one.name for one in trusted], http_port=settings.http_port

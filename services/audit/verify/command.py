@@ -103,8 +103,8 @@ def _trust(options: argparse.Namespace) -> Trust:
 
 
 def _keys(text: str) -> list[Verifier]:
-    lines = [text] if "+" in text else Path(text).read_text("utf-8").split()
-    return [parse_vkey(line) for line in lines]
+    lines = text if "+" in text else Path(text).read_text("utf-8")
+    return [parse_vkey(line) for line in lines.split()]
 
 
 def _read(name: str) -> Iterable[bytes]:

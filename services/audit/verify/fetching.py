@@ -38,7 +38,7 @@ def fetch(url: str | None, tenant: str) -> Fetched:
     them all. Raises Unusable."""
     settings = ServiceSettings()
     pinned = settings.data_dir / "keys" / "audit.vkey"
-    keys = (parse_vkey(pinned.read_text("utf-8")),) if pinned.exists() else ()
+    keys = tuple(map(parse_vkey, pinned.read_text("utf-8").split())) if pinned.exists() else ()
     private = settings.data_dir / "keys" / "internal.pem"
     if not private.exists():
         raise Unusable(f"{private} is not there: start the platform here, or verify an export you downloaded")

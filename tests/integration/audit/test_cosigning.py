@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 @contextmanager
 def witness(audit: AuditBench, port: int) -> Iterator[str]:
     """A witness that knows the deployment's key; yields its address."""
-    log_key = LogKeys("local", ensure_seed(audit.data_dir / "keys" / "audit.key")).deployment_vkey()
+    (log_key,) = LogKeys("local", ensure_seed(audit.data_dir / "keys" / "audit.key")).deployment_vkeys()
     own = {
         "COUNTERSIGN_HTTP_PORT": str(port),
         "COUNTERSIGN_DATA_DIR": str(audit.data_dir),

@@ -16,7 +16,7 @@ from services.audit import rebuilding
 from services.audit.domain.checkpoints import check_receipt
 from services.audit.domain.errors import AuditRefusal
 from services.audit.domain.merkle import leaf_hash
-from services.audit.domain.notes import parse_vkey
+from services.audit.domain.notes import Verifier, open_note, parse_note, parse_vkey
 from services.audit.domain.proofs import consistency_holds, inclusion_holds
 from services.audit.domain.tiles import decode_entries
 from tests.integration.audit.bench import AuditBench
@@ -324,3 +324,49 @@ async def test_a_log_that_was_tampered_with_is_not_papered_over(audit: AuditBenc
         assert (await rebuilding.rebuild(database, lambda _done, _total: None)).differing == []
     finally:
         await database.close()
+
+
+async def test_key_is_replaced_without_anybody_losing_sight_of_the_log(audit: AuditBench) -> None:
+    """Whoever knows only the old key follows while both sign; afterwards the new one signs, and the old heads stay good."""
+    folder = audit.data_dir / "keys"
+    key, pinned = folder / "audit.key", folder / "audit.vkey"
+    await audit.start()
+    await audit.send(whole_story(1))
+    await audit.caught_up()
+    (old,) = pinned.read_text("utf-8").split()
+    audit.stop()
+
+    key.rename(folder / "audit.key.retiring")
+    await audit.start()
+    await audit.send([item("NEW-KEY")])
+    await audit.caught_up()
+    new, still = pinned.read_text("utf-8").split()
+    assert still == old != new
+    note = (await audit.call("GET", "/audit/checkpoint")).json()["note"]
+    name = parse_vkey(old).name + "/acme"
+    for vkey in (old, new):
+        public = parse_vkey(vkey)
+        assert open_note(note, [Verifier(name, public.algorithm, public.public)]).signed_by
+    exported = audit.data_dir / "export.jsonl"
+    exported.write_bytes((await audit.call("GET", "/audit/export")).content)
+    assert audit.verify(str(exported), "--key", old)[1]["problem"] is None
+    audit.stop()
+
+    (folder / "audit.key.retiring").unlink()
+    await audit.start()
+    await audit.send([item("OLD-KEY-IS-GONE")])
+    await audit.caught_up()
+    note = (await audit.call("GET", "/audit/checkpoint")).json()["note"]
+    assert [one.key_id for one in parse_note(note)[1]] == [Verifier(name, 1, parse_vkey(new).public).key_id]
+    code, facts = audit.verify("--from-service", "--tenant", "acme")
+    assert (code, facts["problem"]) == (0, None)
+    audit.stop()
+
+    key.unlink()  # lost, not replaced: nobody vouches for the one that is made instead
+    await audit.start()
+    await audit.send([item("NOBODY-VOUCHES")])
+
+    async def refused() -> bool:
+        return "signing_refused" in audit.log() and "no_known_signature" in audit.log()
+
+    await audit.until(refused, "the log not to be signed by a key nobody vouched for")

@@ -51,7 +51,7 @@ async def test_appending_signing_and_verifying(
     made = await Signing(store, keys, Guard(), SystemClock()).sign_all()
     figures["sign_seconds"] = round(time.perf_counter() - started, 4)
     assert made[0][1].size == ENTRIES
-    verification = Verification(Trust(keys=(keys.verifier("acme"),)))
+    verification = Verification(Trust(keys=(*keys.verifiers("acme"),)))
     pages = [page async for page in export(store, keys, "acme", Extent(ENTRIES, ENTRIES), None)]
     lines = b"".join(pages).split(b"\n")
     started, used = time.perf_counter(), time.process_time()
