@@ -5,16 +5,21 @@ was expected (a slow seller errs differently from a fast one) and, inside, by ho
 of realised / expected in a bin are, by construction, what covered the stated share of the past. Cumulative demand is
 calibrated as such, at every node horizon: daily quantiles do not add up, and are never added.
 
+Beside the pooled ratios stands a negative binomial whose levels are calibrated in the same way (`negative_binomial`); which of
+the two speaks of a horizon is decided by their losses on the half of the samples that neither was made of.
+
 Source: split conformal prediction with Mondrian bins (Vovk, Gammerman & Shafer, ch. 4), pooled over series.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import nbdtrik
 
 from kernel.distribution import HORIZONS_DAYS, LEVELS
 from services.forecaster.domain.closures import were_shut
+from services.forecaster.domain.metrics import weighted_quantile_loss
+from services.forecaster.domain.negative_binomial import NegativeBinomialHead, fit_head, quantiles_of
 from services.forecaster.domain.panel import DemandPanel, FloatArray
 from services.forecaster.domain.series import expected_of
 from services.forecaster.domain.strategy import DistributionForecast, Expected, MeanForecaster
@@ -30,6 +35,9 @@ SAMPLES_MIN = 400  # below this nothing is pooled and the parametric fallback an
 EXPECTED_FLOOR_UNITS = 1e-3
 CORRECTION_MAX = 1.25
 CORRECTION_SHARE = 2 / 3
+GAIN_NEEDED = 0.01  # of another head beside pooled ratios; less is chance
+COMPARED_LEVELS = (0.1, 0.5, 0.9, 0.95, 0.99)
+COMPARED_SAMPLES_MAX = 40_000  # more do not tell two heads apart any better
 DISPERSION_FALLBACK = 2.0  # variance over mean of daily retail demand where nothing has been measured yet
 
 
@@ -65,6 +73,55 @@ class HorizonCalibration:
     def _ratio(self, bins: "np.ndarray[tuple[int], np.dtype[np.int64]]", lumpiness: FloatArray) -> FloatArray:
         lump = (lumpiness[:, None] > self.lump_edges[bins]).sum(axis=1)
         return np.asarray(self.ratios[bins, lump], dtype=np.float64)
+
+
+Head = HorizonCalibration | NegativeBinomialHead
+HeadFit = Callable[[Samples, tuple[float, ...]], Head | None]
+
+
+def best_head(samples: Samples, levels: tuple[float, ...] = LEVELS) -> Head | None:
+    """Pooled ratios, or the negative binomial where it loses less on samples it was not made of; None with too few samples.
+
+    Of models that are trained: simple methods may expect next to nothing where something is sold, which no count forgives.
+    """
+    pooled = fit_horizon(samples, levels)
+    if pooled is None:
+        return None
+    some = _evenly(samples, COMPARED_SAMPLES_MAX)
+    told = out_of_sample(some, fit_horizon, COMPARED_LEVELS), out_of_sample(some, counted, COMPARED_LEVELS)
+    if any(one is None for one in told) or not some.realised.sum() > 0:
+        return pooled
+    ratios, counts = (_loss(some.realised, one) for one in told if one is not None)
+    return counted(samples, levels) if counts < ratios * (1 - GAIN_NEEDED) else pooled
+
+
+def counted(samples: Samples, levels: tuple[float, ...] = LEVELS) -> NegativeBinomialHead | None:
+    """The negative-binomial head of these samples of totals."""
+    return fit_head(samples.expected, samples.realised, samples.lumpiness, levels, covering=True)
+
+
+def out_of_sample(samples: Samples, fit: HeadFit, levels: tuple[float, ...] = LEVELS) -> FloatArray | None:
+    """Quantiles (samples, levels) of each sample from what `fit` makes of the other half; None where it cannot."""
+    even = np.asarray(np.arange(len(samples.expected)) % 2 == 0)
+    out = np.empty((len(samples.expected), len(levels)))
+    for learn in (even, ~even):
+        fitted = fit(Samples(samples.expected[learn], samples.realised[learn], samples.lumpiness[learn]), levels)
+        if fitted is None:
+            return None
+        out[~learn] = fitted.quantiles(samples.expected[~learn], samples.lumpiness[~learn])
+    return out
+
+
+def _evenly(samples: Samples, most: int) -> Samples:
+    if len(samples.expected) <= most:
+        return samples
+    rows = np.linspace(0, len(samples.expected) - 1, most).astype(np.int64)
+    return Samples(samples.expected[rows], samples.realised[rows], samples.lumpiness[rows])
+
+
+def _loss(realised: FloatArray, quantiles: FloatArray) -> float:
+    losses = [weighted_quantile_loss(realised, quantiles[:, at], level) for at, level in enumerate(COMPARED_LEVELS)]
+    return float(np.mean(losses))
 
 
 def fit_horizon(samples: Samples, levels: tuple[float, ...] = LEVELS) -> HorizonCalibration | None:
@@ -196,13 +253,15 @@ def _joined(parts: list[tuple[FloatArray, FloatArray, FloatArray]]) -> Samples:
 class Calibration:
     """One per node horizon; where a horizon has too few samples, the nearest shorter one that has speaks for it."""
 
-    horizons: tuple[HorizonCalibration | None, ...]
+    horizons: tuple[Head | None, ...]
     correction: float = 1.0  # of the means; see `level_correction`
 
     @staticmethod
-    def fit(samples: list[Samples]) -> "Calibration":
+    def fit(samples: list[Samples], head: HeadFit | None = None) -> "Calibration":
+        """With pooled ratios, or with what `head` makes of the samples of a horizon."""
+        fit = head or fit_horizon
         month = samples[HORIZONS_DAYS.index(28)]
-        return Calibration(tuple(fit_horizon(one) for one in samples), level_correction(month))
+        return Calibration(tuple(fit(one, LEVELS) for one in samples), level_correction(month))
 
     @property
     def is_measured(self) -> bool:
@@ -212,7 +271,7 @@ class Calibration:
         """Quantiles of cumulative demand, non-decreasing along levels and horizons."""
         nodes = expected.cumulative()
         quantiles = np.empty((*nodes.shape, len(LEVELS)))
-        nearest: HorizonCalibration | None = None
+        nearest: Head | None = None
         for node in range(nodes.shape[1]):
             nearest = self.horizons[node] or nearest
             if nearest is None:
@@ -233,8 +292,4 @@ def negative_binomial_quantiles(
     """(items, levels) in units, for when nothing has been measured: variance = dispersion x lumpiness x mean."""
     safe = np.maximum(mean, EXPECTED_FLOOR_UNITS)
     dispersion = DISPERSION_FALLBACK * np.maximum(lumpiness, 1.0)
-    success = 1.0 / dispersion
-    size = safe * success / (1.0 - success)
-    found = nbdtrik(np.asarray(levels)[None, :], size[:, None], success[:, None])
-    # Not a number where the level lies below the probability of zero: the quantile is zero there.
-    return np.asarray(np.ceil(np.nan_to_num(np.maximum(found, 0.0)) - 1e-9), dtype=np.float64)
+    return quantiles_of(safe[:, None], dispersion[:, None], np.asarray(levels)[None, :])

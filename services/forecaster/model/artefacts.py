@@ -3,12 +3,13 @@ SHA-256, on a shelf of either kind (`model/shelf.py`). No pickle, ever."""
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
-from services.forecaster.domain.calibration import Calibration, HorizonCalibration
+from services.forecaster.domain.calibration import Calibration, Head, HorizonCalibration
+from services.forecaster.domain.negative_binomial import Learned, NegativeBinomialHead, head_of
 from services.forecaster.model.gradient_boosting import PARAMETERS, GradientBoosted
 from services.forecaster.model.pipeline import Calibrated
 from services.forecaster.model.shelf import Shelf
@@ -105,14 +106,19 @@ def _calibration_in(raw: dict[str, Any]) -> Calibration:
     return Calibration(tuple(_horizon_in(one) for one in raw["calibration"]), raw.get("mean_correction", 1.0))
 
 
-def _horizon_out(one: HorizonCalibration | None) -> dict[str, Any] | None:
+def _horizon_out(one: Head | None) -> dict[str, Any] | None:
     if one is None:
         return None
+    if isinstance(one, NegativeBinomialHead):
+        learned = {field.name: getattr(one.learned, field.name).tolist() for field in fields(Learned)}
+        return {"head": "negative_binomial", **learned}
     arrays = {"centres": one.centres, "lump_edges": one.lump_edges, "ratios": one.ratios}
     return {name: array.tolist() for name, array in arrays.items()}
 
 
-def _horizon_in(raw: dict[str, Any] | None) -> HorizonCalibration | None:
+def _horizon_in(raw: dict[str, Any] | None) -> Head | None:
     if raw is None:
         return None
+    if raw.get("head") == "negative_binomial":
+        return head_of(Learned(**{field.name: np.array(raw[field.name]) for field in fields(Learned)}))
     return HorizonCalibration(*(np.array(raw[name]) for name in ("centres", "lump_edges", "ratios")))

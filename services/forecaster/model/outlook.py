@@ -11,18 +11,23 @@ from typing import Protocol
 import numpy as np
 
 from services.forecaster.domain.calibration import (
-    HorizonCalibration,
+    Head,
+    Samples,
+    best_head,
     calibration_origins,
     errors,
     fit_horizon,
     level_correction,
     negative_binomial_quantiles,
 )
+from services.forecaster.domain.negative_binomial import NegativeBinomialHead, fit_head
 from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray
+from services.forecaster.domain.segments import segments
 from services.forecaster.domain.series import expected_of
 from services.forecaster.domain.strategy import Expected, MeanForecaster, Strategy
 from services.forecaster.domain.training import WARM_UP_DAYS
-from services.forecaster.model.quantile_heads import QuantileHeads, weight_of_heads
+from services.forecaster.model.heads import COUNTS, EVERY_CLASS, LEARNED, NEEDS_LEARNED, POOLED, best_heads, spoken
+from services.forecaster.model.quantile_heads import QuantileHeads
 
 REACH_DAYS_MIN = 56
 Progress = Callable[[str], None]
@@ -82,8 +87,15 @@ def look_ahead(
     wanted = tuple(sorted({*totals, horizon}))
     measured = errors(panel, earlier, warm, wanted) if warm else None
     single = fit_horizon(measured.single, levels) if measured else None
-    nodes = [fit_horizon(one, levels) for one in measured.cumulative] if measured else [None] * len(wanted)
-    share = _share_of_heads(panel, earlier, single, heads, warm[0], horizon) if heads and single else 0.0
+    nodes = (
+        [(best_head if heads else fit_horizon)(one, levels) for one in measured.cumulative]
+        if measured
+        else [None] * len(wanted)
+    )
+    counts = _counts(measured.single, levels) if measured and heads else None
+    chosen = (
+        _chosen_heads(panel, earlier, single, counts, heads, warm[0], horizon) if heads and single and counts else {}
+    )
     correction = level_correction(measured.cumulative[-1]) if measured else 1.0
     progress(f"means are multiplied by {correction:.3f}; fitting on everything")
     fitted = strategy.fit(panel)
@@ -93,34 +105,55 @@ def look_ahead(
         others = fitted.expected(asked, last, horizon, np.flatnonzero(~there))
         expected = _woven(there, expected, others)
     answer = _answer(asked, fitted, expected, levels, single, dict(zip(wanted, nodes, strict=True)), totals, correction)
-    if not share or heads is None:
+    if not set(chosen.values()) - {POOLED} or heads is None or counts is None:
         return answer
-    progress(f"quantile heads speak for single periods with a share of {share}")
-    said = heads.fit(panel).quantiles(panel, last, horizon)
-    answer.quantiles[there] = answer.quantiles[there] * (1 - share) + said * share
+    kinds = segments(panel, last)
+    names = sorted({chosen.get(one, chosen[EVERY_CLASS]) for one in kinds})
+    progress(f"of single periods speak {', '.join(names)}")
+    said = {
+        POOLED: answer.quantiles[there],
+        COUNTS: _of_periods(counts, expected.by_day[there], expected.lumpiness[there], levels),
+    }
+    if set(names) & set(NEEDS_LEARNED):
+        said[LEARNED] = heads.fit(panel).quantiles(panel, last, horizon)
+    answer.quantiles[there] = spoken(chosen, kinds, said)
     return answer
 
 
-def _share_of_heads(
+def _counts(single: Samples, levels: tuple[float, ...]) -> NegativeBinomialHead | None:
+    return fit_head(single.expected, single.realised, single.lumpiness, levels, covering=False)
+
+
+def _of_periods(head: Head | None, by_day: FloatArray, lumpiness: FloatArray, levels: tuple[float, ...]) -> FloatArray:
+    periods = by_day.shape[1]
+    said = _quantiles(head, by_day.ravel(), np.repeat(lumpiness, periods), levels)
+    return said.reshape(len(by_day), periods, len(levels))
+
+
+def _chosen_heads(
     panel: DemandPanel,
     earlier: MeanForecaster,
-    single: HorizonCalibration,
+    single: Head,
+    counts: Head,
     heads: QuantileHeads,
     origin: int,
     horizon: int,
-) -> float:
-    """Back-test on the days after `origin`, the first that neither the earlier model nor the heads fitted there saw."""
+) -> dict[str, str]:
+    """By class of demand, by a back-test on the days after `origin`, the first that neither the earlier model nor the heads
+    fitted there saw."""
     known = panel.until(origin)
     came = panel.demand[:, origin + 1 : origin + 1 + horizon]
     periods = came.shape[1]
     expected = expected_of(earlier, known, origin, periods)
     try:
-        said = heads.fit(known).quantiles(known, origin, periods)
+        learned = heads.fit(known).quantiles(known, origin, periods)
     except ValueError:
-        return 0.0  # too short a history for heads is no reason to fail
-    count = came.size
-    pooled = _quantiles(single, expected.by_day.ravel(), np.repeat(expected.lumpiness, periods), heads.levels)
-    return weight_of_heads(came.ravel(), pooled, said.reshape(count, -1), heads.levels)
+        return {}  # too short a history for heads is no reason to fail
+    told = {
+        name: _of_periods(head, expected.by_day, expected.lumpiness, heads.levels)
+        for name, head in ((POOLED, single), (COUNTS, counts))
+    }
+    return best_heads(came, told | {LEARNED: learned}, segments(known, origin), heads.levels)
 
 
 def _woven(there: BoolArray, known: Expected, others: Expected) -> Expected:
@@ -136,26 +169,24 @@ def _answer(
     fitted: MeanForecaster,
     expected: Expected,
     levels: tuple[float, ...],
-    single: HorizonCalibration | None,
-    nodes: Mapping[int, HorizonCalibration | None],
+    single: Head | None,
+    nodes: Mapping[int, Head | None],
     totals: tuple[int, ...],
     correction: float,
 ) -> Outlook:
-    items, horizon = expected.by_day.shape
-    flat, lumps = expected.by_day.ravel(), np.repeat(expected.lumpiness, horizon)
-    daily = _quantiles(single, flat, lumps, levels).reshape(items, horizon, len(levels))
+    daily = _of_periods(single, expected.by_day, expected.lumpiness, levels)
     cumulated = np.cumsum(expected.by_day, axis=1)
     told = {}
     for days in totals:
         mean = cumulated[:, days - 1]
         told[days] = (mean * correction, _quantiles(nodes[days], mean, expected.lumpiness, levels))
-    spoken = getattr(fitted, "spoken_by", None)
-    names = spoken(panel) if spoken is not None else (fitted.strategy,) * items
+    by_item = getattr(fitted, "spoken_by", None)
+    names = by_item(panel) if by_item is not None else (fitted.strategy,) * len(daily)
     return Outlook(expected.by_day * correction, daily, told, names)
 
 
 def _quantiles(
-    calibration: HorizonCalibration | None, mean: FloatArray, lumpiness: FloatArray, levels: tuple[float, ...]
+    calibration: Head | None, mean: FloatArray, lumpiness: FloatArray, levels: tuple[float, ...]
 ) -> FloatArray:
     if calibration is None:
         return np.maximum.accumulate(negative_binomial_quantiles(mean, lumpiness, levels), axis=1)

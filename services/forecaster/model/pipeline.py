@@ -8,8 +8,15 @@ import numpy as np
 from kernel.distribution import DAYS, HORIZONS_DAYS, LEVELS
 from services.forecaster.domain import metrics
 from services.forecaster.domain.baseline import SeasonalNaive
-from services.forecaster.domain.calibration import Calibration, Samples, calibration_origins, collect, fit_horizon
-from services.forecaster.domain.panel import DemandPanel, FloatArray, IntArray
+from services.forecaster.domain.calibration import (
+    Calibration,
+    Samples,
+    best_head,
+    calibration_origins,
+    collect,
+    out_of_sample,
+)
+from services.forecaster.domain.panel import DemandPanel, IntArray
 from services.forecaster.domain.series import expected_of
 from services.forecaster.domain.strategy import DistributionForecast, MeanForecaster, SimpleStrategy, Strategy
 from services.forecaster.domain.training import WARM_UP_DAYS
@@ -55,7 +62,7 @@ def train(panel: DemandPanel, strategy: Strategy, progress: Progress = lambda st
     progress("measuring errors", 0.40)
     samples = collect(panel, earlier, calibration_origins(panel.days))
     progress("calibrating", 0.50)
-    calibration = Calibration.fit(samples)
+    calibration = Calibration.fit(samples, best_head)
     scores = score(panel, samples)
     progress("fitting on everything", 0.60)
     forecaster = strategy.fit(panel)
@@ -84,7 +91,8 @@ def score(panel: DemandPanel, samples: list[Samples]) -> dict[str, float]:
         whole = samples[node]
         if len(whole.expected) < 1000:
             continue
-        quantiles = _out_of_sample(whole)
+        quantiles = out_of_sample(whole, best_head)
+        assert quantiles is not None  # a thousand samples are enough for halves of them
         losses = [
             metrics.weighted_quantile_loss(whole.realised, quantiles[:, LEVELS.index(level)], level)
             for level in SCORED_LEVELS
@@ -97,14 +105,3 @@ def score(panel: DemandPanel, samples: list[Samples]) -> dict[str, float]:
             out[f"coverage_{horizon}d_{level}"] = covered
         out[f"naive_total_error_{horizon}d"] = metrics.total_error(naive[node].realised, naive[node].expected)
     return {name: round(value, 6) for name, value in out.items()}
-
-
-def _out_of_sample(whole: Samples) -> FloatArray:
-    """Quantiles (samples, levels) of each sample from a calibration of the other half of the samples."""
-    even = np.arange(len(whole.expected)) % 2 == 0
-    quantiles = np.empty((len(whole.expected), len(LEVELS)))
-    for learn in (even, ~even):
-        fitted = fit_horizon(Samples(whole.expected[learn], whole.realised[learn], whole.lumpiness[learn]))
-        assert fitted is not None  # the caller asks only with enough samples
-        quantiles[~learn] = fitted.quantiles(whole.expected[~learn], whole.lumpiness[~learn])
-    return quantiles

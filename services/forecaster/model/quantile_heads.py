@@ -1,7 +1,7 @@
 """Quantile heads: one small LightGBM per level for single periods, beside the pooled calibration of the mean.
 
-Pooled errors know an item's size and lumpiness; a head also knows that a deal this week makes the week uncertain. It
-is averaged with the pooled quantiles, or takes their place, only where a back-test on unseen days says that this is better.
+Pooled errors know an item's size and lumpiness; a head also knows that a deal this week makes the week uncertain. Where
+they speak, alone or with others, a back-test says (`heads`).
 """
 
 from dataclasses import dataclass
@@ -10,14 +10,11 @@ import lightgbm
 import numpy as np
 
 from services.forecaster.domain.features import origin_features, rows
-from services.forecaster.domain.metrics import weighted_quantile_loss
 from services.forecaster.domain.panel import DemandPanel, FloatArray
 from services.forecaster.domain.training import training_rows
 
 ROWS_MAX = 80_000  # five heads cost about as much as the mean; more rows changed little
 ROUNDS = 100
-GAIN_NEEDED = 0.02  # less is chance
-SHARES = (0.0, 0.5, 1.0)
 PARAMETERS: dict[str, object] = {
     "objective": "quantile", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 50, "feature_fraction": 0.5,
     "bagging_fraction": 0.7, "bagging_freq": 1, "max_bin": 127, "deterministic": True, "force_row_wise": True,
@@ -60,20 +57,3 @@ class QuantileHeads:
             tuple(lightgbm.train(parameters | {"alpha": level}, data, num_boost_round=ROUNDS) for level in self.levels),
             self.threads,
         )
-
-
-def weight_of_heads(realised: FloatArray, pooled: FloatArray, heads: FloatArray, levels: tuple[float, ...]) -> float:
-    """0, 0.5 or 1: the share of the heads' quantiles (rows, levels) beside the pooled ones with the smallest loss.
-
-    Pooled quantiles keep what is not clearly better (GAIN_NEEDED). Unknown rows are left out.
-    """
-    known = ~np.isnan(realised)
-    if not known.any() or float(realised[known].sum()) <= 0:
-        return 0.0
-    loss = {}
-    for share in SHARES:
-        said = pooled[known] * (1 - share) + heads[known] * share
-        each = [weighted_quantile_loss(realised[known], said[:, at], level) for at, level in enumerate(levels)]
-        loss[share] = float(np.mean(each))
-    best = min(SHARES, key=lambda share: loss[share])
-    return best if loss[best] < loss[0.0] * (1 - GAIN_NEEDED) else 0.0

@@ -14,7 +14,7 @@ from services.forecaster.model.choice import decide
 from services.forecaster.model.extras import ExtraMissing, ProphetPerItem, XGBoosting
 from services.forecaster.model.gradient_boosting import GradientBoosting
 from services.forecaster.model.outlook import look_ahead
-from services.forecaster.model.quantile_heads import QuantileHeads, weight_of_heads
+from services.forecaster.model.quantile_heads import QuantileHeads
 from services.forecaster.model.strategies import CONTESTANTS, NAMES, SIMPLE, strategy_named
 from tests.unit.forecaster.worlds import panel, retail
 
@@ -199,19 +199,6 @@ def test_the_global_model_and_simple_strategies_share_one_answer_shape() -> None
         answer = look_ahead(world, everyone, lambda _, one=strategy: one, 14, (0.5, 0.9), (7,))  # type: ignore[misc]
         assert answer.mean.shape == (40, 14) and answer.quantiles.shape == (40, 14, 2)
         assert answer.totals[7][1].shape == (40, 2)
-
-
-def test_quantile_heads_speak_only_where_they_are_clearly_better() -> None:
-    generator = np.random.default_rng(4)
-    realised = generator.poisson(20.0, 4000).astype(np.float64)
-    levels = (0.5, 0.9)
-    sharp = np.tile(np.quantile(realised, levels), (4000, 1))
-    wide = sharp + np.array([5.0, 15.0])
-    assert weight_of_heads(realised, wide, sharp, levels) == 1.0
-    assert weight_of_heads(realised, sharp, wide, levels) == 0.0
-    assert weight_of_heads(realised, sharp, sharp * 0.999, levels) == 0.0  # a near tie stays with the pooled ones
-    assert weight_of_heads(realised, sharp + 4.0, sharp - 4.0, levels) == 0.5
-    assert weight_of_heads(np.full(4000, np.nan), wide, sharp, levels) == 0.0
 
 
 def test_quantile_heads_know_that_a_promotion_makes_a_day_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
