@@ -146,14 +146,16 @@ async def favicon() -> RedirectResponse:
 
 
 @router.get("/sign-in")
-async def sign_in(request: Request, viewer: Viewer, target: Annotated[str, Query(alias="next")] = "/today") -> Response:
-    """The way in. Someone who is in already goes where they wanted to go."""
+async def sign_in(
+    request: Request, viewer: Viewer, target: Annotated[str, Query(alias="next")] = "/today", ended: bool = False
+) -> Response:
+    """The way in. Someone who is in already goes where they wanted to go. `ended`: a session was over in the midst of work."""
     if viewer is not None:
         return RedirectResponse(safe_next(target), status_code=303)
-    return sign_in_page(request, target)
+    return sign_in_page(request, target, ended=ended)
 
 
-def sign_in_page(request: Request, target: str, refusal: Problem | None = None) -> Response:
+def sign_in_page(request: Request, target: str, refusal: Problem | None = None, *, ended: bool = False) -> Response:
     """The way in, with what became of an attempt by single sign-on, if there was one."""
     parts: Context = request.app.state.context
     return _render(
@@ -166,6 +168,7 @@ def sign_in_page(request: Request, target: str, refusal: Problem | None = None) 
         next=safe_next(target),
         sign_on=parts.settings.sign_on_name if parts.sign_on.is_on else "",
         refusal=refusal,
+        ended=ended,
     )
 
 

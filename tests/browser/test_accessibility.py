@@ -93,6 +93,14 @@ def test_axe_finds_nothing(stage: Stage, chromium: Browser, scheme: str, size: t
     page.keyboard.press("e")
     expect(page.get_by_label("Amend to")).to_be_focused()
     found["amend"] = violations(page)
+    page.goto(f"{stage.url}/items/sku-01/406")
+    settled(page)
+    page.get_by_role("button", name="Reorder point").press("Enter")
+    expect(page.locator(".meaning")).to_contain_text("time to order")
+    found["meaning of a term"] = violations(page)
+    page.get_by_role("button", name="All terms").click()
+    expect(page.get_by_role("dialog").get_by_text("Safety stock", exact=True)).to_be_visible()
+    found["dialog terms"] = violations(page)
     seat.context.close()
     assert {path: wrong for path, wrong in found.items() if wrong} == {}
     assert seat.complaints == []

@@ -1,6 +1,7 @@
 """Pages with real data: no error in any console, hostile names stay names, and live news arrives without a jump."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
 
@@ -107,6 +108,60 @@ def test_a_planner_is_told_what_takes_an_auditor_and_an_auditor_verifies(seat: S
     expect(page.locator(".verdict")).to_contain_text("The log is whole", timeout=60_000)
     page.locator("tbody button").last.click()
     expect(page.get_by_role("dialog")).to_contain_text("Proven.")
+
+
+def test_what_is_done_to_an_account_reaches_the_audit_log_with_its_proof(seat: Seat, stage: Stage) -> None:
+    with stage.client("admin") as admin:
+        made = admin.post("/v1/accounts", json={"username": "lea", "name": "Lea", "roles": ["planner"]})
+        assert made.status_code == 201, made.text
+    seat.sign_in("auditor")
+
+    def entry() -> int | None:
+        found = auditor.get("/v1/audit/entries?type=account.changed.v1&order=newest&limit=50").json()["items"]
+        return next((one["seq"] for one in found if "lea" in one["subject"]), None)
+
+    with stage.client("auditor") as auditor:
+        eventually(lambda: entry() is not None, why="the account never reached the log")
+        eventually(lambda: auditor.get("/v1/audit/checkpoint").json().get("size", 0) > (entry() or 0))
+    page = seat.open("/audit")
+    settled(page)
+    page.get_by_role("button", name="Accounts", exact=True).click()
+    row = page.get_by_role("row", name=re.compile("lea"))
+    expect(row).to_contain_text("Account changed")
+    expect(row).to_contain_text("admin")
+    row.get_by_role("button").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Proven.")
+    expect(dialog).to_contain_text('"username": "lea"')
+
+
+def test_who_is_named_in_a_comment_hears_of_it_and_finds_it_on_today(
+    planner: Seat, stage: Stage, chromium: Browser
+) -> None:
+    named = Seat(stage, chromium.new_context())
+    named.sign_in("approver")
+    theirs = named.open("/today")
+    settled(theirs)
+    expect(theirs.locator("#live-words")).to_contain_text("Live")
+    page = planner.open("/queue?q=sku-12")
+    expect(page.locator("#panel ol.steps")).to_be_visible()
+    page.get_by_label("Comment on this line").click()
+    page.keyboard.type("Late again, @app")
+    expect(page.get_by_role("button", name="@approver")).to_be_visible()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.type("what now?")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#panel .told")).to_have_text("approver will see it on Today.")
+    sentence = "Late again, @approver what now?"
+    expect(theirs.locator("#toasts")).to_contain_text(f"planner asks for you: {sentence}")
+    theirs.get_by_role("link", name=re.compile(re.escape(sentence))).click()
+    theirs.wait_for_url("**/items/sku-12/367#comments")
+    expect(theirs.locator("#comments")).to_contain_text(sentence)
+    with stage.client("planner") as client:
+        assert client.get("/v1/mentions").json()["items"] == []
+    named.context.close()
+    assert named.complaints == []
 
 
 def test_lines_are_selected_and_opened_by_mouse(planner: Seat) -> None:
@@ -284,6 +339,7 @@ def test_an_order_and_what_changes_it_lead_to_each_other(planner: Seat, stage: S
         value=Decimal(500),
         released_at=WHEN,
         lines=(line,),
+        missed_order_on=DAY - timedelta(days=1),
     )
     change = order.model_copy(update={"order_id": "CH-1", "kind": "change", "changes_order": "PO-changed"})
     stage.publish(order, change)
@@ -291,8 +347,10 @@ def test_an_order_and_what_changes_it_lead_to_each_other(planner: Seat, stage: S
         eventually(lambda: client.get("/v1/orders/PO-changed").json().get("changed_by"))
     page = planner.open("/orders?q=PO-changed")
     settled(page)
+    expect(page.get_by_role("row", name=re.compile("^PO-changed"))).to_contain_text("missed the order day Sun")
     page.get_by_role("button", name="PO-changed").click()
     dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("so they went out as an order of Mon")
     expect(dialog.get_by_role("table")).to_contain_text("Open")
     expect(dialog).to_contain_text("Changed by")
     dialog.get_by_role("button", name="CH-1").click()

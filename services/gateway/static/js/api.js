@@ -37,7 +37,7 @@ async function call(method, path, { body, headers = {}, signal, keepSession = fa
     throw new Problem(UNREACHABLE);
   }
   if (response.status === 401 && !keepSession) {
-    location.assign(`/sign-in?next=${encodeURIComponent(location.pathname + location.search)}`);
+    location.assign(`/sign-in?ended=1&next=${encodeURIComponent(location.pathname + location.search)}`);
     return new Promise(() => {}); // the page is leaving: nobody needs an answer any more
   }
   if (!response.ok) throw await problemOf(response);

@@ -51,12 +51,16 @@ export function nameOf(event) {
   return event.shiftKey && /^[a-z]$/.test(key) ? `shift+${key}` : key;
 }
 
+/** Enter and Space press what has the keyboard, if it can be pressed; a command of the page must not take that away. */
+const presses = (event) => (event.key === "Enter" || event.key === " ") && event.target.closest?.("button, a[href], summary, input");
+
 let prefix = "";
 let forget = 0;
 function onKeyDown(event) {
   if (event.defaultPrevented || event.isComposing || event.altKey || ["Shift", "Control", "Meta", "Alt"].includes(event.key)) return;
   const key = nameOf(event);
   const chord = key.startsWith("ctrl+");
+  if (!chord && presses(event)) return;
   const blocked = typing(event.target) || document.querySelector("dialog[open]");
   if (!chord && (blocked || !singleKeysOn())) return;
   if (chord && document.querySelector("dialog[open]")) return;

@@ -1,9 +1,11 @@
 // The frame around every page: who, theme, live status, counters, keys, search.
-import { announce } from "./announce.js";
+import { announce, toast } from "./announce.js";
 import { get, remove, whoAmI } from "./api.js";
 import { open } from "./dialog.js";
 import { byId, h } from "./dom.js";
+import { forgetDrafts } from "./drafts.js";
 import { count, day, number, utc } from "./format.js";
+import { showGlossary } from "./glossary.js";
 import { command, keyLabel, listed, nameOf, remap, singleKeysOn, switchSingleKeys } from "./keys.js";
 import * as live from "./live.js";
 import { places, showPalette } from "./palette.js";
@@ -106,6 +108,15 @@ export async function refreshStatus() {
   return status;
 }
 
+/** Somebody asks for this person in a comment: said on whatever page they are. */
+function tellMention(comment) {
+  const me = document.body.dataset.subject;
+  if (!comment.mentions?.includes(me) || comment.commented_by === me) return;
+  const sentence = `${comment.commented_by} asks for you: ${comment.text.length > 90 ? `${comment.text.slice(0, 90)} …` : comment.text}`;
+  announce(sentence);
+  toast(sentence, { action: { label: "Open", run: () => location.assign(`/items/${encodeURIComponent(comment.sku)}/${encodeURIComponent(comment.location)}#comments`) }, seconds: 15 });
+}
+
 function wireMenu() {
   const rail = byId("rail");
   const menu = byId("menu");
@@ -120,7 +131,7 @@ function wireAccount() {
   document.addEventListener("click", (event) => { if (!account.contains(event.target)) account.open = false; });
   account.addEventListener("keydown", (event) => { if (event.key === "Escape" && account.open) { account.open = false; account.querySelector("summary").focus(); } });
   byId("theme").addEventListener("click", (event) => { if (event.target.matches("button")) setTheme(event.target.value); });
-  byId("sign-out").addEventListener("click", async () => { await remove("/v1/session", { keepSession: true }).catch(() => null); location.assign("/sign-in"); });
+  byId("sign-out").addEventListener("click", async () => { forgetDrafts(); await remove("/v1/session", { keepSession: true }).catch(() => null); location.assign("/sign-in"); });
 }
 
 /** Start the frame; a page module calls it once, then draws itself. Resolves with the session. */
@@ -132,11 +143,13 @@ export async function start() {
   byId("keys").addEventListener("click", showKeys);
   command("ctrl+k", "Search and commands", showPalette);
   command("?", "Show these keys", showKeys);
+  command("F1", "Explain the terms", () => showGlossary());
   for (const [name, path, key] of places) command(key, name, () => location.assign(path), { group: "Go to" });
   live.on("state", (change) => { state = change.state; showLive(state); showBanner(state); if (change.before !== "connecting") announce(change.state === "live" ? "Live again." : "Live updates are paused."); if (change.state === "live" && change.before !== "connecting") refreshStatus(); });
   live.on("polled", showStatus);
   const soonStatus = spaced(refreshStatus, CALM_MS, SPACE_MS);
   for (const kind of ["recommendation", "decision", "order", "exception", "changed", "reset"]) live.on(kind, soonStatus);
+  live.on("comment", tellMention);
   live.start();
   setInterval(() => { if (!document.hidden) get("/v1/status").then(showStatus, () => null); }, QUIET_MS); // silence of the gateway is the stream's to tell
   const [session] = await Promise.all([whoAmI(), refreshStatus()]);

@@ -2,6 +2,7 @@
 import { get, withQuery } from "./api.js";
 import { h } from "./dom.js";
 import { count } from "./format.js";
+import { term } from "./glossary.js";
 import { failed, noResults, skeletonRows } from "./states.js";
 
 const PAGE = 100;
@@ -12,7 +13,7 @@ const PAGE = 100;
  */
 export function pagedTable({ label, noun, plural = `${noun}s`, path, read, columns, filters, isFiltered, clear, emptyState, onCount, extra = () => ({}) }) {
   const body = h("tbody");
-  const table = h("table.stackable", { "aria-label": label }, h("thead", {}, h("tr", {}, ...columns.map((column) => h(`th${column.numeric ? ".n" : ""}`, { scope: "col" }, column.title)))), body);
+  const table = h("table.stackable", { "aria-label": label }, h("thead", {}, h("tr", {}, ...columns.map((column) => h(`th${column.numeric ? ".n" : ""}`, { scope: "col" }, term(column.title))))), body);
   const more = h("div.more", { hidden: true });
   const frame = h("div.table-card", { "aria-busy": "true" }, h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": label }, table), more);
   let cursor = null;

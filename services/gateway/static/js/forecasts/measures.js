@@ -1,6 +1,7 @@
 // How measures of accuracy are written and judged: the same words on the Forecasts and the Back-tests page.
 import { h } from "../dom.js";
 import { number, percent, UNKNOWN } from "../format.js";
+import { term } from "../glossary.js";
 
 export const share = (value, digits = 1) => (value === null || value === undefined ? UNKNOWN : percent(value, digits));
 /** With its sign, so that a reader need not remember which side is "too much". */
@@ -28,6 +29,6 @@ export const atLevel = (row, level) => row.coverage?.find((entry) => Math.abs(en
 /** Head and body of a plain table in a scroll region; on a phone each cell carries its column's name. */
 export function plainTable(label, head, rows) {
   return h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": label }, h("table.stackable", { "aria-label": label },
-    h("thead", {}, h("tr", {}, ...head.map(([title, numeric]) => h(`th${numeric ? ".n" : ""}`, { scope: "col" }, title)))),
+    h("thead", {}, h("tr", {}, ...head.map(([title, numeric]) => h(`th${numeric ? ".n" : ""}`, { scope: "col" }, term(title))))),
     h("tbody", {}, ...rows.map((cells) => h("tr", {}, ...cells.map((cell, index) => (index ? h(`td${head[index][1] ? ".n" : ""}`, { "data-label": head[index][0] }, cell) : h("th", { scope: "row" }, cell))))))));
 }

@@ -1,6 +1,7 @@
 // The argument for a number, piece by piece: the ask, the facts, the pictures, the derivation, what came of it last time.
 import { h } from "../dom.js";
 import { count, day, instant, money, number, percent, quantity, shortId, unitWord, utc, words } from "../format.js";
+import { term } from "../glossary.js";
 import { demandChart, stockChart } from "./charts.js";
 import { movements } from "./movements.js";
 
@@ -42,10 +43,10 @@ export function ask(line) {
   return h("div.ask", {},
     h("p", {}, before, h("b", {}, quantity(line.quantity, line.unit), packs), line.value ? [isBeside(line) ? " worth " : " for ", h("b", {}, money(line.value, line.currency))] : null, after, arrives, without),
     line.recommended_quantity && line.recommended_quantity !== line.quantity ? h("p.muted", {}, `The plan proposed ${quantity(line.recommended_quantity, line.unit)}.`) : null,
-    line.reasons?.length ? h("div.why", {}, h("span.muted", {}, "Why you:"), ...line.reasons.map(reasonTag)) : null);
+    line.reasons?.length ? h("div.why", {}, h("span.muted", {}, term("Why you"), ":"), ...line.reasons.map(reasonTag)) : null);
 }
 
-const fact = (title, value, note) => h("div", {}, h("dt", { title }, title), h("dd", {}, value, note ? [" ", h("small", {}, note)] : null));
+const fact = (title, value, note) => h("div", {}, h("dt", { title }, term(title)), h("dd", {}, value, note ? [" ", h("small", {}, note)] : null));
 
 export function facts(item, line) {
   const position = item?.position ?? line ?? {};

@@ -5,6 +5,7 @@ import { count, money, quantity, words } from "../format.js";
 import { ask, evidence, facts, openExceptions, pastDecisions, pictures, steps } from "../item/sections.js";
 import { comments } from "../item/comments.js";
 import { whatIf } from "../item/whatif.js";
+import { term } from "../glossary.js";
 import * as live from "../live.js";
 import { start } from "../shell.js";
 import { failed } from "../states.js";
@@ -14,7 +15,7 @@ const { sku, location: place } = page.dataset;
 
 function terms(item) {
   const rows = [["Supplier", item.supplier_name ?? item.supplier], ["Lead time", item.lead_time_days === null || item.lead_time_days === undefined ? null : count(item.lead_time_days, "day")], ["Pack", item.pack ? quantity(item.pack, item.unit) : null], ["Minimum order", item.moq ? quantity(item.moq, item.unit) : null], ["Unit cost", item.unit_cost ? money(item.unit_cost, item.currency) : null], ["Price", item.price ? money(item.price, item.currency) : null], ["Shelf life", item.shelf_life_days ? count(item.shelf_life_days, "day") : null], ["Category", [item.department, item.category].filter(Boolean).join(" · ")], ["Class", item.item_class ?? item.abc_class], ["Time zone", item.time_zone]].filter(([, value]) => value);
-  return h("section.card", {}, h("div.part", {}, h("h3", {}, "Terms"), h("dl.kv.flat", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)]))));
+  return h("section.card", {}, h("div.part", {}, h("h3", {}, "Terms"), h("dl.kv.flat", {}, ...rows.flatMap(([name, value]) => [h("dt", {}, term(name)), h("dd", {}, value)]))));
 }
 
 function orders(position, unit) {
@@ -53,3 +54,4 @@ page.setAttribute("aria-busy", "true");
 page.replaceChildren(h("h1", {}, `SKU ${sku}`), h("p.muted", {}, "Reading the item …"));
 for (const kind of ["recommendation", "decision"]) live.on(kind, (event) => { if (event.sku === sku && event.location === place && !page.contains(document.activeElement)) draw(); });
 await Promise.all([start(), draw()]);
+if (location.hash === "#comments") byId("comments")?.scrollIntoView();

@@ -29,6 +29,9 @@ function ending(line) {
   return [h(`span.tag${tone ? `.${tone}` : ""}`, {}, title), h("small", {}, [agreed, came].filter(Boolean).join(", "))];
 }
 
+/** The order day its lines were proposed for, when that was over before they were released: it explains a later arrival. */
+const missed = (order) => (order.missed_order_on ? `missed the order day ${day(order.missed_order_on)}` : "");
+
 /** The order that this one changes, and those that change this one: each a way to the other. */
 function related(order, finish) {
   const link = (id) => h("button.link", { type: "button", title: id, onclick: () => { finish(null); show({ order_id: id }); } }, shortId(id));
@@ -45,7 +48,7 @@ async function show(summary) {
   const lines = (order.lines ?? []).map((line) => h("tr", {}, h("th", { scope: "row" }, h("b", {}, line.item_name ?? line.sku), h("small", {}, line.sku)), h("td.n", {}, quantity(line.quantity, line.unit)), h("td.n", {}, money(line.unit_cost, order.currency)), h("td", {}, ...ending(line)), h("td", {}, h("a", { href: `/audit?subject=${encodeURIComponent(line.recommendation_id)}` }, "in the log"))));
   const updates = (order.updates ?? []).map((update) => h("li", {}, h("span", { title: utc(update.at) }, `${instant(update.at)} · ${words(update.kind)}`), h("b", {}, update.note ?? "")));
   await open("Order", (finish, id) => [
-    h("div.body", {}, h("h2", { id }, `${KINDS[order.kind] ?? words(order.kind)} ${order.order_id}`), h("p.lead", {}, `${order.supplier_name ?? order.supplier ?? order.from_location ?? "Internal"} to ${order.location_name ?? order.location}, ${money(order.value, order.currency)}, expected ${day(order.expected_on)}`), trouble ? notice("warn", "Not all of it could be read.", trouble.detail) : null, state(order), related(order, finish),
+    h("div.body", {}, h("h2", { id }, `${KINDS[order.kind] ?? words(order.kind)} ${order.order_id}`), h("p.lead", {}, `${order.supplier_name ?? order.supplier ?? order.from_location ?? "Internal"} to ${order.location_name ?? order.location}, ${money(order.value, order.currency)}, expected ${day(order.expected_on)}`), order.missed_order_on ? notice("warn", `It ${missed(order)}.`, `Its lines were released after that order day was over, so they went out as an order of ${day(order.order_on)}.`) : null, trouble ? notice("warn", "Not all of it could be read.", trouble.detail) : null, state(order), related(order, finish),
       h("section.part", {}, h("h3", {}, "Lines"), h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": "Lines" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Item"), h("th.n", { scope: "col" }, "Quantity"), h("th.n", { scope: "col" }, "Unit cost"), h("th", { scope: "col" }, "How it ended"), h("th", { scope: "col" }, "Decision"))), h("tbody", {}, ...lines)))),
       h("section.part", {}, h("h3", {}, "What came back"), updates.length ? h("ul.past", {}, ...updates) : h("p.muted", {}, "The other side has not answered yet."))),
     h("div.buttons", {}, h("a.btn", { href: `/audit?subject=${encodeURIComponent(order.order_id)}` }, "In the audit log"), h("button.btn.p", { type: "button", autofocus: true, onclick: () => finish(null) }, "Close")),
@@ -64,7 +67,7 @@ const table = pagedTable({
     { title: "State", cell: state },
     { title: "Lines", numeric: true, cell: (order) => number(order.line_count, 0) },
     { title: "Value", numeric: true, cell: (order) => money(order.value, order.currency) },
-    { title: "Expected", numeric: true, cell: (order) => day(order.expected_on) },
+    { title: "Expected", numeric: true, cell: (order) => [h("span", {}, day(order.expected_on)), order.missed_order_on ? h("small", {}, missed(order)) : null] },
     { title: "Released", numeric: true, cell: (order) => h("span", { title: utc(order.released_at) }, instant(order.released_at)) },
   ],
 });

@@ -3,7 +3,9 @@ import { announce } from "../announce.js";
 import { get, withQuery } from "../api.js";
 import { confirm } from "../dialog.js";
 import { byId, h } from "../dom.js";
+import { keepDraft } from "../drafts.js";
 import { count, day, money, number, total, wholeMoney } from "../format.js";
+import { showGlossary, term } from "../glossary.js";
 import { command, keyFor } from "../keys.js";
 import * as live from "../live.js";
 import { COLUMNS, DIRECTIONS, drawGroup, drawWaiting, LineRow } from "../queue/columns.js";
@@ -30,6 +32,7 @@ const lines = new Lines();
 const frame = byId("grid-frame");
 let session = null;
 let summary = null;
+let sought = null; // the line of the address, while it is not among those that are loaded
 const fresh = new Set(); // recommendations that arrived since the list was loaded
 const can = () => Boolean(session?.can?.includes("decide"));
 
@@ -37,7 +40,7 @@ const filters = new Filters(byId("chips"), () => narrow());
 const grid = new Grid({
   label: "Recommendations", columns: COLUMNS, rowHeight: ROW_HEIGHT,
   source: { count: () => lines.entries.length, draw },
-  on: { activate: follow, open: openLine, toggle, sort: (name) => filters.set({ sort: name === filters.values.sort || name === "risk" ? "" : name }) },
+  on: { explain: showGlossary, activate: moved, open: openLine, toggle, sort: (name) => filters.set({ sort: name === filters.values.sort || name === "risk" ? "" : name }) },
 });
 const decider = new Decider(lines, { changed: redraw, settled: soonSummary, show: goTo });
 const stale = new Stale(lines, redraw);
@@ -73,6 +76,12 @@ function follow() {
   panel.show(line);
   filters.point(line?.recommendation_id);
   drawFoot();
+}
+
+/** The person went somewhere: a line that was still looked for is not jumped to any more. */
+function moved() {
+  sought = null;
+  follow();
 }
 
 function redraw(id) {
@@ -126,10 +135,11 @@ function layOut() {
 function showLines(keep) {
   frame.setAttribute("aria-busy", "false");
   if (!lines.order.length) { showState(nothing()); return; }
-  if (!grid.element.isConnected) frame.replaceChildren(grid.element);
+  if (!grid.element.isConnected) { frame.replaceChildren(grid.element); grid.measure(); }
   byId("foot").hidden = false;
   const wanted = keep ?? new URLSearchParams(location.search).get("line");
   const at = wanted ? lines.indexOf(lines.keyOf(wanted) ?? wanted) : -1;
+  sought = at < 0 && !lines.isComplete ? wanted : null;
   grid.active = Math.max(0, at >= 0 ? at : firstLine());
   grid.refresh();
   grid.activate(grid.active, { tell: false });
@@ -151,13 +161,16 @@ async function load({ keep = null } = {}) {
   layOut();
   frame.setAttribute("aria-busy", "true");
   if (!lines.entries.length) { lines.entries = Array.from({ length: 12 }, () => ({ kind: "waiting" })); }
-  if (!grid.element.isConnected) frame.replaceChildren(grid.element);
+  if (!grid.element.isConnected) { frame.replaceChildren(grid.element); grid.measure(); }
   grid.refresh();
   loadSummary();
   try {
     await lines.load(filters.query(), (isFirst) => {
-      if (isFirst) showLines(keep);
-      else { grid.refresh(); drawFoot(); }
+      if (isFirst) { showLines(keep); return; }
+      grid.refresh();
+      drawFoot();
+      const at = sought ? lines.indexOf(lines.keyOf(sought)) : -1;
+      if (at >= 0) { sought = null; grid.activate(at); }
     });
   } catch (problem) {
     frame.setAttribute("aria-busy", "false");
@@ -185,7 +198,7 @@ async function loadSummary() {
   const shown = !filters.values.status;
   byId("stats").replaceChildren(
     h("div.stat", {}, h("b", {}, wholeMoney(summary.proposed_value, summary.currency)), h("span", {}, "proposed")),
-    h("div.stat", {}, h("b", {}, wholeMoney(summary.margin_at_risk, summary.currency)), h("span", {}, "margin at risk")));
+    h("div.stat", {}, h("b", {}, wholeMoney(summary.margin_at_risk, summary.currency)), h("span", {}, term("At risk", "margin at risk"))));
   byId("queue-sub").textContent = `${shown ? `${count(summary.waiting, "line")} ranked by money at risk and urgency.` : "Lines with the chosen status."}${summary.by_rule_today ? ` ${number(summary.by_rule_today, 0)} more were approved by rule today.` : ""}`;
   drawNews();
   if (lines.grouped) grid.refresh();
@@ -220,10 +233,11 @@ function decideOne(verdict, fields) {
   if (!line || !ready()) return;
   if (isSignedByMe(line)) { announce("You have signed this line; somebody else has to sign too."); return; }
   if (!isOpen(line) || line.busy) { announce("This line is decided already."); return; }
+  if (verdict === "approve" && panel.holdsAmendment(line)) return;
   const sent = decider.one(line.line_id, verdict, fields);
   if (panel.isOverlay) panel.close();
   grid.activate(nextOpen(), { focus: true });
-  sent.then((ok) => { if (!ok) panel.forget(line.recommendation_id); });
+  sent.then((ok) => { if (ok) keepDraft("amendment", line.line_id, null); else panel.forget(line.recommendation_id); });
 }
 
 const lead = (line) => `${number(line.quantity)} × ${line.item_name ?? line.sku}, ${line.location_name ?? line.location}${line.value ? `, ${money(line.value, line.currency)}` : ""}`;
@@ -363,4 +377,5 @@ filters.me = session.subject;
 filters.draw();
 await loading;
 follow();
+panel.showButtons(); // now it is known what this person may do
 grid.refresh();

@@ -33,7 +33,7 @@ function own() {
 /* What machines may do, and what they are told: made and ended here, their secrets shown once ------------------------- */
 
 const SCOPES = { ingest: "Send events", read: "Read", decide: "Decide", plan: "Start plans", audit: "Read the log" };
-const NOTICES = { assigned: "A line is somebody's", due: "Its time is nearly over", escalated: "Nobody decided in time", released: "An order left" };
+const NOTICES = { assigned: "A line is somebody's", due: "Its time is nearly over", escalated: "Nobody decided in time", released: "An order left", mentioned: "Somebody asks for a person" };
 
 /** Ask for a name or address and some choices; at least one has to be made. */
 function askNew(title, lead, { label, type = "text", choices }) {

@@ -39,10 +39,17 @@ function work(lines, summary) {
 const small = (title, rows, none) => h("section.card", {}, h("header", {}, h("h2", {}, title)), rows.length ? h("ul.list.thin", {}, ...rows) : h("p.quiet", {}, none));
 const thin = (href, words, figure) => h("li", {}, h("a", { href }, h("span", {}, words), h("span.n", {}, figure)));
 
-function sides(summary, exceptions, status) {
+/** Comments that name this person: they lead to the item, where the line, its argument and the whole talk are. */
+function asked(mentions) {
+  if (!mentions.items.length) return null;
+  const row = (one) => h("li", {}, h("a", { href: `/items/${encodeURIComponent(one.sku)}/${encodeURIComponent(one.location)}#comments` }, h("span", {}, h("b", {}, one.by), h("span.block", {}, one.text), h("small", {}, `${one.item_name ?? one.sku} · ${one.location_name ?? one.location}`)), h("span.n", { title: utc(one.at) }, h("small", {}, instant(one.at)))));
+  return h("section.card", {}, h("header", {}, h("h2", {}, "You are asked for")), h("ul.list.thin", {}, ...mentions.items.map(row)));
+}
+
+function sides(summary, exceptions, status, mentions) {
   const suppliers = (summary.by_supplier ?? []).filter((each) => each.count).sort((a, b) => Number(b.value) - Number(a.value)).slice(0, 6);
   const run = status.last_run;
-  return h("div.stack", {},
+  return h("div.stack", {}, asked(mentions),
     small("Why you are asked", (summary.by_reason ?? []).map((each) => thin(`/queue?reason=${encodeURIComponent(each.code)}`, each.label, number(each.count, 0))), "No line needs a person now."),
     small("By supplier", suppliers.map((each) => thin(`/queue?supplier=${encodeURIComponent(each.supplier ?? "")}`, `${each.supplier_name ?? each.supplier} · ${count(each.count, "line")}`, wholeMoney(each.value, summary.currency))), "No supplier has lines waiting."),
     small("Exceptions", exceptions.items.map((each) => thin("/exceptions", `${each.kind_label ?? each.kind}${each.item_name ? ` · ${each.item_name}` : ""}`, each.money_at_stake ? wholeMoney(each.money_at_stake, each.currency ?? summary.currency) : "")), "Nothing is out of the ordinary."),
@@ -62,9 +69,9 @@ function closes(locations) {
 
 async function drawPage() {
   try {
-    const [status, summary, lines, exceptions] = await Promise.all([get("/v1/status"), get("/v1/recommendations/summary"), get(withQuery("/v1/recommendations", { limit: LINES })), get("/v1/exceptions?status=open&limit=5")]);
+    const [status, summary, lines, exceptions, mentions] = await Promise.all([get("/v1/status"), get("/v1/recommendations/summary"), get(withQuery("/v1/recommendations", { limit: LINES })), get("/v1/exceptions?status=open&limit=5"), get("/v1/mentions?limit=5")]);
     const head = h("div.head", {}, h("div", {}, h("h1", {}, "Today"), h("p.sub", {}, status.business_date ? `Business day ${day(status.business_date, { year: true })} is closed and planned from.` : "No business day has closed yet, so nothing is planned.")), h("div.stats", {}, summary.waiting ? h("a.btn.p", { href: "/queue" }, "Start reviewing") : null));
-    page.replaceChildren(head, tour, figures(status, summary), h("div.split", {}, work(lines, summary), sides(summary, exceptions, status)));
+    page.replaceChildren(head, tour, figures(status, summary), h("div.split", {}, work(lines, summary), sides(summary, exceptions, status, mentions)));
   } catch (problem) {
     page.replaceChildren(h("h1", {}, "Today"), failed("Today's numbers could not be read", problem, drawPage));
   }
@@ -72,7 +79,7 @@ async function drawPage() {
 }
 
 const soon = spaced(() => { if (!page.contains(document.activeElement)) drawPage(); }, 1500, 5000);
-for (const kind of ["recommendation", "decision", "order", "exception", "changed", "reset", "polled"]) live.on(kind, soon);
+for (const kind of ["recommendation", "decision", "comment", "order", "exception", "changed", "reset", "polled"]) live.on(kind, soon);
 
 page.setAttribute("aria-busy", "true");
 page.replaceChildren(h("h1", {}, "Today"), h("div.tiles", {}, ...Array.from({ length: 5 }, () => h("div", {}, h("span.skeleton"), h("span.figure", {}, h("span.skeleton"))))));

@@ -7,12 +7,12 @@ import { isOpen, isSignedByMe } from "./lines.js";
 export const COLUMNS = [
   { key: "pick", title: "Selected", hidden: true },
   { key: "item", title: "Item, location", sort: "item" },
-  { key: "hand", title: "On hand", numeric: true },
-  { key: "cover", title: "Days of cover", numeric: true, sort: "cover" },
-  { key: "out", title: "Stock-out", numeric: true, sort: "stock_out" },
-  { key: "qty", title: "Order", numeric: true },
-  { key: "value", title: "Value, at risk", numeric: true, sort: "value" },
-  { key: "why", title: "Why you" },
+  { key: "hand", title: "On hand", numeric: true, term: "On hand" },
+  { key: "cover", title: "Days of cover", numeric: true, sort: "cover", term: "Days of cover" },
+  { key: "out", title: "Stock-out", numeric: true, sort: "stock_out", term: "Stock-out" },
+  { key: "qty", title: "Order", numeric: true, term: "Pack" },
+  { key: "value", title: "Value, at risk", numeric: true, sort: "value", term: "At risk" },
+  { key: "why", title: "Why you", term: "Why you" },
 ];
 export const DIRECTIONS = { risk: "descending", value: "descending", stock_out: "ascending", cover: "ascending", item: "ascending", issued: "descending" };
 const SOON_DAYS = 3; // a stock-out within three days is past help by an ordinary order of most suppliers
@@ -80,11 +80,11 @@ function written(selector) {
 export class LineRow {
   constructor() {
     this.box = h("input", { type: "checkbox", tabindex: -1 });
-    for (const [name, selector] of Object.entries({ name: "b", place: "small", hand: "span.num", days: "span.num", out: "b", likely: "small", quantity: "b.qty", packs: "small", value: "span.num", risk: "small" })) this[name] = written(selector);
+    for (const [name, selector] of Object.entries({ name: "b", asked: "span.asked", place: "span", hand: "span.num", days: "span.num", out: "b", likely: "small", quantity: "b.qty", packs: "small", value: "span.num", risk: "small" })) this[name] = written(selector);
     this.bar = new CoverBar();
     this.cells = [
       { index: 0, className: "pick c-pick", content: [h("span.tick", {}, this.box)] },
-      box(1, [this.name.element, this.place.element]),
+      box(1, [this.name.element, h("small", {}, this.asked.element, this.place.element)]),
       box(2, this.hand.element),
       box(3, h("div.cover", {}, this.days.element, this.bar.element)),
       box(4, h("div.out", {}, this.out.element, this.likely.element)),
@@ -124,7 +124,10 @@ export class LineRow {
     this.cells[1].title = `${name} · ${place} · SKU ${line.sku}${line.supplier_name ? ` · ${line.supplier_name}` : ""}`;
     this.cells[3].title = line.reorder_point === null ? "" : `Position ${number(line.inventory_position)}, reorder point ${number(line.reorder_point, 1)}, order up to ${number(line.order_up_to, 1)} ${unitWord(line.unit)}`;
     this.cells[5].title = isBuy ? packs : doing(line);
-    this.cells[7].content = [why(line)];
+    const tag = why(line);
+    this.cells[7].content = [tag];
+    // Where there is no room for that column, its first word stands before the place.
+    this.asked.say((tag.matches(".tags") ? tag.firstElementChild : tag)?.textContent ?? "");
     return { kind: "line", selectable: true, selected: isSelected, classes: isOpen(line) && !isSignedByMe(line) && !line.busy ? [] : ["settled"], cells: this.cells, face: this };
   }
 }

@@ -5,6 +5,7 @@ import { number } from "../format.js";
 const NAMES = ["status", "reason", "supplier", "location", "category", "abc_class", "q", "min_value", "owner", "sort", "group"];
 const NARROWING = ["owner", "reason", "supplier", "location", "category", "abc_class", "q", "min_value"];
 const REASON_CHIPS_MAX = 4;
+const POINT_WAIT_MS = 120;
 const STATUSES = [["", "Waiting"], ["awaiting_second", "Second signature"], ["snoozed", "Snoozed"], ["approved", "Approved"], ["amended", "Amended"], ["rejected", "Rejected"], ["by_rule", "Approved by rule"], ["released", "Sent"], ["all", "All lines"]];
 const SORTS = [["", "Money at risk"], ["value", "Value"], ["stock_out", "Stock-out first"], ["cover", "Least cover"], ["item", "Item name"], ["issued", "Newest"], ["due", "Due first"]];
 
@@ -12,6 +13,7 @@ export class Filters {
   constructor(host, onChange) {
     Object.assign(this, { host, onChange, isOpen: false, news: 0, summary: null });
     this.find = h("input.find-lines", { type: "search", "aria-label": "Find in the queue", placeholder: "Name, SKU or location", oninput: () => this.#typed(), onkeydown: (event) => this.#leave(event) });
+    this.chips = new Map(); // by their words: most of the bar stays as it is when it is drawn again
     this.read();
     addEventListener("popstate", () => { this.read(); this.onChange(); });
   }
@@ -45,8 +47,13 @@ export class Filters {
     this.set(Object.fromEntries(NARROWING.map((name) => [name, ""])));
   }
 
-  /** Remember which line is open, without asking for the list again. */
+  /** Remember which line is open, without asking for the list again; once for a run of lines, since browsers count the changes. */
   point(id) {
+    clearTimeout(this.pointing);
+    this.pointing = setTimeout(() => this.#point(id), POINT_WAIT_MS);
+  }
+
+  #point(id) {
     const query = new URLSearchParams(location.search);
     if (id) query.set("line", id);
     else query.delete("line");
@@ -70,7 +77,22 @@ export class Filters {
   }
 
   #chip(words, amount, isOn, run) {
-    return h("button.chip", { type: "button", "aria-pressed": String(isOn), onclick: run }, words, amount === null || amount === undefined ? null : [" ", h("b", {}, number(amount, 0))]);
+    if (!this.chips.has(words)) {
+      const [name, figure] = [document.createTextNode(words), h("b", { hidden: true })];
+      this.chips.set(words, { button: h("button.chip", { type: "button", onclick: () => this.chips.get(words).run() }, name, figure), name, figure });
+    }
+    const chip = this.chips.get(words);
+    chip.run = run;
+    chip.button.setAttribute("aria-pressed", String(isOn));
+    const shown = amount === null || amount === undefined ? "" : number(amount, 0);
+    if (chip.figure.textContent !== shown) { chip.figure.textContent = shown; chip.name.data = shown ? `${words} ` : words; chip.figure.hidden = !shown; }
+    return chip.button;
+  }
+
+  #opener() {
+    this.opener ??= h("button.chip", { type: "button", onclick: () => { this.isOpen = !this.isOpen; this.draw(); } }, "Filters");
+    this.opener.setAttribute("aria-expanded", String(this.isOpen));
+    return this.opener;
   }
 
   #select(name, label, options, any) {
@@ -82,6 +104,7 @@ export class Filters {
   /** `showNews` is called by the pill. */
   draw(summary = this.summary, news = this.news, showNews = this.showNews) {
     Object.assign(this, { summary, news, showNews });
+    const before = document.activeElement;
     const focusedName = this.host.contains(document.activeElement) ? (document.activeElement.getAttribute("aria-label") ?? document.activeElement.textContent) : null;
     // One field for all drawings: news that redraw the bar must not take away what is being typed.
     if (!this.timer) this.find.value = this.values.q;
@@ -95,7 +118,7 @@ export class Filters {
       ...shown.map((reason) => this.#chip(reason.label, reason.count, this.values.reason === reason.code, () => this.set({ reason: this.values.reason === reason.code ? "" : reason.code }))),
       this.me ? this.#chip("Mine", null, this.values.owner === this.me, () => this.set({ owner: this.values.owner === this.me ? "" : this.me })) : null,
       this.#chip("Group by supplier", null, this.values.group === "supplier", () => this.set({ group: this.values.group ? "" : "supplier" })),
-      h("button.chip", { type: "button", "aria-expanded": String(this.isOpen), onclick: () => { this.isOpen = !this.isOpen; this.draw(); } }, "Filters"),
+      this.#opener(),
     ];
     const fields = this.isOpen ? [
       this.find,
@@ -108,7 +131,9 @@ export class Filters {
       ...(this.more?.() ?? []),
     ] : [];
     const pill = news ? h("div.end", {}, h("button.chip.pill", { type: "button", onclick: () => this.showNews() }, `${number(news, 0)} new`)) : null;
-    this.host.replaceChildren(...[...chips, pill, fields.length ? h("div.fields", {}, ...fields) : null].filter(Boolean));
-    if (focusedName) [...this.host.querySelectorAll("button, input, select")].find((child) => (child.getAttribute("aria-label") ?? child.textContent) === focusedName)?.focus();
+    const children = [...chips, pill, fields.length ? h("div.fields", {}, ...fields) : null].filter(Boolean);
+    if (children.length === this.host.children.length && children.every((child, index) => child === this.host.children[index])) return;
+    this.host.replaceChildren(...children);
+    if (focusedName && document.activeElement !== before) (this.host.contains(before) ? before : [...this.host.querySelectorAll("button, input, select")].find((child) => (child.getAttribute("aria-label") ?? child.textContent) === focusedName))?.focus();
   }
 }

@@ -1,5 +1,6 @@
 // A virtual grid after the APG "grid" pattern: one tab stop, arrows move between cells, only rows in sight are in the page.
 import { h } from "../dom.js";
+import { TERMS } from "../glossary.js";
 
 const OVERSCAN = 6;
 
@@ -7,10 +8,14 @@ export class Grid {
   /**
    * `columns`: [{key, title, numeric, sort}]; `source`: {count(), draw(index, face) -> {kind, cells, selected, classes, face}},
    * where `face` is what the row showed before, for a source that can show another line with the same elements;
-   * `on`: {activate(index), open(index), toggle(index, on), sort(name)}.
+   * `on`: {activate(index), open(index), toggle(index, on), sort(name), explain(term)}. A column's `term` is what it means.
    */
   constructor({ label, columns, source, on, rowHeight }) {
     Object.assign(this, { columns, source, on, rowHeight });
+    // Where the list stands and how high its window is, as last told: to ask the browser in the middle of a change would make it
+    // lay out the whole page each time.
+    this.top = 0;
+    this.height = 0;
     this.active = 0;
     this.column = 1;
     this.anchor = null;
@@ -20,17 +25,17 @@ export class Grid {
     this.canvas = h("div.canvas", { role: "rowgroup" });
     this.viewport = h("div.viewport", { role: "presentation" }, this.canvas);
     this.element = h("div.grid", { role: "grid", "aria-label": label, "aria-multiselectable": "true", "aria-colcount": columns.length }, h("div", { role: "rowgroup" }, this.headRow), this.viewport);
-    this.viewport.addEventListener("scroll", () => this.#soon());
+    this.viewport.addEventListener("scroll", () => { this.top = this.viewport.scrollTop; this.#soon(); });
     this.element.addEventListener("keydown", (event) => this.#key(event));
     this.canvas.addEventListener("click", (event) => this.#click(event));
     this.canvas.addEventListener("focusin", (event) => this.#focused(event));
-    new ResizeObserver(() => this.#soon()).observe(this.viewport);
+    new ResizeObserver(() => { this.measure(); this.#soon(); }).observe(this.viewport);
   }
 
   #head() {
     const cells = this.columns.map((column, index) => {
       const inner = column.sort ? h("button", { type: "button", tabindex: -1, onclick: () => this.on.sort(column.sort) }, column.title) : column.hidden ? h("span.sr", {}, column.title) : column.title;
-      return h(`div.cell.c-${column.key}${column.numeric ? ".n" : ""}`, { role: "columnheader", "aria-colindex": index + 1, tabindex: -1 }, inner);
+      return h(`div.cell.c-${column.key}${column.numeric ? ".n" : ""}`, { role: "columnheader", "aria-colindex": index + 1, tabindex: -1, title: column.term && `${TERMS[column.term]} (F1: all terms)` }, inner);
     });
     return h("div.row.headrow", { role: "row", "aria-rowindex": 1 }, ...cells);
   }
@@ -47,11 +52,19 @@ export class Grid {
     });
   }
 
+  /** Ask the browser where the list stands; only where the page is whole anyway. */
+  measure() {
+    this.height = this.viewport.clientHeight;
+    this.top = this.viewport.scrollTop;
+  }
+
   /** Draw again what is in sight, keeping focus and place. */
   refresh() {
     const count = this.source.count();
     this.element.setAttribute("aria-rowcount", count + 1);
     this.canvas.style.height = `${count * this.rowHeight}px`;
+    if (!this.height) this.measure(); // before the first frame nobody has told
+    this.top = Math.min(this.top, Math.max(0, count * this.rowHeight - this.height)); // as the browser will, for a shorter list
     if (this.active >= count) this.active = Math.max(0, count - 1);
     this.#draw(true);
   }
@@ -66,8 +79,8 @@ export class Grid {
 
   #draw(all) {
     const count = this.source.count();
-    const first = Math.max(0, Math.floor(this.viewport.scrollTop / this.rowHeight) - OVERSCAN);
-    const last = Math.min(count, Math.ceil((this.viewport.scrollTop + this.viewport.clientHeight) / this.rowHeight) + OVERSCAN);
+    const first = Math.max(0, Math.floor(this.top / this.rowHeight) - OVERSCAN);
+    const last = Math.min(count, Math.ceil((this.top + this.height) / this.rowHeight) + OVERSCAN);
     const isWanted = (index) => (index >= first && index < last) || (index === this.active && index < count);
     const wanted = new Set(Array.from({ length: Math.max(0, last - first) }, (_, offset) => first + offset));
     if (count) wanted.add(this.active);
@@ -181,8 +194,9 @@ export class Grid {
   #reveal(index) {
     const top = index * this.rowHeight;
     const bottom = top + this.rowHeight;
-    if (top < this.viewport.scrollTop) this.viewport.scrollTop = top;
-    else if (bottom > this.viewport.scrollTop + this.viewport.clientHeight) this.viewport.scrollTop = bottom - this.viewport.clientHeight;
+    if (top >= this.top && bottom <= this.top + this.height) return;
+    this.viewport.scrollTop = top < this.top ? top : bottom - this.height;
+    this.top = this.viewport.scrollTop;
   }
 
   #focused(event) {
@@ -229,6 +243,7 @@ export class Grid {
     const sideways = { ArrowLeft: -1, ArrowRight: 1, Home: -99, End: 99 }[event.key];
     if (sideways) return this.#take(event, () => this.#moveColumn(sideways));
     if (event.key === " ") return this.#take(event, () => this.on.toggle(this.active));
+    if (event.key === "F1" && this.columns[this.column]?.term) return this.#take(event, () => this.on.explain(this.columns[this.column].term));
     if (event.key === "Enter") return this.#take(event, () => this.on.open(this.active, {}));
     return undefined;
   }
@@ -254,7 +269,8 @@ export class Grid {
     const sideways = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (sideways) return this.#take(event, () => { cells[at + sideways]?.focus(); });
     if (event.key === "ArrowDown") return this.#take(event, () => { this.column = [...this.headRow.children].indexOf(cells[at]); this.#mark(this.active); this.focus(); });
-    const sort = this.columns[[...this.headRow.children].indexOf(cells[at])]?.sort;
+    const { sort, term } = this.columns[[...this.headRow.children].indexOf(cells[at])] ?? {};
+    if (event.key === "F1" && term) return this.#take(event, () => this.on.explain(term));
     if ((event.key === "Enter" || event.key === " ") && sort) return this.#take(event, () => this.on.sort(sort));
     return undefined;
   }

@@ -1,7 +1,7 @@
 // The panel beside the queue: it follows the active line, remembers what it has read, and holds the four decisions.
 import { get, withQuery } from "../api.js";
 import { h, icon } from "../dom.js";
-import { instant, words } from "../format.js";
+import { instant, number, words } from "../format.js";
 import { ask, evidence, facts, openExceptions, pastDecisions, pictures, steps, verdictWord } from "../item/sections.js";
 import { comments } from "../item/comments.js";
 import { whatIf } from "../item/whatif.js";
@@ -20,6 +20,7 @@ export class Panel {
     Object.assign(this, { host, actions, kept: new Map(), line: null, stepper: null });
     this.scroll = h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Why this quantity" });
     this.decide = h("div.decide");
+    this.scroll.addEventListener("scroll", () => { this.isScrolled = true; }, { passive: true });
   }
 
   get isOverlay() {
@@ -40,6 +41,20 @@ export class Panel {
     return true;
   }
 
+  /** Whether another quantity stands in the field than the line's: then an approval would order what nobody looks at. */
+  holdsAmendment(line) {
+    if (this.line?.line_id !== line.line_id || !this.stepper?.isChanged) return false;
+    this.stepper.complain(`You wrote ${this.stepper.input.value} here. Amend sends it; Esc puts ${number(line.quantity)} back, to approve that.`);
+    if (this.isOverlay) this.open();
+    this.stepper.focus();
+    return true;
+  }
+
+  /** Draw only the decisions again. */
+  showButtons() {
+    if (this.line) this.#buttons(this.line, this.kept.get(this.line.recommendation_id)?.item);
+  }
+
   forget(id) {
     this.kept.delete(id);
   }
@@ -51,7 +66,7 @@ export class Panel {
     this.line = line;
     if (!line) return this.#nothing();
     const detail = this.kept.get(line.recommendation_id);
-    if (!isSame) this.scroll.scrollTop = 0;
+    if (!isSame && this.isScrolled) { this.scroll.scrollTop = 0; this.isScrolled = false; }
     this.#draw(line, detail);
     if (detail) return undefined;
     clearTimeout(this.timer);
@@ -84,8 +99,15 @@ export class Panel {
     const item = detail?.item;
     const place = [`SKU ${line.sku}`, line.location_name ?? line.location, line.supplier_name].filter(Boolean).join(" · ");
     const title = h("h2", {}, h("button.plain.close", { type: "button", "aria-label": "Close", onclick: () => this.close() }, icon("close", 16)), line.item_name ?? line.sku);
-    this.body = h("div", {}, ...(detail ? this.#argument(line, detail) : [h("p.muted", {}, "Reading the history and the derivation …")]));
+    // A line that changes must not take the keyboard out of a sentence: its next letters would be commands.
+    const active = this.scroll.contains(document.activeElement) ? document.activeElement : null;
+    const cursor = active?.matches("textarea") ? [active.selectionStart, active.selectionEnd] : null;
+    this.body = h("div", {}, ...(detail ? this.#argument(line, detail) : [h("p.muted", {}, "Reading the history and the derivation …"), this.#isTalkedOn(line) ? this.talk.element : null]));
     this.scroll.replaceChildren(title, h("p.meta", {}, place, " · ", h("a", { href: `/items/${encodeURIComponent(line.sku)}/${encodeURIComponent(line.location)}` }, "item page")), ...this.#notices(line), ask(line), facts(detail, line), this.body);
+    if (active?.isConnected && document.activeElement !== active) {
+      active.focus({ preventScroll: true });
+      if (cursor) active.setSelectionRange(...cursor);
+    }
     this.#buttons(line, item);
     if (this.scroll.parentElement !== this.host) this.host.replaceChildren(this.scroll, this.decide);
     else if (this.decide.parentElement !== this.host) this.host.append(this.decide);
@@ -94,7 +116,17 @@ export class Panel {
   #argument(line, detail) {
     const zone = detail.item?.time_zone;
     const width = Math.max(320, this.scroll.clientWidth - 38);
-    return [pictures(detail, line, width), steps(detail.steps, detail.position), whatIf(detail, line), pastDecisions(detail.past_decisions, line.unit, zone), openExceptions(detail.exceptions), comments(detail.comments, line, () => this.forget(line.recommendation_id)), evidence(detail.evidence, line)];
+    return [pictures(detail, line, width), steps(detail.steps, detail.position), whatIf(detail, line), pastDecisions(detail.past_decisions, line.unit, zone), openExceptions(detail.exceptions), this.#talk(detail, line), evidence(detail.evidence, line)];
+  }
+
+  /** Somebody writes about this line just now: what they write in stays as it is. */
+  #isTalkedOn(line) {
+    return this.talk?.lineId === line.line_id && this.talk.element.contains(document.activeElement);
+  }
+
+  #talk(detail, line) {
+    if (!this.#isTalkedOn(line)) this.talk = { lineId: line.line_id, element: comments(detail.comments, line, () => this.forget(line.recommendation_id)) };
+    return this.talk.element;
   }
 
   #notices(line) {
@@ -117,12 +149,12 @@ export class Panel {
       this.decide.replaceChildren(h("div.acts", {}, undo ? h("button.btn", { type: "button", onclick: () => this.actions.undo() }, "Undo", key(keyFor("Undo"))) : h("span.muted", {}, isSignedByMe(line) ? "Waits for the second signature." : "This line is decided.")));
       return;
     }
-    // A half-typed amendment survives a redraw of the same version: the person's work is not ours to drop.
-    if (!this.stepper || this.stepper.line.recommendation_id !== line.recommendation_id || this.stepper.line.version !== line.version || this.stepper.moq !== item?.moq) {
-      const before = this.stepper;
+    // A new stepper goes on with a half-typed amendment: the person's work is not ours to drop.
+    if (!this.stepper || this.couldDecide !== can || this.stepper.line.recommendation_id !== line.recommendation_id || this.stepper.line.version !== line.version) {
+      const hadFocus = this.stepper?.element.contains(document.activeElement) && this.stepper.line.line_id === line.line_id;
+      this.couldDecide = can;
       this.stepper = new Stepper({ line, moq: item?.moq, submit: this.actions.amend, reasons: () => this.actions.reasons("amend") });
       this.stepper.onLeave = this.actions.leave;
-      if (before?.line.recommendation_id === line.recommendation_id && before.line.version === line.version && before.isChanged) this.stepper.input.value = before.input.value;
       const acts = h("div.acts", {},
         h("button.btn.p", { type: "button", disabled: !can, onclick: () => this.actions.approve() }, "Countersign", key(keyFor("Approve line or selection"))),
         // A change of an order is taken or left: another one would be another plan.
@@ -130,6 +162,8 @@ export class Panel {
         h("button.btn", { type: "button", disabled: !can, onclick: () => this.actions.reject() }, "Reject", key(keyFor("Reject with a reason"))),
         h("button.btn", { type: "button", disabled: !can, onclick: () => this.actions.snooze() }, "Snooze", key(keyFor("Snooze"))));
       this.decide.replaceChildren(...(can ? (line.changes_order ? [acts] : [this.stepper.element, acts]) : [h("p.muted", {}, "Your role reads this line and cannot decide it. A planner or an approver can."), acts]));
+      if (hadFocus) this.stepper.focus();
     }
+    this.stepper.moq = item?.moq; // known a moment later than the line
   }
 }

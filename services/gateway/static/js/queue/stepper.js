@@ -1,6 +1,7 @@
 // The amend field: arrows step by the pack, a quantity the supplier cannot deliver is explained and the nearest offered.
 import { post } from "../api.js";
 import { h } from "../dom.js";
+import { draftOf, keepDraft } from "../drafts.js";
 import { count, money, number, percent, unitWord } from "../format.js";
 
 const WHATIF_WAIT_MS = 250;
@@ -29,9 +30,26 @@ export class Stepper {
     Object.assign(this, { line, moq, submit, reasons, serial: 0 });
     this.input = h("input", { type: "text", inputmode: "decimal", id: "amend-quantity", autocomplete: "off", value: line.quantity, "aria-describedby": "amend-effect amend-error", oninput: () => this.#changed(), onkeydown: (event) => this.#key(event) });
     this.effect = h("span.effect", { id: "amend-effect" }, this.#packs(line.quantity));
-    this.reason = h("select", { "aria-label": "Reason for the amendment", hidden: true, onkeydown: (event) => this.#key(event) });
+    this.reason = h("select", { "aria-label": "Reason for the amendment", hidden: true, onchange: () => this.#keep(), onkeydown: (event) => this.#key(event) });
     this.error = h("div.err", { id: "amend-error", role: "alert" });
-    this.element = h("div.stepper", {}, h("label", { for: "amend-quantity" }, "Amend to"), this.input, this.effect, this.reason, this.error);
+    this.kept = h("div.kept", { hidden: true }, "You had begun this amendment. Enter sends it, Esc puts it back.");
+    this.element = h("div.stepper", {}, h("label", { for: "amend-quantity" }, "Amend to"), this.input, this.effect, this.reason, this.kept, this.error);
+    this.#restore(draftOf("amendment", line.line_id));
+  }
+
+  /** Go on with what was begun before the page was left, the session ended, or fresher numbers came. */
+  async #restore(draft) {
+    if (!draft) return;
+    this.input.value = draft.quantity;
+    if (!this.isChanged) return;
+    this.kept.hidden = false;
+    this.effect.textContent = this.#packs(this.value);
+    await this.#showReasons();
+    if (draft.reason) this.reason.value = draft.reason;
+  }
+
+  #keep() {
+    keepDraft("amendment", this.line.line_id, this.isChanged ? { quantity: this.input.value, reason: this.reason.value } : null);
   }
 
   get value() {
@@ -65,6 +83,8 @@ export class Stepper {
   #changed() {
     this.error.replaceChildren();
     this.input.setAttribute("aria-invalid", "false");
+    this.kept.hidden = true;
+    this.#keep();
     this.effect.textContent = this.#packs(this.value);
     this.#showReasons();
     clearTimeout(this.timer);
