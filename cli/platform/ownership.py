@@ -1,5 +1,6 @@
 """Which processes are ours: a pid alone is reused by the system, so a pid counts only with its start time."""
 
+import atexit
 import contextlib
 import json
 import os
@@ -120,6 +121,14 @@ def _runs(process: psutil.Process) -> bool:
 # Handles of what this process started. They outlive the function that started it: an abandoned handle would warn, and
 # a child nobody waits for would stay behind as a zombie.
 _children: list[subprocess.Popen[bytes]] = []
+
+
+@atexit.register
+def _leave_running() -> None:
+    """What still runs at the end of this process is meant to; its handle would warn that nobody waited for it."""
+    for child in _children:
+        if child.poll() is None:
+            child.returncode = 0
 
 
 def spawn(

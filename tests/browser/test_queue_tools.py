@@ -47,7 +47,7 @@ def test_view_is_saved_under_a_name_and_comes_back(planner: Seat) -> None:
     ready(page)
     page.get_by_role("button", name="Filters").click()
     page.get_by_role("button", name="Save view").click()
-    page.get_by_label("Name").fill("Dearest first")
+    page.get_by_role("textbox", name="Name").fill("Dearest first")
     page.keyboard.press("Enter")
     views = page.get_by_label("Saved views")
     expect(views).to_be_visible()
