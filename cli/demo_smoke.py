@@ -96,7 +96,7 @@ def approve(
     recommendation_id = str(line["recommendation_id"])
     with stages.stage("approve", "approving it through the API") as tell:
         decision = planner.decide(recommendation_id, int(line["version"]), "approve")
-        if decision["status"] == "pending":
+        if decision["status"] == "awaiting_second":
             decision = approver.decide(recommendation_id, int(decision["version"]), "approve")
         tell(f"{decision['status']}, decision {decision['decision_id']}")
     with stages.stage("order", "waiting until the ERP's seat has read the order") as tell:

@@ -24,8 +24,12 @@ async function problemOf(response) {
   }
 }
 
+let sentFrom = null; // where the person stood who sent what is not answered yet; the page may have moved on meanwhile
+
 async function call(method, path, { body, headers = {}, signal, keepSession = false } = {}) {
   let response;
+  const here = location.pathname + location.search;
+  if (method !== "GET") sentFrom = here;
   try {
     response = await fetch(path, {
       method, signal, credentials: "same-origin",
@@ -37,9 +41,10 @@ async function call(method, path, { body, headers = {}, signal, keepSession = fa
     throw new Problem(UNREACHABLE);
   }
   if (response.status === 401 && !keepSession) {
-    location.assign(`/sign-in?ended=1&next=${encodeURIComponent(location.pathname + location.search)}`);
+    location.assign(`/sign-in?ended=1&next=${encodeURIComponent(sentFrom ?? location.pathname + location.search)}`);
     return new Promise(() => {}); // the page is leaving: nobody needs an answer any more
   }
+  if (method !== "GET") sentFrom = null;
   if (!response.ok) throw await problemOf(response);
   return response.status === 204 ? null : response.json();
 }
