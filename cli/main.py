@@ -50,6 +50,7 @@ ELSEWHERE: dict[str, Elsewhere] = {
     "accounts": Elsewhere(
         "cli.commands.accounts", "app", "Make a tenant's first accounts and an API key for your own data."
     ),
+    "key": Elsewhere("cli.commands.key", "app", "Replace the gateway's internal key while everything runs."),
     "import": Elsewhere(
         "cli.import_csv", "app", "Turn CSV files of your own sales, stock, catalogue and locations into events."
     ),

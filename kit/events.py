@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from hashlib import blake2b
+from hashlib import blake2b, sha1
 from typing import Generic, NamedTuple, TypeVar
 
 import orjson
@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from kit import telemetry
 from kit.errors import Rejected
-from schemas.base import Message
+from schemas.base import Message, in_calendar
 from schemas.registry import MESSAGES
 from schemas.topics import TOPIC_OF, Topic
 
@@ -25,14 +25,22 @@ M = TypeVar("M", bound=Message, covariant=True)
 Headers = Sequence[tuple[str, bytes]]
 # Every derived id lives in this namespace, so that it can be computed again by anyone.
 IDS = uuid.uuid5(uuid.NAMESPACE_URL, "countersign:ids")
+_NAMED = sha1(IDS.bytes, usedforsecurity=False)  # names things and proves nothing
 # Kafka's own default for one record; what is larger has no business on these topics.
 VALUE_BYTES_MAX = 1_048_576
 _REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_tenant")
 
 
 def derived_id(*parts: str) -> str:
-    """The id that follows from its causes: the same parts give the same id, so a replay repeats and never doubles."""
-    return str(uuid.uuid5(IDS, "\x1f".join(parts)))
+    """The id that follows from its causes: the same parts give the same id, so a replay repeats and never doubles.
+
+    It is `uuid.uuid5` of the joined parts (RFC 9562, section 5.5), in a quarter of its time: every event needs one or two.
+    """
+    hashed = _NAMED.copy()
+    hashed.update("\x1f".join(parts).encode())
+    digits = hashed.hexdigest()
+    variant = "89ab"[int(digits[16], 16) & 3]
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
 
 
 class Envelope(NamedTuple):
@@ -211,7 +219,9 @@ def _structured(value: bytes, attributes: dict[str, str]) -> tuple[dict[str, str
 
 @functools.lru_cache(maxsize=4096)
 def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text)
+    moment = datetime.fromisoformat(text)
+    in_calendar(moment)
+    return moment
 
 
 def _envelope(attributes: dict[str, str], record_key: str) -> Envelope:
@@ -229,7 +239,7 @@ def _envelope(attributes: dict[str, str], record_key: str) -> Envelope:
     try:
         time = _time(moment)
     except ValueError as error:
-        raise Rejected("invalid_time", f"time {moment!r} is not RFC 3339", field="ce_time") from error
+        raise Rejected("invalid_time", f"time {moment!r} is not RFC 3339: {error}", field="ce_time") from error
     if time.tzinfo is None:
         raise Rejected("invalid_time", f"time {moment!r} has no offset", field="ce_time")
     optional = attributes.get

@@ -1,6 +1,7 @@
 """Who is asking: people and machines at the gateway, and the short-lived token it hands to the owner services."""
 
 import os
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,9 +10,10 @@ from typing import Literal
 
 from fastapi import Request
 from joserfc import jwt
-from joserfc.errors import JoseError
+from joserfc.errors import BadSignatureError, JoseError
 from joserfc.jwk import OKPKey
 
+from kit import telemetry
 from kit.clock import Clock, SystemClock
 from kit.http import Problem
 
@@ -21,6 +23,10 @@ ALGORITHM = "Ed25519"  # RFC 9864 retires the polymorphic name EdDSA
 LIFETIME_SECONDS = 60
 LEEWAY_SECONDS = 10
 KEY_MODE = 0o600
+PUBLIC_MODE = 0o644
+PEM = re.compile(rb"-----BEGIN [A-Z ]+-----.+?-----END [A-Z ]+-----\n?", re.DOTALL)
+
+log = telemetry.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +49,96 @@ def ensure_keys(data_dir: Path) -> tuple[Path, Path]:
     if not private.exists():
         keys.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = OKPKey.generate_key("Ed25519")
-        public.write_bytes(key.as_pem(private=False))
-        draft = keys / f"internal.{uuid.uuid4().hex}"
-        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, KEY_MODE), "wb") as file:
-            file.write(key.as_pem(private=True))
-        draft.rename(private)
+        _put(public, key.as_pem(private=False), PUBLIC_MODE)
+        _put(private, key.as_pem(private=True), KEY_MODE)
     return private, public
+
+
+def replace_key(data_dir: Path) -> tuple[Path, Path]:
+    """A new key signs from now on; what the one before it has signed stays good until `retire_key`.
+
+    Running services follow by themselves, as they look at the files again: who checks is told first, then who signs.
+    """
+    private, public = ensure_keys(data_dir)
+    before, new = KeyFile(private).pems()[0], OKPKey.generate_key("Ed25519")
+    _put(public, new.as_pem(private=False) + _public_part(before), PUBLIC_MODE)
+    _put(private, new.as_pem(private=True) + before, KEY_MODE)
+    return private, public
+
+
+def retire_key(data_dir: Path) -> tuple[Path, Path]:
+    """Only the newest key counts from now on."""
+    private, public = ensure_keys(data_dir)
+    newest = KeyFile(private).pems()[0]
+    _put(public, _public_part(newest), PUBLIC_MODE)
+    _put(private, newest, KEY_MODE)
+    return private, public
+
+
+def _public_part(private_pem: bytes) -> bytes:
+    return OKPKey.import_key(private_pem).as_pem(private=False)
+
+
+def _put(path: Path, content: bytes, mode: int) -> None:
+    """A reader sees the old file or the new one, never a part."""
+    draft = path.with_name(f"{path.stem}.{uuid.uuid4().hex}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+        file.write(content)
+    draft.rename(path)
+
+
+class KeyFile:
+    """The Ed25519 keys of a PEM file: the one in use first, then the one before it while it is being replaced.
+
+    The file is looked at on every use and read again when it is another one, so that a key is replaced without a restart.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Raises OSError or ValueError: there is no key in it."""
+        self._path = path
+        self._stamp = self._look()
+        self._pems, self._keys = self._read()
+
+    def pems(self) -> tuple[bytes, ...]:
+        """The keys as they stand in the file."""
+        self._refresh()
+        return self._pems
+
+    def keys(self) -> tuple[OKPKey, ...]:
+        """The keys, ready to use; never none."""
+        self._refresh()
+        return self._keys
+
+    def _refresh(self) -> None:
+        """What cannot be read changes nothing: the last good keys stand until the file is yet another one."""
+        try:
+            stamp = self._look()
+            if stamp == self._stamp:
+                return
+            self._stamp = stamp
+            self._pems, self._keys = self._read()
+        except (OSError, ValueError, JoseError) as error:
+            log.warning("key_file_unreadable", file=str(self._path), error=f"{type(error).__name__}: {error}")
+
+    def _look(self) -> tuple[int, int]:
+        # The time of the last change of anything about it, so that a file that was handed over is tried again.
+        found = self._path.stat()
+        return found.st_ino, found.st_ctime_ns
+
+    def _read(self) -> tuple[tuple[bytes, ...], tuple[OKPKey, ...]]:
+        pems = tuple(PEM.findall(self._path.read_bytes()))
+        if not pems:
+            raise ValueError(
+                f"{self._path} holds no PEM key; restore it, or remove it and its twin to have new ones made"
+            )
+        return pems, tuple(OKPKey.import_key(pem) for pem in pems)
 
 
 class Mint:
     """Makes internal tokens. Only the gateway holds the private key."""
 
     def __init__(self, private_key_file: Path, clock: Clock | None = None) -> None:
-        self._key = OKPKey.import_key(private_key_file.read_bytes())
+        self._file = KeyFile(private_key_file)
         self._clock = clock or SystemClock()
 
     def token(self, principal: Principal, audience: str) -> str:
@@ -72,14 +155,17 @@ class Mint:
             "exp": now + LIFETIME_SECONDS,
             "jti": uuid.uuid4().hex,
         }
-        return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt"}, claims, self._key, algorithms=[ALGORITHM])
+        return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt"}, claims, self._file.keys()[0], algorithms=[ALGORITHM])
 
 
 class Verifier:
-    """Checks internal tokens at an owner service: this issuer, this audience, not expired, one algorithm."""
+    """Checks internal tokens at an owner service: this issuer, this audience, not expired, one algorithm.
+
+    While the gateway's key is replaced its file holds both, and a token of either is good.
+    """
 
     def __init__(self, public_key_file: Path, audience: str, clock: Clock | None = None) -> None:
-        self._key = OKPKey.import_key(public_key_file.read_bytes())
+        self._file = KeyFile(public_key_file)
         told = clock or SystemClock()
         self._claims = jwt.JWTClaimsRegistry(
             now=lambda: int(told.now().timestamp()),
@@ -95,7 +181,7 @@ class Verifier:
     def principal(self, token: str) -> Principal:
         """Raises Problem 401 unless the token is good."""
         try:
-            decoded = jwt.decode(token, self._key, algorithms=[ALGORITHM])
+            decoded = self._decoded(token)
             if decoded.header.get("typ") != "at+jwt":
                 raise ValueError("typ is not at+jwt")
             self._claims.validate(decoded.claims)
@@ -107,6 +193,15 @@ class Verifier:
         return Principal(
             claims["tenant"], claims["sub"], frozenset(claims.get("roles", ())), claims.get("kind", "user")
         )
+
+    def _decoded(self, token: str) -> jwt.Token:
+        *newer, last = self._file.keys()
+        for key in newer:
+            try:
+                return jwt.decode(token, key, algorithms=[ALGORITHM])
+            except BadSignatureError:
+                continue  # of the key before it, perhaps
+        return jwt.decode(token, last, algorithms=[ALGORITHM])
 
 
 def require(*roles: str) -> Callable[[Request], Awaitable[Principal]]:

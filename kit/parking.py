@@ -70,6 +70,18 @@ async def heads(tx: Transaction, tenant: str) -> list[Received[Any]]:
     return [_read(row) for row in rows]
 
 
+async def heads_for(tx: Transaction, tenant: str, reason: str, *, seconds: float = 0.0) -> list[Received[Any]]:
+    """The first waiting event of every key that has waited for this reason so long."""
+    rows = await tx.fetch(
+        "select distinct on (record_key) * from parked_events where tenant = $1 and reason = $2"
+        " and parked_at <= clock_timestamp() - make_interval(secs => $3) order by record_key, seq",
+        tenant,
+        reason,
+        seconds,
+    )
+    return [_read(row) for row in rows]
+
+
 async def dropped(tx: Transaction, tenant: str, hashes: Sequence[UUID]) -> set[UUID]:
     """Which of these events a person has taken out for good."""
     rows = await tx.fetch(

@@ -1,6 +1,6 @@
 """What every message is made of: strict when written, tolerant when read; money and quantities are decimals."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, ClassVar
 
@@ -12,9 +12,25 @@ def _plain(value: Decimal) -> str:
     return format(value, "f")
 
 
-def _utc(value: datetime) -> datetime:
+# A clock that was never set, a misread date format or "for ever" as the year 9999 is no moment to plan by; and near the ends of
+# the calendar another time zone or the end of a horizon would lie outside of it.
+YEAR_FIRST, YEAR_LAST = 1900, 2999
+
+
+def in_calendar(value: date) -> date:
+    """The day or moment itself. Raises ValueError when its year is none to plan by."""
+    if not YEAR_FIRST <= value.year <= YEAR_LAST:
+        raise ValueError(
+            f"lies outside of the years {YEAR_FIRST} to {YEAR_LAST}; check its source's clock and date format"
+        )
+    return value
+
+
+def utc(value: datetime) -> datetime:
+    """The same moment in UTC. Raises ValueError when it has no offset, or when its year is none to plan by."""
     if value.tzinfo is None:
         raise ValueError("needs an offset, for example 2017-11-05T18:04:11Z")
+    in_calendar(value)
     return value.astimezone(UTC)
 
 
@@ -22,7 +38,8 @@ Text = Annotated[str, Field(min_length=1, max_length=200)]
 # Keys are joined with "/" into the record key, so a part may not hold one; control characters never help anyone.
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f\x7f]+$")]
 Reason = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
-Instant = Annotated[datetime, AfterValidator(_utc)]
+Instant = Annotated[datetime, AfterValidator(utc)]
+Day = Annotated[date, AfterValidator(in_calendar)]
 # 12 digits before the point hold any retailer's quantity or amount; 4 behind it hold kilograms and unit prices.
 Quantity = Annotated[
     Decimal, Field(max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")

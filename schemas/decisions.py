@@ -5,7 +5,19 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.base import Code, Currency, Instant, Message, Money, NaturalQuantity, Part, PositiveQuantity, Reason, Text
+from schemas.base import (
+    Code,
+    Currency,
+    Day,
+    Instant,
+    Message,
+    Money,
+    NaturalQuantity,
+    Part,
+    PositiveQuantity,
+    Reason,
+    Text,
+)
 
 Verdict = Literal[
     "approved_by_rule",
@@ -163,7 +175,7 @@ class OrderUpdated(Message):
     order_id: Code
     status: Literal["acknowledged", "confirmed", "shipped", "received", "failed"]
     location: Code
-    business_date: date
+    business_date: Day
     updated_at: Instant
     lines: tuple[OrderLineUpdate, ...] = ()
     note: Text | None = None

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from schemas.base import Code, Currency, Instant, Message, Money, NaturalQuantity, PositiveQuantity, Quantity, Text
+from schemas.base import Code, Currency, Day, Instant, Message, Money, NaturalQuantity, PositiveQuantity, Quantity, Text
 
 MovementKind = Literal[
     "receipt",  # + on hand; with `order_id` it also brings down what is on order
@@ -35,7 +35,7 @@ class SaleRecorded(ItemMessage):
     TYPE: ClassVar[str] = "sale.recorded.v1"
     quantity: PositiveQuantity
     unit: Code = "each"
-    business_date: date
+    business_date: Day
     sold_at: Instant
     channel: Code = "store"
     unit_price: Money | None = None
@@ -50,7 +50,7 @@ class ReturnRecorded(ItemMessage):
     TYPE: ClassVar[str] = "return.recorded.v1"
     quantity: PositiveQuantity
     unit: Code = "each"
-    business_date: date
+    business_date: Day
     returned_at: Instant
     channel: Code = "store"
     restocked: bool = True
@@ -67,7 +67,7 @@ class SaleVoided(ItemMessage):
     TYPE: ClassVar[str] = "sale.voided.v1"
     sale_event_id: Code
     quantity: PositiveQuantity
-    business_date: date
+    business_date: Day
     voided_at: Instant
     sold_at: Instant | None = None
 
@@ -81,7 +81,7 @@ class BusinessDayClosed(Message):
 
     TYPE: ClassVar[str] = "business-day.closed.v1"
     location: Code
-    business_date: date
+    business_date: Day
     closed_at: Instant
     partition: int | None = Field(default=None, ge=0)
 
@@ -96,7 +96,7 @@ class StockMoved(ItemMessage):
     kind: MovementKind
     quantity: Quantity
     unit: Code = "each"
-    business_date: date
+    business_date: Day
     moved_at: Instant
     order_id: Code | None = None
     counterpart_location: Code | None = None
@@ -111,5 +111,5 @@ class StockCounted(ItemMessage):
     TYPE: ClassVar[str] = "stock.counted.v1"
     quantity: NaturalQuantity
     unit: Code = "each"
-    business_date: date
+    business_date: Day
     counted_at: Instant

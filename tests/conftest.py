@@ -21,7 +21,7 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stab
 
 # A loaded machine is no reason to fail an invariant, so no example has a deadline. `quick` looks at fewer examples.
 hypothesis.settings.register_profile("thorough", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
-hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("thorough"), max_examples=15)
+hypothesis.settings.register_profile("quick", hypothesis.settings.get_profile("thorough"), max_examples=10)
 hypothesis.settings.load_profile("thorough")
 
 

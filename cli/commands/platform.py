@@ -1,7 +1,6 @@
 """`up`, `down`, `restart`, `status`, `reset`: the local platform, started, looked at, stopped, deleted."""
 
 import shutil
-import sys
 import threading
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -10,6 +9,7 @@ import psutil
 import typer
 
 from cli import output
+from cli.asking import agreed
 from cli.errors import Exit, Trouble
 from cli.local import DataFolder, load
 from cli.options import AnyPort, AsJson, DataDir, Yes
@@ -162,15 +162,7 @@ def reset(data_dir: DataDir = None, yes: Yes = False) -> None:
     if not folder.path.exists():
         output.line(f"{folder.path} does not exist; nothing to delete")
         return
-    if not yes and not sys.stdin.isatty():
-        raise Trouble(
-            "confirmation_missing",
-            f"Deleting {folder.path} needs a yes.",
-            why="there is no terminal to ask at",
-            way_out="add --yes",
-            exit_code=Exit.USAGE,
-        )
-    if not yes and not typer.confirm(f"Delete {folder.path} with everything in it?"):
+    if not agreed(f"Delete {folder.path} with everything in it?", yes=yes):
         output.line("nothing was deleted")
         return
     local.stop_all()

@@ -10,6 +10,7 @@ import typer
 from pydantic import SecretStr
 
 from cli import output
+from cli.asking import agreed
 from cli.errors import Exit, Trouble
 from cli.local import load
 from cli.options import AsJson, DataDir, Yes
@@ -85,7 +86,7 @@ def rebuild_command(
     derived = None if service == "audit" else derived_of(service)
     if snapshot_file is not None:
         derived = copied_of(service)
-    if not yes and not typer.confirm(f"Drop and derive again what {service} knows?", default=True):
+    if not agreed(f"Drop and derive again what {service} knows?", yes=yes, default=True):
         raise typer.Abort
 
     async def work(settings: ServiceSettings, database: Database) -> Outcome:

@@ -6,6 +6,8 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
+from schemas.base import in_calendar
+
 _POINT = re.compile(r"[+-]?\d+(\.\d+)?")
 _COMMA = re.compile(r"[+-]?\d+(,\d+)?")
 TRUE = frozenset({"1", "true", "yes", "y", "x"})
@@ -56,6 +58,10 @@ class Dialect:
                 f"the format {self.date_format}" if self.date_format else "ISO 8601 (2017-11-05 or 2017-11-05T18:04:11)"
             )
             raise BadCell(f"{text!r} is not a date in {wanted}; give --date-format, for example %d.%m.%Y") from error
+        try:
+            in_calendar(found)
+        except ValueError as error:
+            raise BadCell(f"{text!r} {error}") from error
         if found.tzinfo is not None:
             return found.astimezone(self.time_zone).date(), found.astimezone(UTC)
         local = datetime.combine(found.date(), found.time() if has_time else NOON, self.time_zone)

@@ -73,7 +73,7 @@ class Occurrences:
 
 
 def header(file: Path, dialect: Dialect) -> list[str]:
-    """The first row. Raises Trouble: file_missing, file_empty, encoding_unknown."""
+    """The first row. Raises Trouble: file_missing, file_empty, encoding_unknown, csv_broken."""
     try:
         with file.open(encoding=dialect.encoding, errors="surrogateescape", newline="") as handle:
             first = next(csv.reader(handle, delimiter=dialect.delimiter), None)
@@ -89,6 +89,8 @@ def header(file: Path, dialect: Dialect) -> list[str]:
             way_out="for example --encoding cp1252 or latin-1",
             exit_code=Exit.USAGE,
         ) from error
+    except (csv.Error, UnicodeError) as error:
+        raise _broken(file, 0, error) from error
     if not first:
         raise Trouble(
             "file_empty",
@@ -98,6 +100,15 @@ def header(file: Path, dialect: Dialect) -> list[str]:
             exit_code=Exit.USAGE,
         )
     return first
+
+
+def _broken(file: Path, line: int, error: Exception) -> Trouble:
+    return Trouble(
+        "csv_broken",
+        f"{file} cannot be read as CSV after line {line}.",
+        why=str(error),
+        way_out="look for a quote that is not closed there; give the right --delimiter and --encoding",
+    )
 
 
 def read(file: Path, kind: Kind, columns: Columns, dialect: Dialect, tenant: str) -> Iterator[Row]:
@@ -117,13 +128,8 @@ def read(file: Path, kind: Kind, columns: Columns, dialect: Dialect, tenant: str
                     _convert(row, names, places, kind, columns, dialect, tenant, seen)
                     yield row
                 line = reader.line_num + 1
-    except csv.Error as error:
-        raise Trouble(
-            "csv_broken",
-            f"{file} cannot be read as CSV after line {line}.",
-            why=str(error),
-            way_out="look for a quote that is not closed there; give the right --delimiter",
-        ) from error
+    except (csv.Error, UnicodeError) as error:
+        raise _broken(file, line, error) from error
     finally:
         seen.close()
 

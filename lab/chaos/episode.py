@@ -193,11 +193,12 @@ def calm(stand: Stand, say: Say) -> None:
     is left over then is evidence."""
     held = "select count(*) as n from approvals.lines where state in ('by_rule', 'approved', 'amended')"
     unsigned = "select count(*) as n from audit.heads where size > last_signed_size"
+    parked = "select (select count(*) from policy.parked_events) + (select count(*) from forecaster.parked_events) as n"
     due = "select (select count(*) from forecaster.due_closings) + (select count(*) from forecaster.due_items) as n"
     deadline, still = time.monotonic() + CALM_SECONDS_MAX, 0
     while still < STILL_LOOKS and time.monotonic() < deadline:
         waits: dict[str, int | None] = {name: behind(stand, name) for name in SERVICES}
-        for what, query in (("held", held), ("unsigned", unsigned), ("due", due)):
+        for what, query in (("held", held), ("unsigned", unsigned), ("due", due), ("parked", parked)):
             waits[what] = stand.query(query)[0]["n"]
         if not any(waits.values()):
             # A service knows how far it is in its own partitions; those of a member that has just died are nobody's yet.

@@ -11,7 +11,7 @@ from services.forecaster.stream import Intake
 _DEMAND_RESET = "update daily_demand set quantity = 0, returned = 0, restocked = 0, promoted = 0 where tenant = $1"
 
 TABLES = (
-    Table("catalogue_items", ("sku", "category", "abc_class", "active", "defined_at")),
+    Table("catalogue_items", ("sku", "category", "abc_class", "trim_scale(price)", "active", "defined_at")),
     Table("catalogue_locations", ("location", "time_zone", "country", "region", "active", "defined_at")),
     Table("supply_terms", ("sku", "location", "supplier", "lead_time_days", "priority", "active", "defined_at")),
     Table("successions", ("predecessor", "successor", "effective_on", "ratio", "active", "defined_at")),

@@ -111,7 +111,9 @@ class Intake:
         if terms:
             await accuracy.define_terms(tx, tenant, [_terms(body) for body in terms])
         if items:
-            rows = [(body.sku, body.category, body.abc_class, body.active, body.defined_at) for body in items]
+            rows = [
+                (body.sku, body.category, body.abc_class, body.price, body.active, body.defined_at) for body in items
+            ]
             await catalogue.define_items(tx, tenant, rows)
         if places:
             lie = [

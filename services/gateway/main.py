@@ -6,7 +6,7 @@ from pathlib import Path
 from fastapi import FastAPI
 
 from kit import statistics
-from kit.identity import Mint, ensure_keys
+from kit.identity import KeyFile, Mint, ensure_keys
 from kit.runtime import Runtime, run
 from services.gateway import api, rechecking, stream, web
 from services.gateway.access import Door
@@ -37,7 +37,7 @@ def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
     private_key: Path = settings.internal_private_key_file or ensure_keys(settings.data_dir)[0]
     owners = Owners(settings.owner_urls, Mint(private_key, clock), settings.owner_timeout_seconds)
     publisher, broadcaster = Publisher(settings), Broadcaster(runtime.database)
-    sign_on, seal = SignOn(settings, clock), Seal(private_key.read_bytes(), "sign-on")
+    sign_on, seal = SignOn(settings, clock), Seal(KeyFile(private_key).pems, "sign-on")
     consumer = runtime.consumer()
     stream.attach(consumer)
     app = runtime.api(title="Countersign", description=web.DESCRIPTION, internal=False)

@@ -55,9 +55,16 @@ class Owners:
         json: Any = None,
         params: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        patience_seconds: float | None = None,
     ) -> httpx2.Response:
-        """One call on behalf of `principal`. Raises Problem: what the owner refused (4xx), or 502, 503, 504 when it failed."""
-        request = self._request(service, method, path, principal, json=json, params=params, headers=headers)
+        """One call on behalf of `principal`. Raises Problem: what the owner refused (4xx), or 502, 503, 504 when it failed.
+
+        `patience_seconds`: wait so long instead of the usual time, where the owner has to ask somebody else.
+        """
+        patient = httpx2.Timeout(patience_seconds, connect=CONNECT_TIMEOUT_SECONDS) if patience_seconds else None
+        request = self._request(
+            service, method, path, principal, json=json, params=params, headers=headers, timeout=patient
+        )
         return self._judged(service, request, await self._send(service, request, stream=False))
 
     async def stream(self, service: str, path: str, principal: Principal) -> Response:

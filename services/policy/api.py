@@ -19,7 +19,7 @@ from services.policy.domain.numbers import plain
 from services.policy.domain.whatif import Changes, answer
 from services.policy.runner import Runner
 from services.policy.store import evidence as evidence_store
-from services.policy.store import ledger, plans, policies, runs
+from services.policy.store import ledger, policies, runs
 
 Caller = Annotated[Principal, Depends(require())]
 Planner = Annotated[Principal, Depends(require("planner", "approver", "admin", "plan", "machine"))]
@@ -143,21 +143,6 @@ def _items(router: APIRouter, database: Database) -> None:
         if evidence.stock.movements == 0 and evidence.forecast is None:
             raise Problem(404, "item_unknown", "Nothing is known of this item", f"{sku} has no movement at {location}.")
         return _position_document(evidence, moved, limit)
-
-    @router.get("/recommendations/{recommendation_id}/evidence")
-    async def read_evidence(recommendation_id: str, caller: Caller) -> dict[str, Any]:
-        """A recommendation as published, with everything it was computed from."""
-        async with database.transaction(caller.tenant) as tx:
-            document = await plans.document_of(tx, caller.tenant, recommendation_id)
-        if document is None:
-            raise Problem(
-                404,
-                "recommendation_unknown",
-                "There is no such recommendation",
-                f"None has the id {recommendation_id}.",
-            )
-        found: dict[str, Any] = json.loads(document)
-        return found
 
     @router.post("/what-if")
     async def what_if(body: WhatIf, caller: Caller) -> dict[str, Any]:

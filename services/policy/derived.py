@@ -25,6 +25,7 @@ TABLES = (
     Table("substitutes", ("sku", "substitute", "ratio", "rank", "active", "defined_at")),
     # Topics that forget keep their newest word here: codes, signals and forecasts of a year ago, old policy versions.
     Table("name_facts", ("subject", "code", "scheme", "supplier", "target", "active", "valid_from"), reset=None),
+    Table("supplier_codes", ("code", "supplier"), reset=None),  # what the facts about names come to
     Table("signals", ("signal_id", "kind", "strength", "starts_at", "ends_at"), reset=None),
     Table("forecasts", ("sku", "location", "forecast_id", "origin", "revision"), reset=None),
     Table("policies", ("scope", "version", "parameters"), reset=None),

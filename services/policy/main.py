@@ -2,7 +2,8 @@
 
 from kit import held
 from kit.runtime import Runtime, run
-from services.policy import api, classes_api, cut_offs, parameters_api, scenarios_api, stream
+from services.policy import api, classes_api, cut_offs, parameters_api, recommendations_api, scenarios_api, stream
+from services.policy.rationale import model_of
 from services.policy.runner import Runner
 from services.policy.settings import Settings
 
@@ -22,6 +23,7 @@ async def main() -> None:
         classes_api.attach(app, runtime.database)
         scenarios_api.attach(app, runtime.database)
         parameters_api.attach(app, runtime.database, runner, runtime.relay)
+        recommendations_api.attach(app, runtime.database, model_of(settings))
         held.attach(
             app, runtime.database, runtime.consumer(), lambda tx, tenant: handlers.free(tx, tenant, cause="held")
         )

@@ -15,7 +15,12 @@ from services.policy.domain.outcome import Recommendation
 SERVICE = "policy"
 # Planned before any day has closed: the beginning of the calendar stands in where a message needs a time.
 BEFORE_ANY_DAY = date(1970, 1, 1)
-NO_PROJECTION = {"origin": BEFORE_ANY_DAY, "without_order": (), "with_order": ()}
+# What is not checked one by one: see `issued`.
+UNCHECKED = {
+    "evidence": {},
+    "steps": (),
+    "projection": {"origin": BEFORE_ANY_DAY, "without_order": (), "with_order": ()},
+}
 
 
 @dataclass(slots=True)
@@ -52,10 +57,10 @@ def issued(
 ) -> tuple[RecommendationIssued, bytes, Outgoing]:
     """(what consumers read of a recommendation, the JSON it is published and kept as, its event).
 
-    The JSON is written once. Checked against the contract is what was made of codes, words and money; evidence and projection
-    are long lists of our own numbers, whose form the tests hold to it.
+    The JSON is written once. Checked against the contract is what was made of codes and money; evidence, steps and projection
+    are long lists of our own words and numbers, whose form the tests hold to it.
     """
-    message = RecommendationIssued.model_validate({**body, "evidence": {}, "projection": NO_PROJECTION})
+    message = RecommendationIssued.model_validate({**body, **UNCHECKED})
     text = canonical_with(body, evidence_text)
     identity = message.recommendation_id
     return message, text, outgoing(message, service=SERVICE, cause=identity, time=moment(as_of), value=text)

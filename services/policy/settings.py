@@ -1,6 +1,8 @@
 """What can be set about the policy service from outside; what a planner decides is in the policy parameters instead."""
 
-from pydantic import Field
+from typing import Literal, Self
+
+from pydantic import Field, SecretStr, model_validator
 
 from kit.settings import ServiceSettings
 
@@ -21,3 +23,21 @@ class Settings(ServiceSettings):
         2, ge=1, le=64, description="processes that plan a long run beside the service; 1: the service plans it itself"
     )
     sweep_seconds: float = Field(30.0, gt=0, description="how often parked events are looked at again")
+    rationale_kind: Literal["off", "openai", "gemini"] = Field(
+        "off", description="language model that may say explanations in other words: none, OpenAI-compatible, or Gemini"
+    )
+    rationale_url: str = Field(
+        "", description="address of its API, up to and with the version, such as https://host/v1"
+    )
+    rationale_model: str = Field("", description="its name there")
+    rationale_key: SecretStr | None = Field(None, description="its key, where it asks for one")
+    rationale_seconds: float = Field(20.0, gt=0, le=60, description="after this long the explanation stands as it is")
+
+    @model_validator(mode="after")
+    def _names_the_model(self) -> Self:
+        if self.rationale_kind != "off" and not (self.rationale_url and self.rationale_model):
+            raise ValueError(
+                "a language model needs an address and a name; set COUNTERSIGN_RATIONALE_URL and COUNTERSIGN_RATIONALE_MODEL, or"
+                " COUNTERSIGN_RATIONALE_KIND=off"
+            )
+        return self

@@ -24,7 +24,7 @@ from schemas.forecasts import ForecastIssued
 from schemas.recommendations import PolicyPublished
 from schemas.signals import SignalObserved
 from schemas.topics import CATALOGUE, DECISIONS, FORECASTS, ORDER_UPDATES, ORDERS, POLICIES, SALES, SIGNALS, STOCK
-from services.policy import answering, beside_lines, demand
+from services.policy import answering, beside_lines, demand, unresolved
 from services.policy.planned import Planned
 from services.policy.planner import current_policy, plan_items
 from services.policy.store import (
@@ -38,10 +38,10 @@ from services.policy.store import (
     policies,
     signals,
     succession,
+    supplier_codes,
     supply,
 )
 
-UNKNOWN_ORDER = "unknown_order"
 APPROVALS = ("approved", "approved_by_rule")
 
 
@@ -83,6 +83,7 @@ class Stream:
             planned = await self._plan(tx, tenant, await succession.define(tx, tenant, replaced))
             says += planned.says
         if await names.tell(tx, tenant, events):
+            await supplier_codes.settle(tx, tenant, self._names)
             says += await self.free(tx, tenant, cause=events[-1].envelope.id)
         return says
 
@@ -125,10 +126,10 @@ class Stream:
                 due += await self._decision(tx, tenant, one.body)
             elif isinstance(one.body, OrderReleased):
                 due += await self._release(tx, tenant, one.body)
-                for waiting in await parking.release(tx, tenant, [one.body.order_id]):
-                    due += await self._answer(tx, tenant, waiting.body) or []
-                    answers.append(waiting.body)
-                    says += await self._tell(tx, tenant, waiting)
+                freed = await parking.release(tx, tenant, [one.body.order_id])
+                moved, told = await self._hear(tx, tenant, freed)
+                due, says = [*due, *moved], [*says, *told]
+                answers += [waiting.body for waiting in freed]
             elif isinstance(one.body, OrderCancelled):
                 due += await supply.cancel(tx, tenant, one.body.order_id)
                 due += await order_changes.cancel(tx, tenant, one.body.order_id)
@@ -152,6 +153,31 @@ class Stream:
         if await order_changes.is_known(tx, tenant, answer.order_id):
             return await order_changes.answer(tx, tenant, answer)
         return None
+
+    async def _hear(
+        self, tx: Transaction, tenant: str, freed: Sequence[Received[Any]]
+    ) -> tuple[list[tuple[str, str]], list[Outgoing]]:
+        """What answers move that waited for an order that is known now, and what of them a person has to know."""
+        moved: list[tuple[str, str]] = []
+        says: list[Outgoing] = []
+        for one in freed:
+            moved += await self._answer(tx, tenant, one.body) or []
+            says += await self._tell(tx, tenant, one)
+        return moved, says
+
+    async def _hear_overtaken(self, tx: Transaction, tenant: str) -> list[Outgoing]:
+        """Answers of orders that are known. One process may put an answer aside in the moment in which another books its
+        order: neither sees yet what the other does, and the order comes only once."""
+        heads = await parking.heads_for(tx, tenant, unresolved.UNKNOWN_ORDER)
+        known = [one.body.order_id for one in heads if await self._is_known(tx, tenant, one.body.order_id)]
+        freed = await parking.release(tx, tenant, known) if known else []
+        moved, says = await self._hear(tx, tenant, freed)
+        planned = await self._plan(tx, tenant, moved)
+        await deliveries.answered(tx, tenant, [one.body for one in freed])
+        return [*says, *planned.says]
+
+    async def _is_known(self, tx: Transaction, tenant: str, order_id: str) -> bool:
+        return await supply.is_known(tx, tenant, order_id) or await order_changes.is_known(tx, tenant, order_id)
 
     async def _tell(self, tx: Transaction, tenant: str, answer: Received[Any]) -> list[Outgoing]:
         """What of an answer a person has to know."""
@@ -187,7 +213,7 @@ class Stream:
                 continue
             moved = await self._answer(tx, tenant, one.body)
             if moved is None:
-                await parking.park(tx, tenant, [one], UNKNOWN_ORDER)
+                await parking.park(tx, tenant, [one], unresolved.UNKNOWN_ORDER)
                 continue
             due += moved
             answers.append(one.body)
@@ -197,10 +223,13 @@ class Stream:
         return [*says, *planned.says]
 
     async def sweep(self, database: Database) -> None:
-        """Book parked events another process' catalogue events have set free (it could not see them yet)."""
+        """Book parked events that another process' catalogue events or orders have set free (it could not see them yet); tell
+        of answers whose order has not come."""
         for tenant in await database.tenants():
             async with database.transaction(tenant) as tx:
-                says = await self.free(tx, tenant, cause="sweep")
+                says = await self._hear_overtaken(tx, tenant)
+                says += await self.free(tx, tenant, cause="sweep")
+                says += await unresolved.open_for_orders(tx, tenant)
                 if says:
                     await enqueue(tx, says)
 

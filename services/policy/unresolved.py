@@ -1,11 +1,13 @@
 """One exception per code that stands for nothing, or for too much: opened when an event first waits for it, closed when
-no event waits for it any more."""
+no event waits for it any more. An order is such a code, too: it has no alias, but answers to it may wait."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from kernel import gtin
+from kit import parking
 from kit.database import Transaction
 from kit.events import Outgoing, Received, derived_id, outgoing
 from kit.identify import Unnamed, Waiting
@@ -15,6 +17,19 @@ from services.policy.store import exceptions, owners
 SERVICE = "policy"
 UNRESOLVED = "unresolved_identity"
 SUBJECT_MAX = 200
+# Why an answer waits. It may overtake its order on the way here, as they come on two topics: only then it is a question.
+UNKNOWN_ORDER = "unknown_order"
+OVERTAKING_SECONDS_MAX = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a person is asked about a code: the first event that waits for it, in words, the way out, and what is known."""
+
+    event: Received[Any]
+    says: str
+    remedy: str
+    details: dict[str, Any]
 
 
 async def open_for(tx: Transaction, tenant: str, waiting: Sequence[Waiting]) -> list[Outgoing]:
@@ -23,13 +38,42 @@ async def open_for(tx: Transaction, tenant: str, waiting: Sequence[Waiting]) -> 
     for one in waiting:
         for missing in one.unnamed:
             first.setdefault(missing.key, (missing, one.event))
-    ids = {key: exception_id(tenant, key) for key in first}
-    new = await exceptions.raise_once(tx, tenant, [(ids[key], UNRESOLVED, key) for key in first])
+    asked = {
+        key: Question(
+            event,
+            _says(missing),
+            _remedy(missing),
+            {"subject": missing.subject, "code": missing.code, "candidates": list(missing.meaning.candidates)},
+        )
+        for key, (missing, event) in first.items()
+    }
+    return await _ask(tx, tenant, asked)
+
+
+async def open_for_orders(tx: Transaction, tenant: str, *, seconds: float = OVERTAKING_SECONDS_MAX) -> list[Outgoing]:
+    """Tell a person, once per order, that answers wait for an order nobody released here."""
+    waiting = {_order(one): one for one in await parking.heads_for(tx, tenant, UNKNOWN_ORDER, seconds=seconds)}
+    asked = {
+        key: Question(
+            event,
+            f"An answer names the order {event.body.order_id}, which was never released here; it waits, and moves nothing.",
+            "Ask its sender which order is meant and to answer that one, then drop this answer with the reason.",
+            {"subject": "purchase_order", "code": event.body.order_id, "candidates": []},
+        )
+        for key, event in waiting.items()
+    }
+    return await _ask(tx, tenant, asked)
+
+
+async def _ask(tx: Transaction, tenant: str, asked: Mapping[str, Question]) -> list[Outgoing]:
+    """Open an exception for each key of which none is open; its owner is that of the location."""
+    ids = {key: exception_id(tenant, key) for key in asked}
+    new = await exceptions.raise_once(tx, tenant, [(ids[key], UNRESOLVED, key) for key in asked])
     says = []
-    for key, (missing, event) in first.items():
+    for key, question in asked.items():
         if ids[key] not in new:
             continue
-        body = event.body
+        event, body = question.event, question.event.body
         raised = ExceptionRaised(
             tenant=tenant,
             exception_id=ids[key],
@@ -37,14 +81,18 @@ async def open_for(tx: Transaction, tenant: str, waiting: Sequence[Waiting]) -> 
             subject=key[:SUBJECT_MAX],
             sku=getattr(body, "sku", None),
             location=body.location,
-            says=_says(missing),
-            remedy=_remedy(missing),
+            says=question.says,
+            remedy=question.remedy,
             owner=await owners.owner_of(tx, tenant, location=body.location),
             raised_on=body.business_date,
-            details={"subject": missing.subject, "code": missing.code, "candidates": list(missing.meaning.candidates)},
+            details=question.details,
         )
         says.append(outgoing(raised, service=SERVICE, cause=event.envelope, time=event.envelope.time, name=key))
     return says
+
+
+def _order(answer: Received[Any]) -> str:
+    return f"purchase_order:{answer.body.order_id}"
 
 
 async def close_except(
@@ -53,6 +101,7 @@ async def close_except(
     """Close the exceptions of all codes for which no event waits. The freed events tell the business date; when there
     are none (a person has dropped what waited) it is closed on the day of the act."""
     needed = {exception_id(tenant, missing.key) for one in left for missing in one.unnamed}
+    needed |= {exception_id(tenant, _order(one)) for one in await parking.heads_for(tx, tenant, UNKNOWN_ORDER)}
     still = await exceptions.open_of(tx, tenant, UNRESOLVED)
     done = await exceptions.resolve(tx, tenant, [one for one in still if one not in needed])
     newest = max(freed, key=lambda one: one.body.business_date) if freed else None

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect, sync_playwright
 
 from tests import ground
 from tests.browser.stage import NEWCOMER, TENANT, Stage, set_up
@@ -49,6 +49,27 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         yield browser
         browser.close()
+
+
+class Held:
+    """Requests whose answers are kept back until `let_go`."""
+
+    def __init__(self, context: BrowserContext, pattern: str) -> None:
+        self.waiting: list[Route] = []
+        self._is_held = True
+        context.route(pattern, self._meet)
+
+    def _meet(self, route: Route) -> None:
+        if self._is_held:
+            self.waiting.append(route)
+        else:
+            route.continue_()
+
+    def let_go(self) -> None:
+        """Answer what waits; nothing is kept back from here on."""
+        self._is_held = False
+        for route in self.waiting:
+            route.continue_()
 
 
 @dataclass

@@ -8,7 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Seat
-from tests.browser.stage import NEWCOMER, TENANT, Stage
+from tests.browser.stage import NEWCOMER, TENANT, Stage, eventually
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -150,3 +150,62 @@ def test_at_twice_the_size_everything_is_still_there(stage: Stage, chromium: Bro
         )
         assert lost == [], f"{path} at 200 % has controls outside the window"
     seat.context.close()
+
+
+def govern(seat: Seat, opens: str, fields: dict[str, str], in_force: str) -> Page:
+    """The approver proposes with this button and these fields, the administrator puts it in force; the approver's page."""
+    seat.sign_in("approver", NEWCOMER)
+    page = seat.open("/policy")
+    page.get_by_role("button", name=opens).click()
+    for label, value in fields.items():
+        page.get_by_label(label).fill(value)
+    page.get_by_role("button", name="Propose").click()
+    expect(page.locator("#toasts")).to_contain_text("Proposed.")
+    seat.sign_in("admin", NEWCOMER)
+    theirs = seat.open("/policy")
+    row = theirs.get_by_role("row", name=re.compile(in_force))
+    row.get_by_role("button", name="Put in force").click()
+    expect(theirs.locator("#toasts")).to_contain_text("is in force")
+    theirs.close()
+    seat.sign_in("approver", NEWCOMER)
+    page.reload()
+    return page
+
+
+def test_reading_is_limited_by_two_people_and_what_is_closed_then_says_why(seat: Seat) -> None:
+    """In a tenant of its own: entries, the limit, and a rule proposed after it that leaves both as they are. The planner
+    then finds every page whole, or the refusal's own sentence."""
+    seat.sign_in("approver", NEWCOMER)
+    card = seat.open("/policy").locator("section.card", has_text="Who covers what")
+    expect(card).to_contain_text("Nobody has an entry")
+    expect(card.get_by_role("button", name="Limit reading")).to_have_count(0)
+    entry = {"Account or key": "planner", "Locations": "367, 406", "Why this change": "two stores"}
+    govern(seat, "Add an entry", entry, "planner covers location 367, 406")
+    govern(seat, "Add an entry", {"Account or key": "approver", "Why this change": "all"}, "approver covers everything")
+    page = seat.open("/policy")
+    page.get_by_role("button", name="Limit reading").click()
+    expect(page.get_by_role("dialog")).to_contain_text("No entry: admin, auditor.")
+    page.close()
+    govern(seat, "Limit reading", {"Why this change": "franchise"}, "reading limited to coverage")
+    rule = {"Code": "beside", "In words": "Beside it.", "Why this change": "order"}
+    page = govern(seat, "Add a rule", rule, "Beside")
+    expect(page.get_by_role("table", name="Approval rules")).to_contain_text("Beside it.")
+    expect(page.get_by_role("table", name="Coverage")).to_contain_text("location 367, 406")
+    expect(page.get_by_text("Coverage limits what is decided and what is read.")).to_be_visible()
+    expect(page.get_by_role("button", name="Let everybody read")).to_be_visible()
+
+    seat.sign_in("planner", NEWCOMER)
+    eventually(lambda: seat.context.request.get(f"{seat.stage.url}/v1/scenarios").status == 403)
+    closed = set()
+    for path in PATHS:
+        page.goto(seat.stage.url + path)
+        settled(page)
+        main = page.locator("#main")
+        expect(main).not_to_contain_text("gave no reason")
+        if "limits what you read to what you cover" in main.inner_text():
+            closed.add(path)
+            expect(main.get_by_role("button", name="Try again")).to_have_count(0)
+    assert closed == {
+        *("/scenarios", "/classes", "/backtests", "/data-problems", "/data-problems?view=letters", "/policy"),
+        *("/forecasts", "/forecasts?tab=overrides", "/forecasts?tab=models"),
+    }

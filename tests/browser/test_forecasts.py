@@ -212,7 +212,7 @@ def test_a_strategy_is_pinned_and_the_pin_shows_on_the_item(planner: Seat) -> No
         page.goto(f"{planner.stage.url}/forecasts?tab=items&q=tea-02")
         return (
             "Theta" in page.get_by_role("table").inner_text()
-            and "Pinned strategy" in page.get_by_role("table").inner_text()
+            and "A planner chose how it is forecast" in page.get_by_role("table").inner_text()
         )
 
     eventually(shown)

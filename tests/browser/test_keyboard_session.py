@@ -295,21 +295,7 @@ def test_a_session_that_ends_in_the_middle_of_an_amendment_takes_nothing_away(pl
     reason = page.get_by_label("Reason for the amendment")
     reason.select_option(index=2)
     chosen = reason.input_value()
-    ended = planner.context.request.delete(f"{stage.url}/v1/session")
-    assert ended.status == 204, ended.text()
-    with suppress(PlaywrightError):  # the page asks now and then by itself, and may know it already
-        reason.press("Enter", timeout=2_000)
-    expect(page.get_by_text("Your session is over.")).to_be_visible()
-    back = page.url
-    page.goto(stage.url.replace("127.0.0.1", "localhost") + "/sign-in")
-    page.goto(back)
-    page.get_by_label("User name").fill("planner")
-    page.get_by_label("Password", exact=True).fill(stage.passwords["planner"])
-    page.keyboard.press("Enter")
-    page.wait_for_url("**/queue?q=Interrupted*")
-    oats.locator(
-        ".c-item"
-    ).click()  # where the page leads back to depends on who learned first that the session is over
+    signed_out_and_back(planner, page, "Enter")
     expect(page.locator("#panel h2")).to_have_text("Interrupted oats")
     expect(page.get_by_label("Amend to")).to_have_value("70")
     expect(page.get_by_label("Reason for the amendment")).to_have_value(chosen)
@@ -321,3 +307,72 @@ def test_a_session_that_ends_in_the_middle_of_an_amendment_takes_nothing_away(pl
     page.keyboard.press("Enter")
     toast(page, "Amended 70 × Interrupted oats")
     eventually(lambda: status_of(stage, "Interrupted oats") in ("amended", "released"))
+
+
+def signed_out_and_back(seat: Seat, page: Page, key: str) -> None:
+    """The session ends while something is half done; `key` sends it, unless the page knows by itself already. Then over
+    another site and back in, to wherever the page leads."""
+    ended = seat.context.request.delete(f"{seat.stage.url}/v1/session")
+    assert ended.status == 204, ended.text()
+    with suppress(PlaywrightError):  # the page asks now and then by itself, and may be leaving already
+        page.keyboard.press(key)
+    expect(page.get_by_text("Your session is over.")).to_be_visible()
+    back = page.url
+    page.goto(seat.stage.url.replace("127.0.0.1", "localhost") + "/sign-in")
+    page.goto(back)
+    page.get_by_label("User name").fill("planner")
+    page.get_by_label("Password", exact=True).fill(seat.stage.passwords["planner"])
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/queue?*")
+
+
+def test_a_session_that_ends_in_the_middle_of_a_note_takes_nothing_away(planner: Seat) -> None:
+    """A rejection and a snooze, half written: the way back leads to the same line, and the same key goes on."""
+    stage = planner.stage
+    names = ("Broken off barley", "Broken off millet", "Broken off wheat")
+    lines = [
+        issued(
+            number, sku=f"sku-n{number}", location="367", line_id=f"line-n{number}", recommendation_id=f"rec-n{number}"
+        )
+        for number in (1, 2, 3)
+    ]
+    stage.publish(*(product(line.sku, name) for line, name in zip(lines, names, strict=True)), *lines)
+    with stage.client("planner") as client:
+        eventually(lambda: client.get("/v1/recommendations?q=Broken+off").json()["total"] == 3)
+    page = planner.open("/queue?q=Broken+off&sort=item")
+    page.locator(".canvas .row", has_text=names[1]).locator(".c-item").click()
+    expect(page.locator("#panel h2")).to_have_text(names[1])
+    page.keyboard.press("r")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text(names[1])
+    page.keyboard.press("2")
+    chosen = dialog.get_by_role("radio", checked=True).input_value()
+    dialog.get_by_label("Note", exact=True).fill("The shelf is rebuilt until")
+    signed_out_and_back(planner, page, "Control+Enter")
+    expect(page.locator("#panel h2")).to_have_text(names[1])
+    expect(page.locator("#panel")).to_contain_text("You had begun to reject this line. R goes on with it.")
+    page.keyboard.press("r")
+    expect(dialog).to_contain_text("You had begun this.")
+    expect(dialog.get_by_label("Note", exact=True)).to_have_value("The shelf is rebuilt until")
+    expect(dialog.get_by_role("radio", checked=True)).to_have_value(chosen)
+    page.keyboard.press("Control+Enter")
+    toast(page, f"Rejected 50 × {names[1]}")
+    eventually(lambda: line_of(stage, names[1])["status"] == "rejected")
+    assert line_of(stage, names[1])["decision_reason"] == chosen
+
+    expect(page.locator("#panel h2")).to_have_text(names[2])
+    page.keyboard.press("s")
+    dialog.get_by_role("button", name="In a week").click()
+    until = dialog.get_by_label("Until").input_value()
+    dialog.get_by_label("Comes back").select_option("sooner_stockout")
+    dialog.get_by_label("Note", exact=True).fill("Ben knows more then")
+    signed_out_and_back(planner, page, "Control+Enter")
+    expect(page.locator("#panel h2")).to_have_text(names[2])
+    page.keyboard.press("s")
+    expect(dialog.get_by_label("Until")).to_have_value(until)
+    expect(dialog.get_by_label("Comes back")).to_have_value("sooner_stockout")
+    expect(dialog.get_by_label("Note", exact=True)).to_have_value("Ben knows more then")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    expect(page.locator("#panel")).not_to_contain_text("You had begun to")
+    assert status_of(stage, names[2]) == "pending"

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request, expect
 
 from schemas.decisions import OrderLine, OrderReleased
-from tests.browser.conftest import Seat
+from tests.browser.conftest import Held, Seat
 from tests.browser.stage import DAY, HOSTILE_NAMES, TENANT, WHEN, Stage, eventually, issued, product
 from tests.browser.test_accessibility import PATHS, settled
 
@@ -158,6 +158,9 @@ def test_who_is_named_in_a_comment_hears_of_it_and_finds_it_on_today(
     theirs.get_by_role("link", name=re.compile(re.escape(sentence))).click()
     theirs.wait_for_url("**/items/sku-12/367#comments")
     expect(theirs.locator("#comments")).to_contain_text(sentence)
+    theirs.goto(f"{stage.url}/today")  # what they opened is seen, on every machine
+    settled(theirs)
+    expect(theirs.get_by_text("You are asked for")).to_have_count(0)
     with stage.client("planner") as client:
         assert client.get("/v1/mentions").json()["items"] == []
     named.context.close()
@@ -345,9 +348,16 @@ def test_an_order_and_what_changes_it_lead_to_each_other(planner: Seat, stage: S
     stage.publish(order, change)
     with stage.client("planner") as client:
         eventually(lambda: client.get("/v1/orders/PO-changed").json().get("changed_by"))
+    status = Held(planner.context, "**/v1/status")
     page = planner.open("/orders?q=PO-changed")
+    row = page.get_by_role("row", name=re.compile("^PO-changed"))
+    # Released at 04:00 UTC; the browser is in Chicago, the store in New York, which the page does not know yet.
+    expect(row.locator("time")).to_have_text("20 Nov, 22:00 GMT-6")
+    status.let_go()
     settled(page)
-    expect(page.get_by_role("row", name=re.compile("^PO-changed"))).to_contain_text("missed the order day Sun")
+    expect(row).to_contain_text("missed the order day Sun")
+    expect(row.locator("time")).to_have_text("20 Nov, 23:00 GMT-5")
+    expect(row.locator("time")).to_have_attribute("title", "2017-11-21 04:00:00 UTC")
     page.get_by_role("button", name="PO-changed").click()
     dialog = page.get_by_role("dialog")
     expect(dialog).to_contain_text("so they went out as an order of Mon")

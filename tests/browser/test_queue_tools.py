@@ -178,6 +178,37 @@ def test_scenarios_show_what_a_signal_did_and_the_plan_without_it(planner: Seat)
     expect(page.get_by_role("dialog")).to_contain_text("Of 1 item")
 
 
+def test_closed_doors_are_told_where_the_days_ahead_stand_and_taken_back(planner: Seat) -> None:
+    page = planner.open("/scenarios")
+    page.get_by_role("button", name="Tell of closed doors").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Location").select_option("406")
+    dialog.get_by_label("First day").fill("2017-12-25")
+    dialog.get_by_label("Last day").fill("2017-12-26")
+    dialog.get_by_label("Note").fill("fitting out")
+    dialog.get_by_role("button", name="Tell").click()
+    expect(page.locator("#toasts")).to_contain_text("Told.")
+    row = page.get_by_role("row", name=re.compile("^Closed doors"))
+    expect(row).to_contain_text("25 Dec to 26 Dec 2017")
+    expect(row).to_contain_text("no demand at all")
+    with planner.stage.client("planner") as client:
+        (signal,) = [one for one in client.get("/v1/scenarios").json()["signals"] if one["is_closing"]]
+        assert (signal["first_on"], signal["last_on"], signal["scope"]) == (
+            "2017-12-25",
+            "2017-12-26",
+            {"location": "406"},
+        )
+        unknown = client.post("/v1/closings", json={"location": "X", "first_on": "2017-12-25", "last_on": "2017-12-26"})
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "location_not_found")
+        turned = client.post(
+            "/v1/closings", json={"location": "406", "first_on": "2017-12-26", "last_on": "2017-12-25"}
+        )
+        assert turned.status_code == 422
+    row.get_by_role("button", name="Take back").click()
+    expect(row).to_contain_text("open as usual")
+    expect(row.get_by_role("button", name="Take back")).to_have_count(0)
+
+
 def test_panel_opens_a_number_down_to_its_events_answers_what_if_and_keeps_comments(planner: Seat) -> None:
     stage = planner.stage
     stage.plan_one("sku-94", "Asked beans", "904")

@@ -1,5 +1,6 @@
 """The contracts hold: generated files are fresh, frozen examples are still read, and no released message is broken."""
 
+import contextlib
 import copy
 import json
 from pathlib import Path
@@ -47,6 +48,16 @@ def test_reader_ignores_a_field_it_does_not_know_and_writer_refuses_it(path: Pat
     assert MESSAGES[kind].model_validate_json(json.dumps(body)).tenant == body["tenant"]
     with pytest.raises(ValidationError, match="field_of_the_future"):
         strict(kind).model_validate_json(json.dumps(body))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_times_at_the_ends_of_the_calendar_are_read_or_refused_never_more(path: Path) -> None:
+    """An error that is no refusal would come out of every reader, and as a 5xx out of the gateway."""
+    body = json.loads(path.read_text("utf-8"))
+    for name in body:
+        for odd in ("0001-01-01", "0001-01-01T00:00:00+01:00", "9999-12-31", "9999-12-31T23:59:59-01:00"):
+            with contextlib.suppress(ValidationError):
+                MESSAGES[path.parent.name].model_validate_json(json.dumps(body | {name: odd}))
 
 
 def test_no_released_message_is_broken() -> None:

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from schemas import packing
 from schemas.forecasts import DAYS, HORIZONS_DAYS, LEVELS, DemandDistribution, ForecastIssuedV2
+from tests.examples import examples
 
 ROWS, COLUMNS = len(HORIZONS_DAYS), len(LEVELS)
 
@@ -34,7 +35,7 @@ def event(demand: object) -> ForecastIssuedV2:
     )  # fmt: skip
 
 
-@settings(max_examples=40)
+@settings(max_examples=examples(40))
 @given(distributions())
 def test_a_text_is_short_and_says_what_was_written_to_half_of_its_last_digit(demand: DemandDistribution) -> None:
     text = packing.pack(demand.mean_e4, demand.quantiles_e2)
@@ -46,7 +47,7 @@ def test_a_text_is_short_and_says_what_was_written_to_half_of_its_last_digit(dem
         assert max(abs(a - b) for a, b in zip(row, was, strict=True)) <= half
 
 
-@settings(max_examples=20)
+@settings(max_examples=examples(20))
 @given(distributions())
 def test_an_event_holds_what_its_reader_will_have(demand: DemandDistribution) -> None:
     made = event(demand)

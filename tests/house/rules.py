@@ -1,10 +1,12 @@
 """The house rules as functions: each takes a tree and gives back one sentence per violation."""
 
 import ast
+import functools
 import re
 import subprocess
 import tomllib
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 MODULE_LINES_MAX = 400
@@ -47,11 +49,10 @@ def module_sizes(paths: Iterable[Path]) -> Iterator[str]:
 def function_sizes(paths: Iterable[Path]) -> Iterator[str]:
     """Functions fit on a screen."""
     for path in paths:
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                lines = (node.end_lineno or node.lineno) - node.lineno + 1
-                if lines > FUNCTION_LINES_MAX:
-                    yield f"{path}:{node.lineno} {node.name} has {lines} lines, at most {FUNCTION_LINES_MAX}"
+        for name, first, last in _outline(path.read_text("utf-8")).functions:
+            lines = last - first + 1
+            if lines > FUNCTION_LINES_MAX:
+                yield f"{path}:{first} {name} has {lines} lines, at most {FUNCTION_LINES_MAX}"
 
 
 def vague_names(paths: Iterable[Path]) -> Iterator[str]:
@@ -65,8 +66,7 @@ def vague_names(paths: Iterable[Path]) -> Iterator[str]:
 def undescribed_modules(paths: Iterable[Path]) -> Iterator[str]:
     """Every module opens by saying what comes in and what goes out."""
     for path in paths:
-        tree = ast.parse(path.read_text("utf-8"))
-        if tree.body and ast.get_docstring(tree) is None:
+        if not _outline(path.read_text("utf-8")).says_or_is_empty:
             yield f"{path} does not say what it is for"
 
 
@@ -151,6 +151,33 @@ def unmarked(lock: str) -> Iterator[str]:
     for name, rest in re.findall(r"^([A-Za-z0-9._-]+)==(.*)$", lock, re.MULTILINE):
         if _normal(name) in LINUX_ONLY and "; sys_platform == 'linux'" not in rest:
             yield f"{name} is not marked; sys_platform == 'linux' belongs behind its version"
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What the rules ask of a module's tree; the trees of all modules together would fill the memory."""
+
+    says_or_is_empty: bool
+    functions: tuple[tuple[str, int, int], ...]
+
+
+@functools.cache
+def _outline(source: str) -> Outline:
+    tree = ast.parse(source)
+    functions = tuple(
+        (node.name, node.lineno, node.end_lineno or node.lineno)
+        for node in _statements(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    return Outline(not tree.body or ast.get_docstring(tree) is not None, functions)
+
+
+def _statements(node: ast.AST) -> Iterator[ast.AST]:
+    """Everything under `node` that can hold a function: expressions cannot, and are most of a tree."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.excepthandler | ast.match_case):
+            yield child
+            yield from _statements(child)
 
 
 def _normal(name: str) -> str:

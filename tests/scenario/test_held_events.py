@@ -7,7 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
+from cli.demo_progress import wait_until
+from cli.errors import Exit
+from cli.main import main
 from countersign_client import ApiProblem
+from kit.identity import PEM
 from schemas.topics import EXCEPTIONS, SALES
 from tests.scenario.stage import Stage, changed, record_of, sale
 
@@ -16,9 +20,16 @@ GTIN = "4006381333931"  # the example of GS1's own check digit pages
 
 
 def settled_by(stage: Stage, reason: str) -> list[dict[str, Any]]:
-    """What the audit log's topic says about acts with this reason."""
-    told = [orjson.loads(record.value) for record in stage.records_on(EXCEPTIONS) if b"settled_by" in record.value]
-    return [one for one in told if reason in one["reason"]]
+    """What the audit log's topic says about acts with this reason, once both services have said theirs."""
+    told: list[dict[str, Any]] = []
+
+    def is_told() -> bool:
+        acts = [orjson.loads(record.value) for record in stage.records_on(EXCEPTIONS) if b"settled_by" in record.value]
+        told[:] = [one for one in acts if reason in one["reason"]]
+        return len(told) >= 2
+
+    assert wait_until(is_told, seconds=40.0), told
+    return told
 
 
 def test_an_unknown_code_waits_with_all_that_follows_until_a_person_names_it(stage: Stage) -> None:
@@ -172,3 +183,14 @@ def test_an_epcis_receipt_is_booked_once_its_gtin_and_gln_are_named(stage: Stage
     )
     stage.settle()
     assert stage.on_hand(sku, place) == before + 12
+
+
+def test_internal_key_is_replaced_while_every_service_runs(stage: Stage) -> None:
+    """Nothing is restarted and no call fails: each of these asks all services that hold letters, and audit its log."""
+    folder = str(stage.local.data_dir)
+    with stage.access.person(stage.local.gateway_url, "auditor") as auditor:
+        for step in ("replace", "retire"):
+            assert main(["key", step, "--data-dir", folder, "--json"]) == Exit.OK
+            stage.planner.get("/v1/dead-letters")
+            assert auditor.get("/v1/audit/checkpoint")["note"]
+    assert len(PEM.findall((stage.local.data_dir / "keys" / "internal.pub").read_bytes())) == 1

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from cli.demo_progress import wait_until
+from countersign_client import ApiProblem
 from services.gateway.domain.access import ROUTES
 from tests.scenario.stage import TENANT, Stage
 
@@ -64,6 +66,7 @@ REFUSES_BY_RULE = {
     "POST /v1/events": "an event is described by x-events",
     "POST /v1/orders/{order_id}/cancel": "nothing is ordered",
     "GET /v1/orders/{order_id}": "nothing is ordered",
+    "POST /v1/mentions/{comment_id}/seen": "nobody was named",
     "POST /v1/overrides": "the days lie ahead, and items exist",
     "GET /v1/overrides/{override_id}": "there is none",
     "POST /v1/overrides/{override_id}/withdrawal": "there is none",
@@ -73,6 +76,7 @@ REFUSES_BY_RULE = {
     "POST /v1/recommendations/{recommendation_id}/comments": "a comment says something: not blanks alone",
     "POST /v1/recommendations/{recommendation_id}/decisions": "what a verdict needs depends on the verdict",
     "POST /v1/recommendations/{recommendation_id}/undo": "nothing is decided",
+    "GET /v1/recommendations/{recommendation_id}/rationale": "no language model is configured",
     "POST /v1/strategy-pins": "items exist, and not every strategy can be pinned",
     "POST /v1/strategy-pins/{pin_id}/withdrawal": "there is none",
     "POST /v1/training/models/{model_id}/decision": "no model waits for a decision",
@@ -91,6 +95,22 @@ REFUSES_BY_RULE = {
     "GET /v1/accuracy/days": "items exist",
     "GET /v1/forecasts/{sku}/{location}": "not every item is forecast in the tiny world",
 }
+
+
+def test_where_no_language_model_is_configured_there_are_no_other_words(stage: Stage) -> None:
+    lines: list[dict[str, Any]] = []
+
+    def planned() -> bool:
+        lines.extend(stage.planner.recommendations(status="all", limit=1))
+        return bool(lines)
+
+    assert wait_until(planned, seconds=60), "the day that closed last is planned by itself"
+    with pytest.raises(ApiProblem, match="COUNTERSIGN_RATIONALE_KIND") as refused:
+        stage.planner.get(f"/v1/recommendations/{lines[0]['recommendation_id']}/rationale")
+    assert (refused.value.status, refused.value.code) == (404, "rationale_off")
+    with pytest.raises(ApiProblem) as unknown:
+        stage.planner.get("/v1/recommendations/none-of-ours/rationale")
+    assert (unknown.value.status, unknown.value.code) == (404, "recommendation_not_found")
 
 
 def test_no_input_makes_the_api_fail_and_no_warning_is_left(stage: Stage, tmp_path: Path) -> None:

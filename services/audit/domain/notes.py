@@ -1,7 +1,6 @@
 """C2SP signed notes: a text, then the Ed25519 signatures of those who stand for it (log keys and cosigning witnesses)."""
 
 import base64
-import binascii
 import re
 import struct
 from collections.abc import Sequence
@@ -24,7 +23,7 @@ _LINE = re.compile(r"\u2014 (?P<name>[^\s+]+) (?P<blob>[A-Za-z0-9+/]+={0,2})")
 def _unbase64(text: str, what: str) -> bytes:
     try:
         raw = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # binascii.Error, or text that is not ASCII
         raise AuditRefusal("base64_malformed", f"{what} is not base64: {error}") from error
     if base64.b64encode(raw).decode() != text:
         raise AuditRefusal("base64_malformed", f"{what} is not canonical base64")

@@ -70,7 +70,7 @@ class Verification:
             self._end(broken)
         except AuditRefusal as refusal:
             self._end(Broken(refusal.code, str(refusal.args[1]), self.findings.entries))
-        except (KeyError, TypeError, ValueError) as error:
+        except (ArithmeticError, AttributeError, KeyError, TypeError, ValueError) as error:
             self._end(Broken("export_malformed", f"a line does not have its fields: {error!r}", self.findings.entries))
 
     def finish(self) -> Findings:

@@ -7,8 +7,6 @@ how far a coverage may lie from its nominal level by chance alone.
 from dataclasses import dataclass
 from math import ceil
 
-from scipy.special import bdtr, bdtrik
-
 SCORED_LEVELS = (0.1, 0.5, 0.9, 0.95, 0.99)
 SCORED_HORIZONS_DAYS = (1, 7, 14, 28)
 BAND = 0.95  # the band holds this share of what chance alone would give
@@ -101,6 +99,8 @@ def binomial_band(count: int, level: float, band: float = BAND) -> tuple[float, 
 
 def _quantile(count: int, level: float, probability: float) -> int:
     """Smallest k with P(K <= k) >= probability, K ~ Binomial(count, level)."""
+    from scipy.special import bdtr, bdtrik  # late, as in `negative_binomial`
+
     if bdtr(0, count, level) >= probability:
         return 0
     near = min(count, max(0, ceil(float(bdtrik(probability, count, level)))))

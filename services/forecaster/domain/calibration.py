@@ -12,7 +12,7 @@ Source: split conformal prediction with Mondrian bins (Vovk, Gammerman & Shafer,
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -20,8 +20,9 @@ from kernel.distribution import HORIZONS_DAYS, LEVELS
 from services.forecaster.domain.closures import were_shut
 from services.forecaster.domain.metrics import weighted_quantile_loss
 from services.forecaster.domain.negative_binomial import NegativeBinomialHead, fit_head, quantiles_of
-from services.forecaster.domain.panel import DemandPanel, FloatArray
+from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray
 from services.forecaster.domain.series import expected_of
+from services.forecaster.domain.shocks import common_shock, unseen
 from services.forecaster.domain.strategy import DistributionForecast, Expected, MeanForecaster
 
 LEVEL_BINS = 16
@@ -35,7 +36,7 @@ SAMPLES_MIN = 400  # below this nothing is pooled and the parametric fallback an
 EXPECTED_FLOOR_UNITS = 1e-3
 CORRECTION_MAX = 1.25
 CORRECTION_SHARE = 2 / 3
-GAIN_NEEDED = 0.01  # of another head beside pooled ratios; less is chance
+GAIN_NEEDED = 0.05  # of another head beside pooled ratios: halves of the samples are hard on these, and less is chance
 COMPARED_LEVELS = (0.1, 0.5, 0.9, 0.95, 0.99)
 COMPARED_SAMPLES_MAX = 40_000  # more do not tell two heads apart any better
 DISPERSION_FALLBACK = 2.0  # variance over mean of daily retail demand where nothing has been measured yet
@@ -43,11 +44,25 @@ DISPERSION_FALLBACK = 2.0  # variance over mean of daily retail demand where not
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Of one horizon: what was expected and what came, in units, and the lumpiness of the item."""
+    """Of one horizon: what was expected and what came, in units, and how burst-like the item's demand comes; `shock`: how
+    much of what weeks do to all items alike the samples do not show, in log units (`shocks.unseen`)."""
 
     expected: FloatArray
     realised: FloatArray
     lumpiness: FloatArray
+    shock: float = 0.0
+
+    def take(self, rows: BoolArray | IntArray) -> "Samples":
+        """Some of them."""
+        return replace(self, expected=self.expected[rows], realised=self.realised[rows], lumpiness=self.lumpiness[rows])
+
+    def shaken(self) -> "Samples":
+        """Each twice, in a week that is better and in one that is worse for everybody than it was."""
+        if not self.shock:
+            return self
+        up = np.exp(self.shock)
+        expected = np.concatenate([self.expected * up, self.expected / up])
+        return Samples(expected, np.tile(self.realised, 2), np.tile(self.lumpiness, 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +112,8 @@ def best_head(samples: Samples, levels: tuple[float, ...] = LEVELS) -> Head | No
 
 def counted(samples: Samples, levels: tuple[float, ...] = LEVELS) -> NegativeBinomialHead | None:
     """The negative-binomial head of these samples of totals."""
-    return fit_head(samples.expected, samples.realised, samples.lumpiness, levels, covering=True)
+    some = samples.shaken()
+    return fit_head(some.expected, some.realised, some.lumpiness, levels, covering=True)
 
 
 def out_of_sample(samples: Samples, fit: HeadFit, levels: tuple[float, ...] = LEVELS) -> FloatArray | None:
@@ -105,7 +121,7 @@ def out_of_sample(samples: Samples, fit: HeadFit, levels: tuple[float, ...] = LE
     even = np.asarray(np.arange(len(samples.expected)) % 2 == 0)
     out = np.empty((len(samples.expected), len(levels)))
     for learn in (even, ~even):
-        fitted = fit(Samples(samples.expected[learn], samples.realised[learn], samples.lumpiness[learn]), levels)
+        fitted = fit(samples.take(learn), levels)
         if fitted is None:
             return None
         out[~learn] = fitted.quantiles(samples.expected[~learn], samples.lumpiness[~learn])
@@ -116,7 +132,7 @@ def _evenly(samples: Samples, most: int) -> Samples:
     if len(samples.expected) <= most:
         return samples
     rows = np.linspace(0, len(samples.expected) - 1, most).astype(np.int64)
-    return Samples(samples.expected[rows], samples.realised[rows], samples.lumpiness[rows])
+    return samples.take(rows)
 
 
 def _loss(realised: FloatArray, quantiles: FloatArray) -> float:
@@ -129,6 +145,7 @@ def fit_horizon(samples: Samples, levels: tuple[float, ...] = LEVELS) -> Horizon
     count = len(samples.expected)
     if count < SAMPLES_MIN:
         return None
+    samples = samples.shaken()
     expected = np.maximum(samples.expected, EXPECTED_FLOOR_UNITS)
     log_expected = np.log(expected)
     bins = max(2, min(LEVEL_BINS, count // SAMPLES_PER_BIN))
@@ -206,6 +223,8 @@ def errors(
 ) -> Errors:
     """As `collect`, for any horizons, with the errors of single periods beside those of totals where they are wanted."""
     parts: list[list[tuple[FloatArray, FloatArray, FloatArray]]] = [[] for _ in horizons]
+    weeks: list[tuple[FloatArray, FloatArray]] = []
+    week = panel.span(7)
     single: list[tuple[FloatArray, FloatArray, FloatArray]] = []
     for origin in origins:
         ahead = min(max(horizons), panel.days - 1 - origin)
@@ -222,13 +241,21 @@ def errors(
             if horizon <= ahead:
                 known = alive & ~np.isnan(realised[:, horizon - 1])
                 actual = np.maximum(realised[known, horizon - 1], 0.0)
-                parts[node].append((totals[known, horizon - 1], actual, expected.lumpiness[known]))
+                parts[node].append((totals[known, horizon - 1], actual, expected.unrest(totals, horizon)[known]))
+        if week <= ahead:
+            known = alive & ~np.isnan(realised[:, week - 1])
+            weeks.append((totals[known, week - 1], np.maximum(realised[known, week - 1], 0.0)))
         if not with_single:
             continue
         seen = np.asarray(alive[:, None] & ~np.isnan(came))
         lumps = np.broadcast_to(expected.lumpiness[:, None], came.shape)
         single.append((expected.by_day[seen], np.maximum(came[seen], 0.0), lumps[seen]))
-    return Errors([_joined(part) for part in parts], _joined(single))
+    shock, reach = common_shock(weeks), panel.days - 1 - min(origins, default=0)
+    cumulative = [
+        replace(_joined(part), shock=unseen(shock, horizon, reach))
+        for part, horizon in zip(parts, horizons, strict=True)
+    ]
+    return Errors(cumulative, _joined(single))
 
 
 def level_correction(samples: Samples) -> float:
@@ -245,8 +272,10 @@ def level_correction(samples: Samples) -> float:
 
 
 def _joined(parts: list[tuple[FloatArray, FloatArray, FloatArray]]) -> Samples:
-    empty = np.zeros(0)
-    return Samples(*(np.concatenate(column) for column in zip(*parts, strict=True))) if parts else Samples(*[empty] * 3)
+    if not parts:
+        return Samples(np.zeros(0), np.zeros(0), np.zeros(0))
+    expected, realised, lumpiness = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return Samples(expected, realised, lumpiness)
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,6 +284,8 @@ class Calibration:
 
     horizons: tuple[Head | None, ...]
     correction: float = 1.0  # of the means; see `level_correction`
+    # Whether items are told apart by `Expected.unrest`; models stored before it was thought of knew only how lumpy they are.
+    heeds_falls: bool = True
 
     @staticmethod
     def fit(samples: list[Samples], head: HeadFit | None = None) -> "Calibration":
@@ -269,6 +300,7 @@ class Calibration:
 
     def distribution(self, expected: Expected) -> DistributionForecast:
         """Quantiles of cumulative demand, non-decreasing along levels and horizons."""
+        totals = np.cumsum(expected.by_day, axis=1)
         nodes = expected.cumulative()
         quantiles = np.empty((*nodes.shape, len(LEVELS)))
         nearest: Head | None = None
@@ -277,7 +309,8 @@ class Calibration:
             if nearest is None:
                 quantiles[:, node] = negative_binomial_quantiles(nodes[:, node], expected.lumpiness)
             else:
-                quantiles[:, node] = nearest.quantiles(nodes[:, node], expected.lumpiness)
+                apart = expected.unrest(totals, HORIZONS_DAYS[node]) if self.heeds_falls else expected.lumpiness
+                quantiles[:, node] = nearest.quantiles(nodes[:, node], apart)
         quantiles = np.maximum.accumulate(np.maximum(quantiles, 0.0), axis=2)
         if expected.shut is not None:
             open_days = np.cumsum(~expected.shut, axis=1)

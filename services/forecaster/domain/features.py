@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from services.forecaster.domain.panel import DemandPanel, FloatArray, IntArray
+from services.forecaster.domain.price_bands import UNKNOWN
 
 WINDOW_DAYS = (7, 14, 28, 56, 91, 182, 364)
 EWMA_RATES = (0.02, 0.06, 0.2)
@@ -18,6 +19,7 @@ WEEKDAY_WEEKS = 13  # a quarter of same weekdays: shows the profile of a slow se
 YEAR_DAYS = 364  # 52 whole weeks, so that weekdays line up
 LAST_YEAR_HALF_WIDTH_DAYS = 7
 LEVEL_PRIOR_DAYS = 14.0  # days of the group's level mixed into an item's own: what a new item starts from
+LIKE_PRIOR_DAYS = 364.0  # item-days of its category that are mixed into a price band: a quarter of four items
 LEVEL_FLOOR_UNITS = 1e-3  # one unit in three years; keeps logarithms finite for items that never sold
 
 ITEM_FEATURES = (
@@ -67,18 +69,29 @@ def _mean_by_group(total: FloatArray, observed: FloatArray, codes: IntArray) -> 
     return np.asarray(means[compact], dtype=np.float64)
 
 
+def _of_like_items(panel: DemandPanel, total: FloatArray, observed: FloatArray) -> FloatArray:
+    """Mean daily demand per item of each item's category, and of those there that cost about the same."""
+    category = _mean_by_group(total, observed, panel.category)
+    if not panel.price_band.size:
+        return category
+    _, compact = np.unique(panel.price_band, return_inverse=True)
+    sums, days = np.bincount(compact, weights=total)[compact], np.bincount(compact, weights=observed)[compact]
+    prior = LIKE_PRIOR_DAYS / panel.step_days
+    return np.where(panel.price_band == UNKNOWN, category, (sums + prior * category) / (days + prior))
+
+
 def _ratio(top: FloatArray, bottom: FloatArray) -> FloatArray:
     return np.asarray((top + LEVEL_FLOOR_UNITS) / (bottom + LEVEL_FLOOR_UNITS), dtype=np.float64)
 
 
 def levels(panel: DemandPanel, origin: int) -> FloatArray:
-    """Daily demand per item at the origin: the last 91 and 28 days mixed, shrunk to the item's category.
+    """Daily demand per item at the origin: the last 91 and 28 days mixed, shrunk to the item's category and price band.
 
     A young item has few observed days and so starts from its like items; an old one is hardly moved.
     """
     slow_sum, slow_days = _window(panel, origin, 91)
     fast_sum, fast_days = _window(panel, origin, 28)
-    group = _mean_by_group(slow_sum, slow_days, panel.category)
+    group = _of_like_items(panel, slow_sum, slow_days)
     total, observed = slow_sum + fast_sum, slow_days + fast_days
     prior = LEVEL_PRIOR_DAYS / panel.step_days
     level = (total + prior * group) / (observed + prior)

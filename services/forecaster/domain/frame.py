@@ -8,13 +8,15 @@ import numpy as np
 
 from services.forecaster.domain.cleaning import ITEMS_AT_ONCE, closed_days, spike_days
 from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray, start_at_first_sale
+from services.forecaster.domain.price_bands import price_bands
 from services.forecaster.domain.series import CENSORED_LOOK_BACK_DAYS
 from services.forecaster.domain.stock import on_hand_at_close, stock_out_days
 
 
 @dataclass(frozen=True, slots=True)
 class ItemRecord:
-    """An item-location: the last closed day of its partition and the first day anything is recorded for it."""
+    """An item-location: the last closed day of its partition, the first day anything is recorded for it, and its product's
+    price per unit, where the catalogue names one."""
 
     sku: str
     location: str
@@ -23,6 +25,7 @@ class ItemRecord:
     first_on: date
     closed_on: date
     abc_class: str | None = None
+    price: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +139,16 @@ class FrameBuilder:
             spikes[part] = beyond[:, self._cut :].sum(axis=1)
             self._demand[part] = start_at_first_sale(np.where(beyond, np.nan, self._demand[part]))
         cut = self._cut
+        category, product = codes([item.category for item in self.items]), codes([item.sku for item in self.items])
+        prices = np.array([np.nan if item.price is None else item.price for item in self.items])
         panel = DemandPanel(
             tuple(f"{item.sku}/{item.location}" for item in self.items),
             self._start + timedelta(days=cut),
             self._demand[:, cut:],
             place,
-            codes([item.category for item in self.items]),
-            codes([item.sku for item in self.items]),
+            category,
+            product,
+            price_band=price_bands(category, product, prices),
         )
         origin = np.array([(item.closed_on - self._start).days for item in self.items], dtype=np.int64) - cut
         return Frame(

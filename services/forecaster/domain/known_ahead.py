@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from kernel.closing import shuts_doors
 from kernel.distribution import DAYS
 from services.forecaster.domain.calendars import Place, Places
 from services.forecaster.domain.closures import seen as seen_holidays
@@ -26,11 +27,11 @@ KINDS = ("promotion", "price_change")
 # A kind that so few days of history show cannot be learned; whoever plans takes its signals at their word.
 ITEM_DAYS_MIN = 100
 HOLIDAY = "public_holiday"
-OF_SUPPLY = "supply_disruption"  # the kind whose strength is a lead time's and not demand's
 # One holiday is an anecdote however many items it touched; four are what half a year of most countries has.
 HOLIDAYS_MIN = 4
 STRENGTH_RANGE = (0.1, 10.0)
 FLAG = "knows_"  # of a forecast that contains the signals of a kind: knows_promotion
+CLOSING = "knows_closing"  # of a forecast in which doors that were told to be shut sell nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +50,10 @@ class KnownSignal:
 
     @property
     def is_closure(self) -> bool:
-        """Whether it says that a location's doors are shut: for certain no demand at all, of nothing less than all it sells."""
-        return (
-            self.kind != OF_SUPPLY and self.strength == 0 and self.probability == 1
-            and self.location is not None and self.sku is None and self.category is None
-        )  # fmt: skip
+        """Whether it says that a location's doors are shut."""
+        parts = {"sku": self.sku, "location": self.location, "category": self.category}
+        scope = [name for name, value in parts.items() if value is not None]
+        return shuts_doors(self.kind, self.strength, self.probability, scope)
 
     @property
     def value(self) -> float:
@@ -125,8 +125,25 @@ def learnable(frame: Frame, told: Told) -> Frame:
 
 
 def knows(frame: Frame, origin: int, rows: IntArray) -> list[tuple[str, ...]]:
-    """Flags per row: the kinds whose signals touch the days ahead and are known at the origin. Holidays are not told by
-    anybody and within 56 days of nearly every origin: they have no flag."""
+    """Flags per row: the kinds whose signals touch the days ahead and are known at the origin, and told closings. Holidays are
+    not told by anybody and within 56 days of nearly every origin: they have no flag."""
+    shut = _shut_places(frame.panel, origin)
+    return [
+        (*kinds, CLOSING) if place in shut else kinds
+        for kinds, place in zip(_kinds(frame, origin, rows), frame.panel.location[rows].tolist(), strict=True)
+    ]
+
+
+def _shut_places(panel: DemandPanel, origin: int) -> set[int]:
+    """Codes of the locations that were told to be shut on a day ahead."""
+    return {
+        code
+        for code, told in panel.told_closures.items()
+        if any(one.told <= origin < one.last and one.first <= origin + DAYS for one in told)
+    }
+
+
+def _kinds(frame: Frame, origin: int, rows: IntArray) -> list[tuple[str, ...]]:
     panel = frame.panel
     signals = [place for place, kind in enumerate(panel.known_names) if kind in KINDS]
     if not signals:

@@ -11,7 +11,6 @@ integral transform of counts, Czado, Gneiting & Held 2009, Biometrics 65.
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import betainc, gammaln, nbdtrik
 
 from services.forecaster.domain.panel import FloatArray, IntArray
 
@@ -65,6 +64,8 @@ class NegativeBinomialHead:
 
 def quantiles_of(mean: FloatArray, dispersion: FloatArray, levels: FloatArray) -> FloatArray:
     """The smallest whole number whose probability is at least the level, elementwise; variance = dispersion x mean."""
+    from scipy.special import nbdtrik  # late: a fifth of what a forecaster took to start
+
     success = 1.0 / dispersion
     found = nbdtrik(np.minimum(levels, LEVEL_MAX), mean * success / (1.0 - success), success)
     # Not a number where the level lies below the probability of zero: the quantile is zero there.
@@ -73,6 +74,8 @@ def quantiles_of(mean: FloatArray, dispersion: FloatArray, levels: FloatArray) -
 
 def likeliest_dispersion(mean: FloatArray, realised: FloatArray) -> float:
     """Of DISPERSIONS, by the likelihood of what came where `mean` was expected."""
+    from scipy.special import gammaln
+
     held = np.minimum(realised, mean * np.quantile(realised / mean, WINSORISED_AT))
     success = (1.0 / DISPERSIONS)[:, None]
     size = mean[None, :] * success / (1.0 - success)
@@ -147,6 +150,8 @@ def _levels_that_covered(
     exactly if F(y - 1) < u: the order statistics of these lower ends are what covered. Spread evenly over PARTS points, the
     stretches of a distribution that was right are uniform, and every level is then its own.
     """
+    from scipy.special import betainc
+
     success = 1.0 / dispersion
     size = mean * success / (1.0 - success)
     ends = np.where(realised > 0, betainc(size, np.maximum(realised, 1e-9), success), 0.0)[:, None]

@@ -65,6 +65,8 @@ class DemandPanel:
     holidays: Mapping[int, tuple[Holiday, ...]] = field(default_factory=dict)
     # By location code: when it was told to be shut, whatever the day of the year (see `closures`).
     told_closures: Mapping[int, tuple[ToldClosure, ...]] = field(default_factory=dict)
+    # Third of its category by price (see `price_bands`), -1 = price unknown; empty: no price is known of anybody.
+    price_band: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def __post_init__(self) -> None:
         items = len(self.item_ids)
@@ -121,6 +123,7 @@ class DemandPanel:
             product=self.product[rows],
             known=self.known[rows] if self.known_names else self.known,
             known_since=self.known_since[rows] if self.known_since.size else self.known_since,
+            price_band=self.price_band[rows] if self.price_band.size else self.price_band,
         )
 
     def known_at(self, origin: int, index: int, columns: slice) -> FloatArray:

@@ -88,4 +88,13 @@ def expected_of(
     if chosen is not None:
         dead, shut = dead[chosen], shut[chosen] if shut is not None else None
     by_day = np.where(dead[:, None], 0.0, said.by_day) if dead.any() else said.by_day
-    return Expected(by_day if shut is None else np.where(shut, 0.0, by_day), said.lumpiness, shut)
+    by_day = by_day if shut is None else np.where(shut, 0.0, by_day)
+    return Expected(by_day, said.lumpiness, shut, usual_demand(panel, origin, chosen))
+
+
+def usual_demand(panel: DemandPanel, origin: int, chosen: IntArray | None = None) -> FloatArray:
+    """Mean demand of a known period of the past year, in units; of all or the chosen items."""
+    past = panel.demand[:, max(0, origin + 1 - panel.span(YEAR_DAYS)) : origin + 1]
+    past = past if chosen is None else past[chosen]
+    known = np.maximum((~np.isnan(past)).sum(axis=1), 1)
+    return np.asarray(np.nansum(past, axis=1) / known, dtype=np.float64)

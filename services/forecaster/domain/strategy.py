@@ -9,6 +9,9 @@ import numpy as np
 from kernel.distribution import DAYS, HORIZONS_DAYS
 from services.forecaster.domain.panel import BoolArray, DemandPanel, FloatArray, IntArray
 
+FALL_UNITS = 0.1  # so much is no fall
+FALL_POWER = 0.25  # a fall to a sixteenth ranks like twice the lumpiness; roots up to the second lose the same
+
 
 class MeanForecaster(Protocol):
     """A fitted strategy. `expected` reads only columns up to `origin` of the frame it is given; `chosen` rows limit
@@ -39,11 +42,21 @@ class SimpleStrategy(Strategy, MeanForecaster, Protocol):
 class Expected:
     """`by_day` (items, days): expected demand in units per day; `lumpiness` (items): how burst-like demand comes,
     the mean quantity on a day with a sale, in units (1 = always single units); `shut` (items, days): days on which the
-    location will be closed, None where it is open on all."""
+    location will be closed, None where it is open on all; `usual` (items): mean daily demand over the past year, in units,
+    None where nobody looked."""
 
     by_day: FloatArray
     lumpiness: FloatArray
     shut: BoolArray | None = None
+    usual: FloatArray | None = None
+
+    def unrest(self, totals: FloatArray, periods: int) -> FloatArray:
+        """(items): lumpiness, more of it where less is expected of so many periods (`totals`, cumulated by period) than is
+        usual: what has fallen may come back."""
+        if self.usual is None:
+            return self.lumpiness
+        usual, expected = self.usual * periods + FALL_UNITS, totals[:, periods - 1] + FALL_UNITS
+        return np.asarray(self.lumpiness * np.maximum(usual / expected, 1.0) ** FALL_POWER, dtype=np.float64)
 
     def cumulative(self) -> FloatArray:
         """Expected demand cumulated to each node horizon that lies within the days: (items, nodes)."""

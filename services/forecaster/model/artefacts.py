@@ -98,12 +98,17 @@ class ArtefactStore:
 
 
 def _calibration_out(one: Calibration) -> dict[str, Any]:
-    return {"calibration": [_horizon_out(horizon) for horizon in one.horizons], "mean_correction": one.correction}
+    return {
+        "calibration": [_horizon_out(horizon) for horizon in one.horizons],
+        "mean_correction": one.correction,
+        "heeds_falls": one.heeds_falls,
+    }
 
 
 def _calibration_in(raw: dict[str, Any]) -> Calibration:
-    # Models stored before means were corrected speak as they did.
-    return Calibration(tuple(_horizon_in(one) for one in raw["calibration"]), raw.get("mean_correction", 1.0))
+    # Models stored before means were corrected, or before falls were heeded, speak as they did.
+    heads = tuple(_horizon_in(one) for one in raw["calibration"])
+    return Calibration(heads, raw.get("mean_correction", 1.0), raw.get("heeds_falls", False))
 
 
 def _horizon_out(one: Head | None) -> dict[str, Any] | None:

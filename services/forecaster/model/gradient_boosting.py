@@ -5,8 +5,8 @@ this kind of item sells 1.3 times its level", and a hundred small trees are enou
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import lightgbm
 import numpy as np
 
 from kernel.distribution import DAYS
@@ -22,6 +22,10 @@ from services.forecaster.domain.features import (
 from services.forecaster.domain.panel import DemandPanel, IntArray
 from services.forecaster.domain.strategy import Expected
 from services.forecaster.domain.training import training_rows
+
+# LightGBM brings pandas with it, a fifth of what a forecaster took to start; the first model that speaks loads both.
+if TYPE_CHECKING:
+    import lightgbm
 
 ROUNDS = 120
 PARAMETERS: dict[str, object] = {
@@ -59,7 +63,7 @@ def known_names(features: tuple[str, ...]) -> tuple[str, ...]:
 class GradientBoosted:
     """A trained booster; `text` is LightGBM's own model text, which is also its stored form."""
 
-    booster: lightgbm.Booster
+    booster: "lightgbm.Booster"
     text: str
     threads: int = 1
 
@@ -69,6 +73,8 @@ class GradientBoosted:
 
     @staticmethod
     def from_text(text: str, threads: int = 1) -> "GradientBoosted":
+        import lightgbm
+
         return GradientBoosted(lightgbm.Booster(model_str=text), text, threads)
 
     @property
@@ -105,6 +111,8 @@ class GradientBoosting:
 
     def fit(self, panel: DemandPanel) -> GradientBoosted:
         """Train on everything in the frame. Raises ValueError when its history is too short for a single row."""
+        import lightgbm
+
         limit = {"rows_max": self.rows_max} if self.rows_max else {}
         table = training_rows(panel, seed=self.seed, lead_max=self.lead_max, **limit)
         parameters = PARAMETERS | {"seed": self.seed, "num_threads": self.threads}

@@ -158,10 +158,11 @@ def _chosen_heads(
 
 def _woven(there: BoolArray, known: Expected, others: Expected) -> Expected:
     by_day = np.empty((len(there), known.by_day.shape[1]))
-    lumpiness = np.empty(len(there))
+    lumpiness, usual = np.empty(len(there)), np.zeros(len(there))
     for rows, part in ((there, known), (~there, others)):
         by_day[rows], lumpiness[rows] = part.by_day, part.lumpiness
-    return Expected(by_day, lumpiness)
+        usual[rows] = 0.0 if part.usual is None else part.usual
+    return Expected(by_day, lumpiness, usual=usual)
 
 
 def _answer(
@@ -179,7 +180,7 @@ def _answer(
     told = {}
     for days in totals:
         mean = cumulated[:, days - 1]
-        told[days] = (mean * correction, _quantiles(nodes[days], mean, expected.lumpiness, levels))
+        told[days] = (mean * correction, _quantiles(nodes[days], mean, expected.unrest(cumulated, days), levels))
     by_item = getattr(fitted, "spoken_by", None)
     names = by_item(panel) if by_item is not None else (fitted.strategy,) * len(daily)
     return Outlook(expected.by_day * correction, daily, told, names)

@@ -5,13 +5,16 @@ they speak, alone or with others, a back-test says (`heads`).
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import lightgbm
 import numpy as np
 
 from services.forecaster.domain.features import origin_features, rows
 from services.forecaster.domain.panel import DemandPanel, FloatArray
 from services.forecaster.domain.training import training_rows
+
+if TYPE_CHECKING:
+    import lightgbm  # late, as in `gradient_boosting`
 
 ROWS_MAX = 80_000  # five heads cost about as much as the mean; more rows changed little
 ROUNDS = 100
@@ -26,7 +29,7 @@ PARAMETERS: dict[str, object] = {
 class Heads:
     """Fitted heads, one per level."""
 
-    boosters: tuple[lightgbm.Booster, ...]
+    boosters: "tuple[lightgbm.Booster, ...]"
     threads: int
 
     def quantiles(self, panel: DemandPanel, origin: int, periods: int) -> FloatArray:
@@ -49,6 +52,8 @@ class QuantileHeads:
 
     def fit(self, panel: DemandPanel) -> Heads:
         """Raises ValueError when the history is too short for a single row."""
+        import lightgbm
+
         table = training_rows(panel, seed=self.seed, rows_max=ROWS_MAX, lead_max=self.lead_max)
         parameters = PARAMETERS | {"seed": self.seed, "num_threads": self.threads}
         weight = table.level / table.level.mean()

@@ -1,6 +1,7 @@
 """Master data of items and locations, as far as demand needs it; what codes mean is in `kit.names`."""
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from kit.database import Transaction
@@ -8,19 +9,19 @@ from services.forecaster.domain.calendars import Place, Places
 
 
 async def define_items(
-    tx: Transaction, tenant: str, rows: Sequence[tuple[str, str | None, str | None, bool, Any]]
+    tx: Transaction, tenant: str, rows: Sequence[tuple[str, str | None, str | None, Decimal | None, bool, Any]]
 ) -> None:
-    """Rows (sku, category, ABC class, active, defined at). An older fact never replaces a newer one."""
+    """Rows (sku, category, ABC class, price, active, defined at). An older fact never replaces a newer one."""
     await tx.execute(
-        "insert into catalogue_items as c (tenant, sku, category, abc_class, active, defined_at)"
-        " select distinct on (s) $1, s, g, k, a, d"
-        " from unnest($2::text[], $3::text[], $4::text[], $5::bool[], $6::timestamptz[])"
-        " with ordinality as t(s, g, k, a, d, n) order by s, d desc, n desc"
+        "insert into catalogue_items as c (tenant, sku, category, abc_class, price, active, defined_at)"
+        " select distinct on (s) $1, s, g, k, p, a, d"
+        " from unnest($2::text[], $3::text[], $4::text[], $5::numeric[], $6::bool[], $7::timestamptz[])"
+        " with ordinality as t(s, g, k, p, a, d, n) order by s, d desc, n desc"
         " on conflict (tenant, sku) do update set category = excluded.category, abc_class = excluded.abc_class,"
-        " active = excluded.active,"
+        " price = excluded.price, active = excluded.active,"
         " defined_at = excluded.defined_at where excluded.defined_at >= c.defined_at",
         tenant,
-        *_columns(rows, 5),
+        *_columns(rows, 6),
     )
 
 

@@ -58,20 +58,21 @@ async def frame(tx: Transaction, tenant: str, *, history_days: int, portion: int
 
 async def _items(tx: Transaction, tenant: str) -> list[ItemRecord]:
     rows = await tx.fetch(
-        "select i.sku, i.location, i.partition, i.first_on, c.category, c.abc_class, max(d.business_date) as closed_on"
+        "select i.sku, i.location, i.partition, i.first_on, c.category, c.abc_class, c.price::float8 as price, max(d.business_date) as closed_on"
         " from items i join closed_days d on d.tenant = i.tenant and d.location = i.location"
         " and d.partition in (i.partition, $2)"
         " left join catalogue_items c on c.tenant = i.tenant and c.sku = i.sku"
-        " where i.tenant = $1 group by 1, 2, 3, 4, 5, 6 having max(d.business_date) >= i.first_on order by 1, 2",
+        " where i.tenant = $1 group by 1, 2, 3, 4, 5, 6, 7 having max(d.business_date) >= i.first_on order by 1, 2",
         tenant,
         WHOLE_LOCATION,
     )
     return [
         ItemRecord(
-            r["sku"], r["location"], r["partition"], r["category"], r["first_on"], r["closed_on"], r["abc_class"]
+            r["sku"], r["location"], r["partition"], r["category"], r["first_on"], r["closed_on"], r["abc_class"],
+            r["price"],
         )
         for r in rows
-    ]
+    ]  # fmt: skip
 
 
 async def _records(tx: Transaction, tenant: str, items: Sequence[ItemRecord]) -> Records:

@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+from kernel.closing import OF_SUPPLY
 from kit.database import Transaction
 from schemas.signals import SignalObserved
-from services.forecaster.domain.known_ahead import KINDS, OF_SUPPLY, KnownSignal
+from services.forecaster.domain.known_ahead import KINDS, KnownSignal
 from services.forecaster.store.due import again as due_again
 
 
@@ -15,17 +16,18 @@ async def keep(
 ) -> None:
     """Keep signals (message, event id, event time); a signal told again later replaces what was said of it before.
 
-    What sensing says of the running day is advisory and about the present: it makes no forecast due.
+    What sensing says of the running day is advisory and about the present: it makes no forecast due. Nor does a first word
+    about a supplier's articles, which no forecast contains (`known`); a later word may take back what the first one said.
     """
     for one, cause, at in told:
-        new = await tx.fetchval(
+        has_replaced = await tx.fetchval(  # None: a newer word is known already
             "insert into signals as s (tenant, signal_id, kind, sku, location, category, supplier, strength, probability,"
             " starts_at, ends_at, advisory, told_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)"
             " on conflict (tenant, signal_id) do update set kind = excluded.kind, sku = excluded.sku,"
             " location = excluded.location, category = excluded.category, supplier = excluded.supplier,"
             " strength = excluded.strength, probability = excluded.probability, starts_at = excluded.starts_at,"
             " ends_at = excluded.ends_at, advisory = excluded.advisory, told_at = excluded.told_at"
-            " where excluded.told_at >= s.told_at returning true",
+            " where excluded.told_at >= s.told_at returning xmax <> 0",
             tenant,
             one.signal_id,
             one.kind,
@@ -40,7 +42,9 @@ async def keep(
             one.advisory,
             at,
         )
-        if new and due and not one.advisory:
+        if has_replaced is None or one.advisory or not due:
+            continue
+        if has_replaced or one.scope.supplier is None:
             scope = {"sku": one.scope.sku, "location": one.scope.location, "category": one.scope.category}
             await due_again(tx, tenant, scope, cause, at)
 

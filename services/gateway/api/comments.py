@@ -3,14 +3,15 @@
 from datetime import timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.gateway.api import models, present
 from services.gateway.api.deciding import IdempotencyKey, once, segment
-from services.gateway.api.shared import Limit, Parts, Who
+from services.gateway.api.shared import Limit, Parts, Who, not_found
 from services.gateway.domain.mentions import mentioned
-from services.gateway.store import accounts, views
+from services.gateway.store import accounts
+from services.gateway.store import mentions as store
 
 router = APIRouter(prefix="/v1", tags=["comments"])
 # What nobody looked at for a fortnight is found with its item, not among what waits.
@@ -44,12 +45,27 @@ async def comment(
 
 
 @router.get("/mentions", summary="Comments that name you, newest first")
-async def mentions(who: Who, parts: Parts, limit: Limit = 20) -> models.Listed[models.MentionView]:
-    """Of the last fourteen days."""
+async def mentions(
+    who: Who,
+    parts: Parts,
+    limit: Limit = 20,
+    unseen: Annotated[bool, Query(description="only what was not looked at yet")] = False,
+) -> models.Listed[models.MentionView]:
+    """Of the last fourteen days. Who reads only what they cover is not shown what was said of other lines."""
     since = parts.clock.now() - MENTIONS_SHOWN_FOR
     async with parts.reading(who) as tx:
-        rows = await views.mentions_of(tx, who.tenant, who.principal.subject, since, limit)
+        rows = await store.mentions_of(tx, who.tenant, who.principal.subject, since, limit, unseen=unseen)
     return models.Listed(items=[present.mention(row) for row in rows])
+
+
+@router.post("/mentions/{comment_id}/seen", status_code=204, summary="Say that you looked at a comment that names you")
+async def seen(comment_id: str, who: Who, parts: Parts) -> None:
+    """For yourself alone: it is no answer, nobody else is told, and it is in no log. Done again it changes nothing."""
+    async with parts.reading(who) as tx:
+        if not await store.is_mention_of(tx, who.tenant, who.principal.subject, comment_id):
+            raise not_found("comment", comment_id)
+    async with parts.database.transaction(who.tenant) as tx:
+        await store.mark_seen(tx, who.tenant, who.principal.subject, comment_id, parts.clock.now())
 
 
 @router.get("/colleagues", summary="Who can be named in a comment")

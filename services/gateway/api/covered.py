@@ -25,8 +25,8 @@ async def within_coverage(request: Request, parts: Parts, found: Annotated[Calle
             403,
             "outside_coverage",
             "This is about more than you cover",
-            f"{request.method} {path} answers for the whole tenant, and the approval matrix limits what you read to what"
-            " you cover; ask an auditor or administrator.",
+            "It is about the whole tenant, and the approval matrix limits what you read to what you cover. Ask an auditor or"
+            f" administrator, or for an entry without limits under Policy. ({request.method} {path})",
         )
     named = request.path_params
     if "sku" in named and "location" in named:
@@ -35,6 +35,10 @@ async def within_coverage(request: Request, parts: Parts, found: Annotated[Calle
         async with parts.reading(found) as tx:
             if not await coverage.covers_recommendation(tx, found.tenant, named["recommendation_id"]):
                 raise not_found("recommendation", named["recommendation_id"])
+    elif "comment_id" in named:
+        async with parts.reading(found) as tx:
+            if not await coverage.covers_comment(tx, found.tenant, named["comment_id"]):
+                raise not_found("comment", named["comment_id"])
     elif "order_id" in named:
         async with parts.reading(found) as tx:
             if not await coverage.covers_order(tx, found.tenant, named["order_id"]):

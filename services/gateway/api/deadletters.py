@@ -14,10 +14,10 @@ from services.gateway.access import Caller
 from services.gateway.api import models
 from services.gateway.api.models.held import Holder
 from services.gateway.api.shared import Code, Cursor, Limit, Parts, Who, behind
+from services.gateway.api.telling import send
 from services.gateway.context import Context
 from services.gateway.domain.corrections import corrected_event, sibling_letters
 from services.gateway.domain.cursors import write_cursor
-from services.gateway.ingest.check import Refused, check
 
 router = APIRouter(prefix="/v1", tags=["held events"])
 HOLDERS: tuple[Holder, ...] = get_args(Holder)
@@ -172,13 +172,7 @@ async def correct(service: Holder, letter_id: UUID, body: Correction, who: Who, 
         raise Problem(409, "letter_settled", "This dead letter is settled", f"It was {found['state']} before.")
     settled: list[tuple[Holder, str]] = [(service, str(letter_id)), *await _siblings(parts, who, service, found)]
     event = corrected_event(who.tenant, found, body.type, body.time, body.data)
-    try:
-        checked = check(event, who.tenant)
-    except Refused as refused:
-        errors = [{"field": refused.field, "reason": refused.reason}]
-        detail = f"{refused.field}: {refused.reason}. Nothing was sent."
-        raise Problem(422, "event_rejected", "The event is not taken", detail, errors=errors) from refused
-    await parts.publisher.publish(checked.records)
+    await send(parts, who, event, lambda refused: f"{refused.field}: {refused.reason}. Nothing was sent.")
     outcomes = await _drop(parts, who, settled, f"corrected as {event['id']}: {body.reason}")
     return models.CorrectionView(event_id=event["id"], settled=outcomes)
 

@@ -16,7 +16,7 @@ from services.gateway.context import Context
 from services.gateway.domain import fan as fans
 from services.gateway.domain.wording import WITHHELD_REASONS
 from services.gateway.owners import passed
-from services.gateway.store import queue, views
+from services.gateway.store import decided, queue, views
 from services.gateway.store.rows import Row, amount, loaded, plain
 
 router = APIRouter(prefix="/v1", tags=["items"])
@@ -134,13 +134,15 @@ async def item(
         exceptions = await views.exceptions(tx, who.tenant, status="open", kind=None, item=(sku, location), limit=20)
         past = await views.decisions_of_item(tx, who.tenant, sku, location, PAST_DECISIONS)
         comments = await views.comments_of_item(tx, who.tenant, sku, location, COMMENTS_SHOWN)
+        back = await decided.back_from_snooze(tx, who.tenant, known.line) if known.line else None
         since = known.since
         signals = await views.signals_of_item(tx, who.tenant, sku, location, since) if since else []
     history, position = await asked
     if known.nothing and facts.item_name is None and position is None:
         raise not_found("item", f"{sku}/{location}")
     panel = known.panel(facts, history, position, exceptions, past, signals, missing)
-    return panel.model_copy(update={"comments": [present.comment(row) for row in comments]})
+    said = [present.comment(row) for row in comments]
+    return panel.model_copy(update={"comments": said, "back_from_snooze": back})
 
 
 def decision_with_result(row: Row, history: list[models.HistoryDay]) -> models.DecisionView:
@@ -210,6 +212,7 @@ class _Known:
             sentence=fans.sentence(present.published(self.forecast)) if self.forecast else None,
             withheld_reason=present.coded(WITHHELD_REASONS, (outcome or {}).get("withheld_reason")),
             withheld_says=(outcome or {}).get("withheld_says"),
+            back_from_snooze=None,
             comments=[],
             past_decisions=[decision_with_result(row, history or []) for row in past],
             evidence=present.evidence(line, outcome),

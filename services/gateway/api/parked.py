@@ -1,6 +1,5 @@
 """Events that wait for a name: looked at, set free by saying what a code means, tried again, or dropped with a reason."""
 
-import uuid
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import quote
@@ -16,9 +15,9 @@ from schemas.base import Text
 from services.gateway.access import Caller
 from services.gateway.api import models
 from services.gateway.api.shared import Cursor, Limit, Parts, Who, behind
+from services.gateway.api.telling import send, told_by
 from services.gateway.context import Context
 from services.gateway.domain.cursors import write_cursor
-from services.gateway.ingest.check import Refused, check
 from services.gateway.store.rows import instant
 
 router = APIRouter(prefix="/v1", tags=["held events"])
@@ -158,19 +157,8 @@ async def meaning(
 @router.post("/aliases", summary="Say what a code means", status_code=201)
 async def define_alias(body: Alias, who: Who, parts: Parts) -> models.AliasView:
     """A fact of the master data, kept for ever under the name of the person who told it; events that waited for it flow."""
-    now = instant(parts.clock.now())
-    event = {
-        "id": str(uuid.uuid4()),
-        "source": "countersign/gateway",
-        "type": "identity-alias.defined.v1",
-        "time": now,
-        "subject": who.principal.subject,
-        "data": {**body.model_dump(mode="json", exclude_none=True), "defined_at": now},
-    }
-    try:
-        checked = check(event, who.tenant)
-    except Refused as refused:
-        errors = [{"field": refused.field, "reason": refused.reason}]
-        raise Problem(422, "event_rejected", "The event is not taken", refused.reason, errors=errors) from refused
-    await parts.publisher.publish(checked.records)
+    now = parts.clock.now()
+    data = {**body.model_dump(mode="json", exclude_none=True), "defined_at": instant(now)}
+    event = told_by(who, "identity-alias.defined.v1", data, now)
+    await send(parts, who, event)
     return models.AliasView(event_id=event["id"], code=body.code, target=body.target)

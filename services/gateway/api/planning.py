@@ -1,12 +1,12 @@
 """Planning runs, what-if, training and the policy parameters: asked of their owners, or read from what they published."""
 
-from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from schemas.base import Day
 from services.gateway.api import models
 from services.gateway.api.covered import must_cover_item
 from services.gateway.api.shared import Parts, Who
@@ -48,7 +48,7 @@ class PlanningRun(_In):
     location: Id | None = None
     supplier: Id | None = None
     abc_class: Literal["A", "B", "C"] | None = None
-    business_date: date | None = None
+    business_date: Day | None = None
 
 
 class Training(_In):

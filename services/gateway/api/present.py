@@ -9,7 +9,7 @@ from services.gateway.api import models
 from services.gateway.domain import fan as fans
 from services.gateway.domain.inbox import due_on
 from services.gateway.domain.order_lines import Answer, Change, line_end
-from services.gateway.domain.wording import EXCEPTION_KINDS, ROUTE_REASONS, WITHHELD_REASONS, label
+from services.gateway.domain.wording import EXCEPTION_KINDS, FORECAST_FLAGS, ROUTE_REASONS, WITHHELD_REASONS, label
 from services.gateway.store.rows import Row, amount, day, instant, loaded, plain
 
 # The chart looks as far ahead as a planner decides about: the next four weeks.
@@ -136,7 +136,8 @@ def comment(row: Row) -> models.CommentView:
 
 def mention(row: Row) -> models.MentionView:
     places = ("sku", "item_name", "location", "location_name")
-    return models.MentionView(**comment(row).model_dump(), **{name: row[name] for name in places})
+    shown = {name: row[name] for name in places} | {"seen_at": instant(row["seen_at"])}
+    return models.MentionView(**comment(row).model_dump(), **shown)
 
 
 def evidence(row: Row | None, outcome: Row | None) -> models.Evidence:
@@ -187,6 +188,7 @@ def fan(row: Row) -> models.Fan:
         origin=row["origin"].isoformat(),
         confidence=row["confidence"],
         flags=list(row["flags"]),
+        flags_in_words=[label(FORECAST_FLAGS, code) for code in row["flags"]],
         levels=list(fans.DRAWN_LEVELS),
         days=[
             models.FanDay(date=one.on.isoformat(), mean=one.mean, quantiles=list(one.quantiles))
@@ -217,6 +219,7 @@ def forecast(row: Row) -> models.ForecastRow:
         recent_28=plain(row["recent_demand"]),
         confidence=row["confidence"],
         flags=list(row["flags"]),
+        flags_in_words=[label(FORECAST_FLAGS, code) for code in row["flags"]],
     )
 
 

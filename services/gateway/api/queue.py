@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
@@ -17,6 +18,8 @@ from services.gateway.store.queue import Filters
 from services.gateway.store.rows import Row, amount, plain
 
 router = APIRouter(prefix="/v1", tags=["queue"])
+# Policy gives a language model COUNTERSIGN_RATIONALE_SECONDS at most, and then answers without it.
+RATIONALE_SECONDS_MAX = 65.0
 # A spreadsheet with more rows than a person can review; the API pages through everything.
 CSV_ROWS_MAX = 50_000
 CSV_COLUMNS = (
@@ -174,3 +177,14 @@ async def one(recommendation_id: str, who: Who, parts: Parts, response: Response
         evidence=present.evidence(row, None),
         decisions=[present.decision(made) for made in decisions],
     )
+
+
+@router.get("/recommendations/{recommendation_id}/rationale", summary="Its explanation in a language model's words")
+async def rationale(recommendation_id: str, who: Who, parts: Parts) -> models.RationaleView:
+    """404 `rationale_off` where no language model is configured: `explanation` says everything without one."""
+    async with parts.reading(who) as tx:
+        if await queue.one(tx, who.tenant, recommendation_id=recommendation_id) is None:
+            raise not_found("recommendation", recommendation_id)
+    path = f"/recommendations/{quote(recommendation_id, safe='')}/rationale"
+    answer = await parts.owners.call("policy", "GET", path, who.principal, patience_seconds=RATIONALE_SECONDS_MAX)
+    return models.RationaleView(**answer.json())

@@ -1,13 +1,16 @@
 """Scenarios: the signals that count and what they did to the plan, asked of the policy service, with the items' names."""
 
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import APIRouter
 
+from kit.clock import zone_of
 from services.gateway.api.planning import OWNERS_ANSWER
 from services.gateway.api.shared import Parts, Who
 from services.gateway.context import Context
+from services.gateway.domain.signals import days_of, is_closing
 from services.gateway.store import reference
 
 router = APIRouter(prefix="/v1/scenarios", tags=["planning"])
@@ -15,9 +18,13 @@ router = APIRouter(prefix="/v1/scenarios", tags=["planning"])
 
 @router.get("", summary="Signals, their bounds, and what they did to the open lines", responses=OWNERS_ANSWER)
 async def scenarios(who: Who, parts: Parts) -> dict[str, Any]:
-    """Coming, under way and lately over, at the newest business date; advisory ones move no plan."""
+    """Coming, under way and lately over, at the newest business date; advisory ones move no plan. `first_on` and `last_on`
+    are business days of the location a signal is about, else of UTC; `is_closing`: it shuts that location's doors."""
     said: dict[str, Any] = (await parts.owners.call("policy", "GET", "/scenarios", who.principal)).json()
-    return said
+    places = {one["scope"].get("location") for one in said["signals"]} - {None}
+    async with parts.database.transaction(who.tenant) as tx:
+        zones = await reference.time_zones(tx, who.tenant, places)
+    return said | {"signals": [_in_days(one, zones) for one in said["signals"]]}
 
 
 @router.get(
@@ -36,6 +43,13 @@ async def without(signal_id: str, who: Who, parts: Parts) -> dict[str, Any]:
     path = f"/scenarios/{quote(signal_id, safe='')}/without"
     said: dict[str, Any] = (await parts.owners.call("policy", "POST", path, who.principal)).json()
     return said | {"changed": await _named(parts, who, said["changed"])}
+
+
+def _in_days(signal: dict[str, Any], zones: dict[str, str]) -> dict[str, Any]:
+    zone = zone_of(zones.get(signal["scope"].get("location", "")))
+    starts_at, ends_at = datetime.fromisoformat(signal["starts_at"]), datetime.fromisoformat(signal["ends_at"])
+    first, last = days_of(starts_at, ends_at, zone)
+    return signal | {"first_on": first.isoformat(), "last_on": last.isoformat(), "is_closing": is_closing(signal)}
 
 
 async def _named(parts: Context, who: Who, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -30,7 +30,10 @@ async def status(who: Who, parts: Parts) -> models.Status:
         business_date=day(max(dates, default=None)),
         locations=[
             models.LocationStatus(
-                location=row["location"], location_name=row["location_name"], business_date=day(row["business_date"])
+                location=row["location"],
+                location_name=row["location_name"],
+                time_zone=row["time_zone"],
+                business_date=day(row["business_date"]),
             )
             for row in known["locations"]
         ],
@@ -51,6 +54,7 @@ async def status(who: Who, parts: Parts) -> models.Status:
         else models.CheckpointStatus(
             log_id=checkpoint["log_id"], size=checkpoint["size"], signed_at=instant(checkpoint["signed_at"]) or ""
         ),
+        kafka_ready=parts.publisher.is_heard,
         read_model={"lag_records": parts.consumer.lag()},
     )
 

@@ -35,12 +35,14 @@ _PART_OF_ROWS: Final = (
     ("GET", "/v1/suppliers"),
     ("GET", "/v1/usage"),
     ("GET", "/v1/mentions"),
+    ("POST", "/v1/mentions/{comment_id}/seen"),
     ("GET", "/v1/status"),
     ("GET", "/v1/stream"),
 )
 # About one thing, which has to be among theirs; the approvals service looks at each line of a bulk decision itself.
 _ONE_THING: Final = (
     ("GET", "/v1/recommendations/{recommendation_id}"),
+    ("GET", "/v1/recommendations/{recommendation_id}/rationale"),
     ("POST", "/v1/recommendations/{recommendation_id}/decisions"),
     ("POST", "/v1/recommendations/{recommendation_id}/comments"),
     ("POST", "/v1/recommendations/{recommendation_id}/undo"),

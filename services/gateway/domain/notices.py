@@ -2,7 +2,7 @@
 somebody named them in a comment."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -21,6 +21,11 @@ class Notice:
     body: Mapping[str, Any]
 
 
+def without_words(notice: Notice) -> Notice:
+    """A mention for somebody who may not read the line: who asks for them, and neither what was said nor of which item."""
+    return replace(notice, body={**notice.body, **dict.fromkeys(("recommendation_id", "sku", "location", "text"))})
+
+
 def document(notice: Notice) -> dict[str, Any]:
     """The payload of a webhook: type, timestamp and data, as Standard Webhooks asks."""
     return {
@@ -37,6 +42,8 @@ def sentence(notice: Notice) -> str:
         return f"Order {body['order_id']} is out: {body['line_count']} lines, {body['value']} {body['currency']}."
     what = f"line {body['line_id']}"
     if notice.kind == "mentioned":
+        if body["text"] is None:
+            return f"{body['by']} asks for you on {what}, which you do not cover; an administrator can let you read it."
         return f"{body['by']} asks for you on {what}: {body['text']}"
     due = f", to be decided by {body['due_at']}" if body.get("due_at") else ""
     if notice.kind == "escalated":

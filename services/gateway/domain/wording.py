@@ -45,6 +45,30 @@ EXCEPTION_KINDS: Final[Mapping[str, str]] = {
 }
 
 
+# Why a forecast is to be looked at; `services/forecaster` sets them.
+FORECAST_FLAGS: Final[Mapping[str, str]] = {
+    "no_trained_model": "No model is trained yet: the seasonal mean speaks",
+    "model_unreadable": "The model could not be read: the seasonal mean speaks",
+    "model_outdated": "The model is of an older kind: the seasonal mean speaks",
+    "new_item": "New item: fewer than 28 days are known",
+    "short_history": "Short history: fewer than 91 days are known",
+    "no_sales": "Never sold yet",
+    "no_recent_sales": "Not sold for 13 weeks",
+    "no_history": "Not one day is known yet: the answer is that of like items",
+    "stock_out_days_masked": "Some of the last 56 days were without stock; they say nothing of demand",
+    "negative_demand": "Returns were more than sales on some day, which counts as zero",
+    "spike": "A day far beyond what is usual is kept out until somebody decides",
+    "level_shift": "Sells twice or half of what it did before",
+    "silence": "Nothing sold for longer than chance explains",
+    "calendar_gap": "Nothing came from this whole location on its last closed day: was it shut, or is its data missing?",
+    "late_correction": "Forecast again because of an event after the close",
+    "pinned_strategy": "A planner chose how it is forecast",
+    "knows_promotion": "A promotion ahead is in it",
+    "knows_price_change": "A price change ahead is in it",
+    "knows_closing": "Days ahead on which the location is shut are in it",
+}
+
+
 def label(words: Mapping[str, str], code: str) -> str:
     """The words of `code`, or the code made readable."""
     return words.get(code) or code.replace("_", " ").capitalize()

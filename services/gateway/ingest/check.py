@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from kit.events import VALUE_BYTES_MAX, derived_id
 from schemas import topics
-from schemas.base import Message
+from schemas.base import Message, utc
 from schemas.demand import BusinessDayClosed
 from schemas.registry import strict
 from schemas.topics import TOPIC_OF, Topic
@@ -166,12 +166,10 @@ def _utc_text(value: str) -> str:
         instant = datetime.fromisoformat(value)
     except ValueError as error:
         raise Refused("time", "must be an RFC 3339 time such as 2017-11-05T18:04:11Z") from error
-    if instant.tzinfo is None:
-        raise Refused("time", "needs an offset, for example 2017-11-05T18:04:11Z")
     try:
-        return instant.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    except OverflowError as error:
-        raise Refused("time", "lies before the first or behind the last day of the calendar") from error
+        return utc(instant).isoformat().replace("+00:00", "Z")
+    except ValueError as error:
+        raise Refused("time", str(error)) from error
 
 
 @functools.lru_cache(maxsize=128)

@@ -23,6 +23,9 @@ from services.gateway.settings import GatewaySettings
 
 log = telemetry.get_logger()
 IN_FLIGHT = telemetry.gauge("ingest_in_flight_events", "Events handed to Kafka and not acknowledged yet")
+ASK_EVERY_SECONDS = 4.0
+# Three questions without an answer: a broker that is only busy, or loses one of its nodes, is not gone.
+SILENCE_SECONDS_MAX = 15.0
 RETRY_SECONDS = 1.0
 KEYS_CACHED = 200_000
 
@@ -41,6 +44,7 @@ class Publisher:
         self._producer: AIOKafkaProducer | None = None
         self._broken = asyncio.Event()
         self._freed = asyncio.Event()
+        self._heard_at = 0.0
         # A topic's name is made for every record otherwise.
         self._names = {topic.name: topic.on(settings.namespace) for topic in OPEN_TOPICS}
         self.in_flight = 0
@@ -65,12 +69,30 @@ class Publisher:
                     continue
                 self._broken.clear()
                 self._producer = producer
-                await self._broken.wait()
+                await self._listen(producer)
                 self._producer = None
                 await producer.stop()
         finally:
             if self._producer is not None:
                 await self._producer.stop()
+
+    async def _listen(self, producer: AIOKafkaProducer) -> None:
+        """Ask Kafka now and then whether it is there, until the producer is broken."""
+        self._heard_at = time.monotonic()
+        while not self._broken.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ASK_EVERY_SECONDS):
+                    await self._broken.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ASK_EVERY_SECONDS):
+                    if await producer.client.force_metadata_update():
+                        self._heard_at = time.monotonic()
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether Kafka answered lately. While it does not nothing new arrives, and what is shown is as of then; readiness
+        says less, because pages and lists stay readable."""
+        return self._producer is not None and time.monotonic() - self._heard_at < SILENCE_SECONDS_MAX
 
     async def ready(self) -> tuple[bool, str]:
         """For readiness: whether events can be taken."""

@@ -16,7 +16,7 @@ from kit.clock import Clock
 from kit.database import Database
 from services.gateway.domain import webhooks as rules
 from services.gateway.domain.notices import Notice, document
-from services.gateway.notices import tell
+from services.gateway.notices import discreet, tell
 from services.gateway.store import notices
 
 log = telemetry.get_logger()
@@ -73,7 +73,9 @@ class Deliverer:
                 due = await notices.nearly_due(tx, tenant, now, self._due_before)
                 await notices.add(tx, tenant, [tell.of_nearly_due(tenant, row, now) for row in due])
                 claimed = await notices.claim(tx, tenant, now, AT_ONCE_MAX)
-            await asyncio.gather(*(self._attempt(tenant, row, notice) for row, notice in claimed))
+            told = await discreet.fit_to_read(self._database, tenant, [notice for _, notice in claimed], now.date())
+            rows = [row for row, _ in claimed]
+            await asyncio.gather(*(self._attempt(tenant, row, one) for row, one in zip(rows, told, strict=True)))
 
     async def forget(self) -> None:
         """Drop what was settled a month ago."""

@@ -10,6 +10,7 @@ from kit import telemetry
 from kit.clock import Clock
 from kit.database import Database
 from services.gateway.domain.notices import KINDS, Notice, sentence
+from services.gateway.notices import discreet
 from services.gateway.settings import GatewaySettings
 from services.gateway.store import notices
 
@@ -58,6 +59,7 @@ class Mailer:
                 people = await notices.addresses(tx, tenant) if told else []
             if not told:
                 continue
+            told = await discreet.fit_to_read(self._database, tenant, told, now.date())
             link, sender = f"{self._settings.public_url}/queue", self._settings.mail_from
             mails = [
                 message(sender, person["notify"]["email"], mine, link)

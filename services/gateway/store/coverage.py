@@ -3,6 +3,7 @@
 The rows themselves are kept back by Postgres (`migrations/0017_reading_by_coverage.sql`), so that no query can forget to.
 """
 
+from collections.abc import Collection
 from datetime import date
 
 import orjson
@@ -87,6 +88,12 @@ async def covers_item(tx: Transaction, tenant: str, sku: str, location: str) -> 
     )
 
 
+async def covered_lines(tx: Transaction, tenant: str, line_ids: Collection[str]) -> frozenset[str]:
+    """Those of these lines that this transaction sees."""
+    rows = await tx.fetch("select line_id from lines where tenant = $1 and line_id = any($2)", tenant, sorted(line_ids))
+    return frozenset(row["line_id"] for row in rows)
+
+
 async def covers_recommendation(tx: Transaction, tenant: str, recommendation_id: str) -> bool:
     return bool(
         await tx.fetchval(
@@ -94,6 +101,14 @@ async def covers_recommendation(tx: Transaction, tenant: str, recommendation_id:
             " or exists (select from decisions where tenant = $1 and recommendation_id = $2)",
             tenant,
             recommendation_id,
+        )
+    )
+
+
+async def covers_comment(tx: Transaction, tenant: str, comment_id: str) -> bool:
+    return bool(
+        await tx.fetchval(
+            "select exists (select from comments where tenant = $1 and comment_id = $2)", tenant, comment_id
         )
     )
 

@@ -25,6 +25,18 @@ async def put_decisions(tx: Transaction, tenant: str, rows: Sequence[Row]) -> No
     )
 
 
+async def back_from_snooze(tx: Transaction, tenant: str, line: Row) -> str | None:
+    """What changed while the line was put aside, when its coming back is the last that happened to it."""
+    if line["decision_reason"] not in ("changed_since_snooze", "snooze_over"):
+        return None
+    note: str | None = await tx.fetchval(
+        "select note from decisions where tenant = $1 and line_id = $2 order by version desc limit 1",
+        tenant,
+        line["line_id"],
+    )
+    return note
+
+
 async def put_comments(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
     """What people said, each once."""
     await tx.execute(

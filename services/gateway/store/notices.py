@@ -225,7 +225,8 @@ async def addresses(tx: Transaction, tenant: str) -> list[Row]:
 
 
 async def forget(tx: Transaction, tenant: str, before: datetime) -> None:
-    """Drop notices that were settled long ago."""
+    """Drop notices that were settled long ago, and marks on mentions that no list shows any more."""
+    await tx.execute("delete from seen_mentions where tenant = $1 and seen_at < $2", tenant, before)
     await tx.execute(
         "delete from notices n where tenant = $1 and at < $2 and not exists (select from deliveries d where d.tenant = n.tenant"
         " and d.notice_id = n.notice_id and d.state = 'waiting')",

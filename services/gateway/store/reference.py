@@ -35,6 +35,17 @@ async def names(tx: Transaction, tenant: str, kind: str, identities: Collection[
     return {row["identity"]: row["name"] for row in rows}
 
 
+async def time_zones(tx: Transaction, tenant: str, locations: Collection[str]) -> dict[str, str]:
+    """The time zones of those of these locations that the catalogue knows."""
+    rows = await tx.fetch(
+        "select identity, coalesce(body->>'time_zone', 'UTC') as zone from catalogue where tenant = $1 and kind = 'location'"
+        " and identity = any($2)",
+        tenant,
+        sorted(locations),
+    )
+    return {row["identity"]: row["zone"] for row in rows}
+
+
 async def raise_exceptions(tx: Transaction, tenant: str, rows: Sequence[Row]) -> None:
     """Open exceptions; raised again after it was resolved, an exception is open again."""
     await tx.execute(

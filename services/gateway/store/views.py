@@ -1,6 +1,6 @@
 """Lists and single things for the pages: items, forecasts, positions, orders, exceptions, policy, status."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Any
 
 from kit.database import Transaction
@@ -137,20 +137,6 @@ async def comments_of_item(tx: Transaction, tenant: str, sku: str, location: str
         tenant,
         sku,
         location,
-        limit,
-    )
-    return as_dicts(rows)
-
-
-async def mentions_of(tx: Transaction, tenant: str, username: str, since: datetime, limit: int) -> list[Row]:
-    """What named this person on a line after `since`, newest first; their own words to themselves do not count."""
-    rows = await tx.fetch(
-        f"select o.*, i.name as item_name, p.name as location_name from comments o{_NAMES}"
-        " where o.tenant = $1 and o.mentions @> array[$2] and o.commented_by <> $2 and o.commented_at > $3"
-        " order by o.commented_at desc, o.comment_id limit $4",
-        tenant,
-        username,
-        since,
         limit,
     )
     return as_dicts(rows)
@@ -319,9 +305,9 @@ async def models(tx: Transaction, tenant: str) -> list[Row]:
 async def status(tx: Transaction, tenant: str) -> dict[str, Any]:
     """What stands above every page: how far planning is, and how much waits."""
     locations = await tx.fetch(
-        "select o.location, p.name as location_name, max(o.origin) as business_date from outcomes o"
-        " left join catalogue p on p.tenant = $1 and p.kind = 'location' and p.identity = o.location"
-        " where o.tenant = $1 group by o.location, p.name order by o.location",
+        "select o.location, o.business_date, p.name as location_name, p.body->>'time_zone' as time_zone from"
+        " (select location, max(origin) as business_date from outcomes where tenant = $1 group by location) o"
+        " left join catalogue p on p.tenant = $1 and p.kind = 'location' and p.identity = o.location order by o.location",
         tenant,
     )
     run = await tx.fetchrow("select * from runs where tenant = $1 order by finished_at desc, run_id limit 1", tenant)

@@ -70,7 +70,7 @@ def columns_of(evidences: Sequence[Evidence], opportunities: Sequence[Opportunit
     shape = (count, len(HORIZONS_DAYS), len(LEVELS))
     nodes = np.frombuffer(b"".join(one.quantiles_e2 for one in forecasts if one), dtype="<i8").reshape(shape)
     demand = DemandTable.from_units(means / 10_000.0, nodes / 100.0)
-    arrivals, on_order = _arrivals(evidences, opportunities)
+    arrivals, on_order = arrivals_of(evidences, opportunities)
     rows = [_row(evidence, opportunity) for evidence, opportunity in zip(evidences, opportunities, strict=True)]
     table = np.asarray(rows, dtype=np.float64).reshape(count, len(_NAMES))
     plain = {name: np.ascontiguousarray(table[:, index]) for index, name in enumerate(_NAMES)}
@@ -196,7 +196,7 @@ def share_counted(order: OpenOrder, curve: Sequence[float], as_of: date, opportu
     return curve[opportunity.protection_days]
 
 
-def _arrivals(evidences: Sequence[Evidence], opportunities: Sequence[Opportunity]) -> tuple[Floats, Floats]:
+def arrivals_of(evidences: Sequence[Evidence], opportunities: Sequence[Opportunity]) -> tuple[Floats, Floats]:
     """Open orders by day, each at its own probability, and what of them counts for this order; units."""
     arriving = np.zeros((len(evidences), DAYS + 1))
     inside = np.zeros(len(evidences))

@@ -17,13 +17,12 @@ def plain(value: Decimal) -> str:
 
 def decimal_of(value: float, places: int = 4) -> Decimal:
     """The decimal nearest to a float at so many places, without idle zeros."""
-    return Decimal(_trimmed(f"{value:.{places}f}"))
-
-
-def _trimmed(text: str) -> str:
+    if value.is_integer():  # most are: pieces, packs, nothing on order
+        return Decimal(int(value))
+    text = f"{value:.{places}f}"
     if "." in text:
         text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
+    return Decimal("0" if text == "-0" else text)
 
 
 def money(amount: Decimal) -> Decimal:

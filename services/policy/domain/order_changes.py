@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kernel.distribution import DAYS
 from services.policy.domain.beside_line import recommended_beside
-from services.policy.domain.columns import arrival_of, share_counted
+from services.policy.domain.columns import arrival_of, arrivals_of, share_counted
 from services.policy.domain.evidence import About, Evidence, OpenOrder
 from services.policy.domain.line import Amounts, Line, Numbers, cost_at
 from services.policy.domain.numbers import decimal_of, money, plain
@@ -36,11 +36,12 @@ YEAR_DAYS = 365
 
 @dataclass(frozen=True, slots=True)
 class _Proposed:
-    """A change that pays; `about` is the evidence of its line, which names the order."""
+    """A change that pays; `about` is the evidence of its line, which names the order; `row`: where it was reckoned."""
 
     about: Evidence
     opportunity: Opportunity
     change: Change
+    row: int
 
     @property
     def order(self) -> OpenOrder:
@@ -74,13 +75,16 @@ def order_changes(evidences: Sequence[Evidence]) -> list[tuple[Evidence, Recomme
     ]
     if not ready:
         return []
-    reckoned = reckon([evidence for evidence, _found in ready], [found for _evidence, found in ready])
+    # A change is shown as if nobody had put the item to sleep and nothing were scarce: neither moves a number it is made of.
+    bare = [replace(evidence, hold=None, allotment=None) for evidence, _found in ready]
+    opportunities = [found for _evidence, found in ready]
+    reckoned = reckon(bare, opportunities)
     proposed = [
-        _Proposed(replace(evidence, hold=None, allotment=None, about=About(OPEN_ORDER, change.order_id)), found, change)
-        for row, (evidence, found) in enumerate(ready)
-        for change in _changes(evidence, found, reckoned, row)
+        _Proposed(replace(bare[row], about=About(OPEN_ORDER, change.order_id)), opportunities[row], change, row)
+        for row, changes in enumerate(_changes(bare, opportunities, reckoned))
+        for change in changes
     ]
-    return [(one.about, outcome) for one, outcome in zip(proposed, _recommended(proposed), strict=True)]
+    return [(one.about, outcome) for one, outcome in zip(proposed, _recommended(proposed, reckoned), strict=True)]
 
 
 def order_change(evidence: Evidence) -> Outcome:
@@ -91,9 +95,9 @@ def order_change(evidence: Evidence) -> Outcome:
     if isinstance(found, Fault):
         return Withheld(found.reason, found.says, found.field, evidence.as_of)
     reckoned = reckon([evidence], [found])
-    for change in _changes(evidence, found, reckoned, 0):
+    for change in _changes([evidence], [found], reckoned)[0]:
         if change.order_id == about.code:
-            return _recommended([_Proposed(evidence, found, change)])[0]
+            return _recommended([_Proposed(evidence, found, change, 0)], reckoned)[0]
     return Withheld("order_stays", f"Order {about.code} is needed as it is.", None, evidence.as_of)
 
 
@@ -101,13 +105,34 @@ def _is_changeable(order: OpenOrder) -> bool:
     return order.status in CHANGEABLE and order.quantity > 0
 
 
-def _changes(evidence: Evidence, opportunity: Opportunity, reckoned: Reckoned, row: int) -> list[Change]:
-    """What pays for one item. While more of it is to be bought, orders are only brought forward, and only those its own
-    order counts on: nothing is put off or given back that the same plan asks for."""
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What is on its way to one item: units available before it, what each order may be moved to, and what that costs."""
+
+    as_of: date
+    available: float
+    coming: tuple[Coming, ...]
+    costs: Costs
+
+
+def _changes(
+    evidences: Sequence[Evidence], opportunities: Sequence[Opportunity], reckoned: Reckoned
+) -> list[list[Change]]:
+    """What pays for each item."""
+    looks = [
+        _look(evidence, opportunity, reckoned, row)
+        for row, (evidence, opportunity) in enumerate(zip(evidences, opportunities, strict=True))
+    ]
+    may_pay = _may_pay(reckoned, looks)
+    return [_of_item(reckoned, row, look) if row in may_pay else [] for row, look in enumerate(looks)]
+
+
+def _look(evidence: Evidence, opportunity: Opportunity, reckoned: Reckoned, row: int) -> _Look:
+    """While more of an item is to be bought, orders are only brought forward, and only those its own order counts on:
+    nothing is put off or given back that the same plan asks for."""
     as_of = evidence.as_of
     assert as_of is not None  # screening refused it
-    columns, levels, lots = reckoned.columns, reckoned.levels, reckoned.lots
-    costs = _costs(evidence)
+    levels, lots = reckoned.levels, reckoned.lots
     leaving = sum(float(one.quantity) for one in evidence.open_orders if one.quantity < 0)
     available, position = float(levels.available[row]) + leaving, float(levels.position[row])
     is_needed = bool(lots.is_needed[row])
@@ -131,21 +156,25 @@ def _changes(evidence: Evidence, opportunity: Opportunity, reckoned: Reckoned, r
         soonest = min(earliest + _lag(order, arrive_on, as_of), arrive_on)
         soonest = soonest if is_inside or not is_needed else arrive_on
         coming.append(Coming(order.order_id, units, arrive_on, order.status, soonest, latest, is_inside))
-    if not coming or not _may_pay(reckoned, row, available, coming, costs, as_of):
-        return []
-    total = available + sum(one.units for one in coming)
+    return _Look(as_of, available, tuple(coming), _costs(evidence))
+
+
+def _of_item(reckoned: Reckoned, row: int, look: _Look) -> list[Change]:
+    columns, levels, lots = reckoned.columns, reckoned.levels, reckoned.lots
+    total = look.available + sum(one.units for one in look.coming)
     # What may come too late counts by its probability in the position, and is no surplus beyond it.
-    doubtful = max(available + sum(one.units for one in coming if one.counts) - position, 0.0)
+    counted = look.available + sum(one.units for one in look.coming if one.counts)
+    doubtful = max(counted - float(levels.position[row]), 0.0)
     pace = float(levels.daily_demand[row])
     until = min(int(total / pace), 3 * YEAR_DAYS) if pace > 0 else 3 * YEAR_DAYS
     return changes_of(
         columns.demand.rows(np.asarray([row])),
-        as_of,
-        available,
-        coming,
-        needed_until=as_of + timedelta(days=until),
-        order_up_to=float("inf") if is_needed else float(levels.order_up_to[row]) + doubtful,
-        costs=costs,
+        look.as_of,
+        look.available,
+        look.coming,
+        needed_until=look.as_of + timedelta(days=until),
+        order_up_to=float("inf") if lots.is_needed[row] else float(levels.order_up_to[row]) + doubtful,
+        costs=look.costs,
         multiple=float(columns.pack[row]),
     )
 
@@ -164,21 +193,29 @@ def _lag(order: OpenOrder, believed: date, as_of: date) -> timedelta:
     return max(believed - max(order.arrive_on, as_of + timedelta(days=1)), timedelta())
 
 
-def _may_pay(
-    reckoned: Reckoned, row: int, available: float, coming: Sequence[Coming], costs: Costs, as_of: date
-) -> bool:
-    """A bound that costs one look at the distribution: most orders are right, and need no closer one."""
-    units = sum(one.units for one in coming)
-    if max(one.units for one in coming) * costs.holding * DAYS / YEAR_DAYS > costs.change:
-        return True
-    surplus = available + units - float(reckoned.levels.order_up_to[row])
-    if surplus > 0 and surplus * costs.holding * 3 > costs.change:
-        return True
-    last = min(max((one.arrive_on - as_of).days - 1 for one in coming), DAYS)
-    if last <= 0:
-        return False
-    demand = reckoned.columns.demand.rows(np.asarray([row]))
-    return costs.margin * float(demand.expected_shortage(last, max(available, 0.0))[0]) > costs.change
+def _may_pay(reckoned: Reckoned, looks: Sequence[_Look]) -> set[int]:
+    """The rows where a change may pay, by a bound that costs one look at all their distributions together: most orders are
+    right, and need no closer one."""
+    found, doubtful = set(), {}
+    for row, look in enumerate(looks):
+        if not look.coming:
+            continue
+        costs = look.costs
+        surplus = look.available + sum(one.units for one in look.coming) - float(reckoned.levels.order_up_to[row])
+        later = max(one.units for one in look.coming) * costs.holding * DAYS / YEAR_DAYS
+        less = surplus * costs.holding * 3
+        last = min(max((one.arrive_on - look.as_of).days - 1 for one in look.coming), DAYS)
+        if max(later, less) > costs.change:
+            found.add(row)
+        elif last > 0:
+            doubtful[row] = last
+    if doubtful:
+        rows = list(doubtful)
+        stock = [max(looks[row].available, 0.0) for row in rows]
+        short = reckoned.columns.demand.rows(rows).expected_shortage(list(doubtful.values()), stock).tolist()
+        costly = zip(rows, short, strict=True)
+        found |= {row for row, units in costly if looks[row].costs.margin * units > looks[row].costs.change}
+    return found
 
 
 def _costs(evidence: Evidence) -> Costs:
@@ -194,25 +231,27 @@ def _costs(evidence: Evidence) -> Costs:
     )
 
 
-def _recommended(proposed: Sequence[_Proposed]) -> list[Recommendation]:
-    """The lines of changes, reckoned together: each as things are and as the change would make them."""
+def _recommended(proposed: Sequence[_Proposed], reckoned: Reckoned) -> list[Recommendation]:
+    """The lines of changes: each as things are and as the change would make them. Only when orders come is another then."""
     if not proposed:
         return []
-    states = [state for one in proposed for state in (one.about, _after(one))]
-    both = reckon(states, [one.opportunity for one in proposed for _state in range(2)])
-    rows, nothing = np.arange(len(states)), np.zeros(len(states))
-    expected, _same, empty = projected(both.columns, both.levels, rows, nothing)
+    columns, levels = reckoned.columns, reckoned.levels
+    rows = np.asarray([one.row for one in proposed], dtype=np.int64)
+    nothing = np.zeros(len(levels.available))
+    before, _same, empty = projected(columns, levels, rows, nothing)
+    arriving, _inside = arrivals_of([_after(one) for one in proposed], [one.opportunity for one in proposed])
+    after, _same, _empty = projected(columns, levels, rows, nothing, arriving)
     return [
-        _line_of(one, both, 2 * index, int(empty[2 * index]), expected[2 * index : 2 * index + 2])
+        _line_of(one, reckoned, int(empty[index]), np.stack([before[index], after[index]]))
         for index, one in enumerate(proposed)
     ]
 
 
-def _line_of(one: _Proposed, both: Reckoned, row: int, empty: int, expected: NDArray[np.float64]) -> Recommendation:
-    """The line of a change; `row` is where the item stands as things are."""
+def _line_of(one: _Proposed, reckoned: Reckoned, empty: int, expected: NDArray[np.float64]) -> Recommendation:
+    """The line of a change; `expected` stock by day, rows: as things are, and with the change."""
     order, change = one.order, one.change
     numbers = replace(
-        Numbers.of(both.columns, both.levels, both.lots, row, empty),
+        Numbers.of(reckoned.columns, reckoned.levels, reckoned.lots, one.row, empty),
         # What a change leaves of the order; what a cancellation takes away.
         quantity=order.quantity if change.action == "cancel" else decimal_of(change.units),
     )
@@ -222,7 +261,7 @@ def _line_of(one: _Proposed, both: Reckoned, row: int, empty: int, expected: NDA
         "arrive_on": one.promise.isoformat(),
         "changes_order": order.order_id,
     }
-    return recommended_beside(line, change.action, what, _told(line, one, both, row), expected)
+    return recommended_beside(line, change.action, what, _told(line, one, reckoned), expected)
 
 
 def _line(evidence: Evidence, opportunity: Opportunity, numbers: Numbers, saves: Decimal) -> Line:
@@ -251,7 +290,7 @@ def _after(proposed: _Proposed) -> Evidence:
     return replace(evidence, open_orders=tuple(kept))
 
 
-def _told(line: Line, proposed: _Proposed, both: Reckoned, row: int) -> Step:
+def _told(line: Line, proposed: _Proposed, reckoned: Reckoned) -> Step:
     order, change = proposed.order, proposed.change
     rules, unit = line.evidence.policy.parameters, line.item.unit
     saves = {"order_id": order.order_id, "units": plain(order.quantity), "saves": str(line.amounts.at_risk)}
@@ -266,7 +305,8 @@ def _told(line: Line, proposed: _Proposed, both: Reckoned, row: int) -> Step:
         return step(f"order_{change.action}", inputs, plain(line.numbers.quantity), unit=unit, binding=True)
     was, stock = proposed.believed, max(change.stock, 0.0)
     days = [float(_days(line.as_of, day)) for day in (was, change.arrive_on)]
-    short = both.columns.demand.rows(np.asarray([row, row])).expected_shortage(days, [stock, stock])
+    demand = reckoned.columns.demand.rows([proposed.row, proposed.row])
+    short = demand.expected_shortage(days, [stock, stock])
     before, after = (decimal_of(float(one), 2) for one in short)
     cost = rules.order_change_cost
     if change.action == "expedite":

@@ -91,6 +91,11 @@ class Parameters:
     volume_budget_m3: str = NO_LIMIT
     supplier_capacities: str = NO_LIMIT
 
+    def __hash__(self) -> int:
+        """Of a few of the fields: what is written once per version is looked up for every item, and to hash all of them took
+        longer than the look-up saved."""
+        return hash((self.service_kind, self.cash_budget, self.auto_approve_value_limit, self.service_goal_b))
+
     def service_goal(self, abc_class: str | None, xyz_class: str | None = None) -> Decimal:
         """The goal of a class; without an ABC class that of B, without an XYZ class that of X."""
         goal = {"A": self.service_goal_a, "C": self.service_goal_c}.get(abc_class or "B", self.service_goal_b)

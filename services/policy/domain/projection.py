@@ -9,15 +9,16 @@ from services.policy.domain.levels import Levels
 
 
 def projected(
-    columns: Columns, levels: Levels, rows: NDArray[np.int64], quantity: Floats
+    columns: Columns, levels: Levels, rows: NDArray[np.int64], quantity: Floats, arrivals: Floats | None = None
 ) -> tuple[Floats, Floats, Floats]:
     """(without, with, first stock-out day) of the given rows: units at the close of day 1..56 after as_of.
 
     Expected stock = available + arrivals - expected demand, never below 0. The stock-out day counts from as_of,
-    without the order; 0 = not within the horizon.
+    without the order; 0 = not within the horizon. `arrivals`: of these rows, where others than those that are expected.
     """
     index = rows
-    net = levels.available[index, np.newaxis] + columns.arrivals[index, 1:] - columns.demand.mean_cumulative[index, 1:]
+    coming = columns.arrivals[index] if arrivals is None else arrivals
+    net = levels.available[index, np.newaxis] + coming[:, 1:] - columns.demand.mean_cumulative[index, 1:]
     day_of_receipt = columns.lead_days[index, np.newaxis] + 1.0
     days = np.arange(1, DAYS + 1, dtype=np.float64)[np.newaxis, :]
     ordered = net + np.where(days >= day_of_receipt, quantity[index, np.newaxis], 0.0)

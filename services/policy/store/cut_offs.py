@@ -40,6 +40,10 @@ where w.order_on <= c.seen_at::date + 1 order by w.sku, w.location
 
 async def open_lines(tx: Transaction, tenant: str) -> list[OpenLine]:
     """Open lines whose order day has come, as far as their location's events tell, in the order of their items."""
+    # Asked first, as most tenants have none: over tables that were filled a moment ago, and are not analysed yet, PostgreSQL
+    # begins the search below with the lines, which took half of its time while 10,000 items were planned.
+    if not await tx.fetchval("select exists (select from suppliers where tenant = $1 and cut_off is not null)", tenant):
+        return []
     return [OpenLine(**dict(row)) for row in await tx.fetch(OPEN, tenant)]
 
 

@@ -65,9 +65,9 @@ left join plans p on p.tenant = $1 and p.sku = t.sku and p.location = t.location
 left join closed_days d on d.tenant = $1 and d.location = t.location
 left join lateral (
   select x.*, u.order_weekdays, u.receipt_weekdays, u.closed_on, u.cut_off, u.currency as supplier_currency
-  from supplier_items x join suppliers u on u.tenant = $1 and u.supplier = x.supplier and u.active
+  from terms_of_supply x join suppliers u on u.tenant = $1 and u.supplier = x.supplier and u.active
   where x.tenant = $1 and x.sku = t.sku and x.location in (t.location, '*') and x.active
-  order by (x.location = '*'), x.priority, x.unit_cost nulls last, x.supplier limit 1
+  order by (x.location = '*'), x.priority, x.unit_cost nulls last, x.supplier, x.told_as limit 1
 ) c on true
 left join lateral (
   select json_agg(json_build_array(coalesce(y.order_id, y.recommendation_id), y.open::text, y.arrive_on, y.status, y.is_short)
@@ -149,8 +149,9 @@ async def _signals(tx: Transaction, tenant: str, rows: Sequence[Any]) -> list[An
 
 
 def _signals_of(row: Any, told: Sequence[Any]) -> tuple[Signal, ...]:
-    """Those whose scope the item is in, and that are not over for it: an absent part of a scope means all."""
-    as_of = row["as_of"]
+    """Those whose scope the item is in, and that are not over for it: an absent part of a scope means all. Closed doors that
+    the forecast knows of are in its zeros; who told of them has not asked to look at every line of the place."""
+    as_of, knows_closing = row["as_of"], "knows_closing" in (row["flags"] or ())
     return tuple(
         Signal(
             one["signal_id"],
@@ -165,6 +166,7 @@ def _signals_of(row: Any, told: Sequence[Any]) -> tuple[Signal, ...]:
         and as_of < one["ends_at"].date()
         and (one["starts_at"].date() - as_of).days <= DAYS
         and all(one[name] is None or one[name] == row[name] for name in ("sku", "location", "category", "supplier"))
+        and not (knows_closing and signals.is_closing(one))
     )
 
 

@@ -15,7 +15,7 @@ UNIVERSE = "(select sku, location from positions where tenant = $1 union select 
 SUPPLIER_PREFIX, CLASS_PREFIX = "supplier:", "class:"
 IN_SCOPE = (
     "($2 = 'all' or starts_with($2, 'location:') and place.location = substr($2, 10)"
-    " or starts_with($2, 'supplier:') and exists (select from supplier_items x where x.tenant = $1 and x.sku = place.sku"
+    " or starts_with($2, 'supplier:') and exists (select from terms_of_supply x where x.tenant = $1 and x.sku = place.sku"
     " and x.supplier = substr($2, 10) and x.location in (place.location, '*') and x.active)"
     " or starts_with($2, 'class:') and exists (select from products i where i.tenant = $1 and i.sku = place.sku"
     " and coalesce(i.abc_class, (select k.abc_class from item_classes k where k.tenant = $1 and k.sku = place.sku"

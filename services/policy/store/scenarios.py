@@ -52,7 +52,7 @@ async def items_in_scope(tx: Transaction, tenant: str, signal: Any, limit: int) 
         " left join products i on i.tenant = $1 and i.sku = p.sku"
         " where p.tenant = $1 and p.outcome <> 'none' and ($2::text is null or p.sku = $2)"
         " and ($3::text is null or p.location = $3) and ($4::text is null or i.category = $4)"
-        " and ($5::text is null or exists (select from supplier_items x where x.tenant = $1 and x.sku = p.sku"
+        " and ($5::text is null or exists (select from terms_of_supply x where x.tenant = $1 and x.sku = p.sku"
         "  and x.supplier = $5 and x.location in (p.location, '*')))"
         " order by p.is_open desc, p.sku, p.location limit $6",
         tenant,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
+from kernel.closing import shuts_doors
 from kit.database import Transaction
 from schemas.signals import SignalObserved
 
@@ -52,7 +53,7 @@ async def _items(tx: Transaction, tenant: str, signal: SignalObserved) -> Items:
         "select p.sku, p.location from (select sku, location from positions where tenant = $1"
         " union select sku, location from plans where tenant = $1) p left join products i on i.tenant = $1 and i.sku = p.sku"
         " where ($2::text is null or p.sku = $2) and ($3::text is null or p.location = $3)"
-        " and ($4::text is null or i.category = $4) and ($5::text is null or exists (select from supplier_items x"
+        " and ($4::text is null or i.category = $4) and ($5::text is null or exists (select from terms_of_supply x"
         "  where x.tenant = $1 and x.sku = p.sku and x.supplier = $5 and x.location in (p.location, '*')))"
         " order by 1, 2 limit $6",
         tenant,
@@ -76,3 +77,9 @@ async def during(tx: Transaction, tenant: str, first: date, last: date) -> list[
             last,
         )
     )
+
+
+def is_closing(told: Any) -> bool:
+    """Whether it shuts the doors of a location."""
+    scope = [name for name in ("sku", "location", "category", "supplier") if told[name] is not None]
+    return shuts_doors(told["kind"], told["strength"], told["probability"], scope)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from kit.events import Envelope, Outgoing, decode, headers_of
 from schemas.base import Message
 from schemas.catalogue import (
     ChannelDefined,
@@ -248,6 +249,24 @@ async def test_what_suppliers_answer_moves_what_is_on_its_way(side: Both) -> Non
     await side.settled()
     rows = await side.rows("policy", "select status from supply where order_id = 'PO-2'")
     assert [row["status"] for row in rows] == ["cancelled"]
+
+
+async def test_an_answer_put_aside_while_another_process_books_its_order_is_heard_at_the_next_sweep(side: Both) -> None:
+    await side.define(place("L1"), item("A"))
+    body = answered("confirmed", "PO-3", units=7).model_copy(update={"tenant": side.tenant})
+    envelope = Envelope("answer-3", "erp/1", body.TYPE, NOON, body.tenant, body.record_key())
+    headers = headers_of(Outgoing(ORDER_UPDATES.name, envelope, body.wire()))
+    answer = decode(ORDER_UPDATES, 0, 0, envelope.key.encode(), body.wire(), headers, 0)
+    async with side.databases["policy"].transaction(side.tenant) as tx:
+        await side.handlers.update(tx, side.tenant, [answer])
+        await side.send(released("PO-3"))
+        await side.settled()  # booked by the other, who cannot see yet that an answer waits
+    parked = "select reason from parked_events"
+    assert [row["reason"] for row in await side.rows("policy", parked)] == ["unknown_order"]
+    await side.handlers.sweep(side.databases["policy"])
+    assert await side.rows("policy", parked) == []
+    rows = await side.rows("policy", "select status, confirmed from supply where order_id = 'PO-3'")
+    assert [tuple(row) for row in rows] == [("confirmed", Decimal(7))]
 
 
 async def test_what_comes_short_late_dearer_or_as_something_else_is_told_once_and_ends(side: Both) -> None:

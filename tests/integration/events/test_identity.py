@@ -7,9 +7,13 @@ from typing import Any, Literal
 
 import pytest
 
-from kit import parking
+from kit import outbox, parking
 from kit.names import ITEM, Names
-from schemas.catalogue import IdentityAliasDefined, OwnerScopeDefined
+from schemas.catalogue import IdentityAliasDefined, OwnerScopeDefined, SupplierDefined, SupplierItemDefined
+from schemas.decisions import OrderUpdated
+from services.policy import unresolved
+from services.policy.planner import current_policy
+from services.policy.store import evidence
 from tests.integration.events.both import (
     DAY,
     NOON,
@@ -25,7 +29,7 @@ from tests.integration.events.both import (
 )
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
-Subject = Literal["item", "location"]
+Subject = Literal["item", "location", "supplier"]
 Scheme = Literal["gtin", "supplier_code", "legacy_code", "own_code"]
 
 
@@ -200,3 +204,64 @@ async def test_a_later_event_that_could_be_named_waits_behind_the_earlier_one_of
     await side.define(alias("x", "A", defined_at=NOON + timedelta(hours=1)))
     assert await side.demand("A") == 5
     assert await side.position("A") == (Decimal(-5), 0, 0)
+
+
+async def test_a_supplier_delivers_under_any_of_its_codes_and_merged_ones_are_split_again(side: Both) -> None:
+    """Terms are told under a code; who is ordered from is what the code means by the newest word."""
+
+    async def ordered_from() -> str | None:
+        async with side.databases["policy"].transaction(side.tenant) as tx:
+            ((known, _plan),) = await evidence.read(
+                tx, side.tenant, [("A", "L1")], (await current_policy(tx, side.tenant))[0]
+            )
+            return None if known.terms is None else known.terms.supplier
+
+    def supplier(code: str) -> SupplierDefined:
+        return SupplierDefined(tenant=TENANT, supplier=code, name=code, defined_at=NOON)
+
+    terms = SupplierItemDefined(tenant=TENANT, supplier="17", sku="A", lead_time_days=4, defined_at=NOON)
+    later = {"defined_at": NOON + timedelta(hours=1)}
+    steps: list[tuple[Any, str | None]] = [
+        (terms, None),
+        (alias("17", "NORTH", subject="supplier"), None),
+        (supplier("NORTH"), "NORTH"),
+        (supplier("SOUTH"), "NORTH"),
+        (alias("NORTH", "SOUTH", "own_code", "supplier"), "SOUTH"),
+        (alias("NORTH", "SOUTH", "own_code", "supplier", active=False, **later), "NORTH"),
+        (alias("17", "SOUTH", "supplier_code", "supplier"), None),  # it may be either now
+        (alias("17", "SOUTH", "supplier_code", "supplier", active=False, **later), "NORTH"),
+    ]
+    await side.define(item("A"), place("L1"))
+    for step, expected in steps:
+        await side.define(step)
+        assert await ordered_from() == expected, step
+    told = await side.rows("policy", "select count(*) as n from name_facts where subject = 'supplier'")
+    assert told[0]["n"] == 7, "every word about them is kept"
+
+
+async def test_an_answer_to_an_order_nobody_released_waits_and_is_told_to_its_owner_once(side: Both) -> None:
+    await side.define(
+        item("A"), place("L1"), OwnerScopeDefined(tenant=TENANT, owner="lena", locations=("L1",), defined_at=NOON)
+    )
+    answer = OrderUpdated(
+        tenant=TENANT, order_id="PO-9", status="received", location="L1", business_date=DAY, updated_at=NOON
+    )
+    await side.send(answer, answer)
+
+    async def looked() -> None:
+        """As the sweep does, with a patience of nothing."""
+        async with side.databases["policy"].transaction(side.tenant) as tx:
+            says = await side.handlers.free(tx, side.tenant, cause="test")
+            await outbox.enqueue(tx, [*says, *await unresolved.open_for_orders(tx, side.tenant, seconds=0.0)])
+
+    await side.settled()
+    for _ in range(2):
+        await looked()
+    raised = await side.said("policy", "exceptions.v1")
+    assert [(one["subject"], one["owner"]) for one in raised] == [("purchase_order:PO-9", "lena")]
+    assert await side.rows("policy", "select 1 from supply union all select 1 from deliveries") == []
+    async with side.databases["policy"].transaction(side.tenant) as tx:
+        key = (await parking.keys_page(tx, side.tenant, "", 10))[0]["record_key"]
+        await parking.drop(tx, side.tenant, key, event_hash=None, reason="another shop's", by="pia")
+    await looked()
+    assert await exceptions(side) == [("raised", "purchase_order:PO-9"), ("resolved", "purchase_order:PO-9")]

@@ -22,6 +22,7 @@ from schemas.catalogue import IdentityAliasDefined
 from schemas.topics import TOPIC_OF
 from services.forecaster.stream import Intake
 from services.policy.stream import Stream
+from tests.examples import examples
 from tests.ground import FreshDatabase
 from tests.integration.events.both import DAY, NOON, SERVICES, item, place, sale
 
@@ -161,6 +162,6 @@ def test_no_path_leads_from_an_uncertain_name_to_a_position(database: FreshDatab
     run_state_machine_as_test(
         NamesMachine,
         settings=settings(
-            max_examples=10, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples(10), stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
@@ -100,10 +100,13 @@ class Stage:
             )
         await self.producer.flush()
 
-    async def define(self, skus: Iterable[str], locations: Iterable[str], **where: str) -> None:
+    async def define(
+        self, skus: Iterable[str], locations: Iterable[str], prices: Mapping[str, Decimal] | None = None, **where: str
+    ) -> None:
         at = datetime(2023, 1, 1, tzinfo=UTC)
         items: list[Message] = [
-            ItemDefined(tenant=TENANT, sku=sku, name=sku, category="food", defined_at=at) for sku in skus
+            ItemDefined(tenant=TENANT, sku=sku, name=sku, category="food", price=(prices or {}).get(sku), defined_at=at)
+            for sku in skus
         ]
         await self.send(items)
         places = [LocationDefined(tenant=TENANT, location=one, name=one, defined_at=at, **where) for one in locations]

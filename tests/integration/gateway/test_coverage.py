@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import AsyncIterator, Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -15,6 +15,7 @@ from schemas.catalogue import ItemDefined, SupplierItemDefined
 from schemas.decisions import LineCommented
 from schemas.matrix import ApprovalMatrixPublished, Coverage, Delegation, Scope
 from services.gateway.domain.access import ROUTES
+from services.gateway.notices import discreet, tell
 from services.gateway.store import coverage
 from tests.integration.gateway import messages
 from tests.integration.gateway.process import Gateway, eventually, said
@@ -218,6 +219,46 @@ async def database(limited: Gateway) -> AsyncIterator[Database]:
     opened = await Database.open(limited.database.url("gateway"), "gateway")
     yield opened
     await opened.close()
+
+
+def asking(line: Any) -> LineCommented:
+    """A comment of today that asks for two people."""
+    return LineCommented(
+        tenant="acme", comment_id=f"asked-{line.sku}", line_id=line.line_id, recommendation_id=line.recommendation_id,
+        sku=line.sku, location=line.location, text=f"about {line.sku}", commented_by="approver", role="approver",
+        commented_at=datetime.now(UTC), mentions=("planner", "auditor"),
+    )  # fmt: skip
+
+
+def test_who_is_named_finds_what_they_may_read_and_marks_it_as_seen_for_themselves(
+    limited: Gateway, planner: httpx2.Client
+) -> None:
+    limited.publish(said(asking(MINE), "approvals"), said(asking(FOREIGN), "approvals"))
+    with limited.client("auditor") as auditor:
+        eventually(lambda: len(auditor.get("/v1/mentions").json()["items"]) == 2)
+        assert planner.post("/v1/mentions/asked-FOREIGN/seen", json={}).json()["code"] == "comment_not_found"
+        assert [one["comment_id"] for one in planner.get("/v1/mentions?unseen=true").json()["items"]] == ["asked-OWN"]
+        for _ in range(2):
+            assert planner.post("/v1/mentions/asked-OWN/seen", json={}).status_code == 204
+        assert planner.get("/v1/mentions?unseen=true").json()["items"] == []
+        (kept,) = planner.get("/v1/mentions").json()["items"]
+        assert kept["seen_at"] is not None
+        assert len(auditor.get("/v1/mentions?unseen=true").json()["items"]) == 2
+        assert auditor.post("/v1/mentions/said-nothing/seen", json={}).status_code == 404
+
+
+async def test_notice_of_a_mention_keeps_the_words_from_who_does_not_cover_the_line(database: Database) -> None:
+    notices = list(tell.of_mentions([asking(MINE), asking(FOREIGN)]))
+    told = await discreet.fit_to_read(database, "acme", notices, date(2017, 11, 20))
+    texts = {(one.recipient, one.body["line_id"]): one.body["text"] for one in told}
+    assert texts == {
+        ("planner", MINE.line_id): "about OWN",
+        ("auditor", MINE.line_id): "about OWN",
+        ("planner", FOREIGN.line_id): None,
+        ("auditor", FOREIGN.line_id): "about FOREIGN",
+    }
+    (closed,) = [one.body for one in told if one.body["text"] is None]
+    assert {name for name, value in closed.items() if value is None} == {"recommendation_id", "sku", "location", "text"}
 
 
 @pytest.mark.parametrize("scope", SCOPES)

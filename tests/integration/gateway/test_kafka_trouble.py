@@ -34,6 +34,7 @@ def test_kafka_that_is_not_there_is_503_and_reading_goes_on(
         eventually(lambda: answers(gateway), 40, lambda: gateway.log.read_text()[-3000:])
         with gateway.client("planner") as planner, gateway.machine("ingest") as till:
             assert planner.get("/v1/recommendations").status_code == 200
+            assert planner.get("/v1/status").json()["kafka_ready"] is False
             answer = till.post("/v1/events", json=[sale()])
         assert (answer.status_code, answer.json()["code"]) == (503, "kafka_unavailable")
         assert int(answer.headers["retry-after"]) >= 1
@@ -105,8 +106,9 @@ def test_broker_that_stands_still_is_429_then_503_and_nothing_taken_is_lost(
     assert running is not None
     calm, first, more = ([sale() for _ in range(count)] for count in (50, 400, 400))
     try:
-        with gateway.machine("ingest") as till:
+        with gateway.machine("ingest") as till, gateway.client("planner") as planner:
             assert till.post("/v1/events", json=calm).json()["accepted"] == 50
+            assert planner.get("/v1/status").json()["kafka_ready"] is True
             os.kill(running.pid, signal.SIGSTOP)
             try:
                 held: list[httpx2.Response] = []
@@ -124,11 +126,13 @@ def test_broker_that_stands_still_is_429_then_503_and_nothing_taken_is_lost(
                 holding.join(30)
                 assert (held[0].status_code, held[0].json()["code"]) == (503, "kafka_unavailable")
                 assert httpx2.get(f"{gateway.url}/livez").status_code == 200
+                eventually(lambda: planner.get("/v1/status").json()["kafka_ready"] is False, 60)
             finally:
                 os.kill(running.pid, signal.SIGCONT)
             # Told to send again, they do; the broker has woken up.
             for batch in (first, more):
                 eventually(lambda batch=batch: post(gateway, till, batch).status_code == 200, 60)
+            eventually(lambda: planner.get("/v1/status").json()["kafka_ready"] is True, 60)
         ids = [dict(record.headers)["ce_id"].decode() for record in wait_for(read(gateway, SALES))]
         assert set(ids) == {event["id"] for event in (*calm, *first, *more)}
         assert {ids.count(event["id"]) for event in calm} == {1}

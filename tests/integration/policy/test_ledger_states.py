@@ -16,6 +16,7 @@ from kit.database import scope
 from services.policy.domain.movements import DIRECTIONS
 from services.policy.store import ledger
 from services.policy.store.ledger import Count, Movement
+from tests.examples import examples
 from tests.ground import FreshDatabase
 from tests.integration.policy.seat import NOON
 
@@ -122,6 +123,6 @@ def test_the_position_is_what_happened_in_whatever_order_it_was_told(database: F
     run_state_machine_as_test(
         LedgerMachine,
         settings=settings(
-            max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples(12), stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -136,6 +136,9 @@ async def test_a_recommendation_derives_again_from_the_published_event_byte_for_
     kept = (await seat.call("GET", f"/recommendations/{line['recommendation_id']}/evidence")).json()
     assert kept["evidence"] == line["evidence"]
     assert derive(evidence_of(kept["evidence"])) == derive(evidence_of(line["evidence"]))
+    off = await seat.call("GET", f"/recommendations/{line['recommendation_id']}/rationale")
+    assert (off.status_code, off.headers["content-type"]) == (404, "application/problem+json")
+    assert off.json()["code"] == "rationale_off", "without a language model the explanation is all there is"
 
 
 async def test_a_sale_below_the_threshold_changes_the_recommendation_at_once(seat: Seat) -> None:

@@ -2,13 +2,14 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from schemas.signals import Scope, SignalObserved
-from tests.integration.policy.seat import DAY, NOON, TENANT, Seat, until
+from tests.integration.policy.seat import DAY, NOON, TENANT, Seat, forecast, until
 from tests.integration.policy.test_governing import planned, quantities
-from tests.integration.policy.test_planning import begin
+from tests.integration.policy.test_planning import begin, proposals
 
 pytestmark = pytest.mark.integration
 
@@ -24,6 +25,26 @@ def told(signal_id: str, *, sku: str | None, starts: datetime, days: int, adviso
         starts_at=starts,
         ends_at=starts + timedelta(days=days),
         advisory=advisory,
+    )
+
+
+async def test_closed_doors_that_the_forecast_knows_ask_nobody_and_others_do(seat: Seat) -> None:
+    await begin(seat, "A", "B")
+    await seat.send(
+        forecast("A", daily=2.5, flags=("knows_closing",)),
+        SignalObserved(
+            tenant=TENANT, signal_id="shut", kind="holiday_peak", scope=Scope(location="L1"), strength=0.0,
+            probability=Decimal(1), starts_at=NOON + timedelta(days=20), ends_at=NOON + timedelta(days=21), advisory=False,
+        ),
+    )  # fmt: skip
+    await seat.send(forecast("B", daily=2.5))
+    await planned(seat)
+
+    def asks(said: list[dict[str, Any]]) -> dict[str, bool]:
+        return {one["sku"]: "scenario_active" in one["route_reasons"] for one in proposals(said)}
+
+    await seat.read(
+        "recommendations.v1", lambda said: asks(said) == {"A": False, "B": True}, "only B waits because of it"
     )
 
 

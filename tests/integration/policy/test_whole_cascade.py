@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from schemas.catalogue import LocationDefined, SubstituteDefined, SupplierDefined, SupplierItemDefined
-from schemas.decisions import OrderUpdated
+from schemas.decisions import OrderLineUpdate, OrderUpdated
 from schemas.recommendations import PolicyPublished
 from services.policy.derive import rederive
 from tests.integration.policy.seat import (
@@ -92,6 +92,54 @@ async def rules(seat: Seat, **parameters: str) -> None:
         return bool(await seat.rows("select 1 from policy.policies where version = 2"))
 
     await until(known, "the policy is in force")
+
+
+async def test_orders_on_their_way_are_brought_forward_put_off_and_reduced_as_the_stock_asks_for(seat: Seat) -> None:
+    """One order each, and then a count: nothing is left of A, B has plenty, and C, of which less was confirmed, has enough for
+    longer than its order takes."""
+    await begin(seat, "A", "B", "C")
+    await rules(seat, order_change_cost="0.01", expedite_cost_share="0")
+    run = (await seat.call("POST", "/runs", {})).json()
+    await finished(seat, run["run_id"])
+    said = await seat.read("recommendations.v1", lambda f: {one["sku"] for one in proposals(f)} == set("ABC"), "orders")
+    lines = {one["sku"]: one for one in proposals(said)}
+    for sku, line in lines.items():
+        await seat.send(decision(line, "approved"), released(line, f"PO-{sku}"))
+    less = OrderLineUpdate(sku="C", quantity=Decimal(24), arrive_on=DAY.fromisoformat(lines["C"]["arrive_on"]))
+    await seat.send(
+        OrderUpdated(
+            tenant=TENANT, order_id="PO-C", status="confirmed", location="L1", business_date=DAY, updated_at=NOON, lines=(less,)
+        )
+    )  # fmt: skip
+
+    async def sent() -> bool:
+        rows = await seat.rows("select status, confirmed::int as units from policy.supply order by sku")
+        return [(row["status"], row["units"]) for row in rows] == [*[("released", None)] * 2, ("confirmed", 24)]
+
+    await until(sent, "the orders are with the supplier")
+    later = NOON + timedelta(hours=1)
+    await seat.send(count("A", 0, later), count("B", 40, later), count("C", 20, later))
+
+    async def counted() -> bool:
+        rows = await seat.rows("select sku, on_hand::int as units from policy.positions order by sku")
+        return [(row["sku"], row["units"]) for row in rows] == [("A", 0), ("B", 40), ("C", 20)]
+
+    await until(counted, "all is counted")
+    for _ in range(2):
+        await seat.call("POST", "/runs", {})
+        run = await finished(seat, run["run_id"])
+    assert run["published"] == 0, "what is proposed already is no news"
+    expected = {("A", "expedite"), ("B", "reduce"), ("C", "defer")}
+    said = await seat.read(
+        "recommendations.v1", lambda f: expected <= {(one["sku"], one["action"]) for one in proposals(f)}, "changes"
+    )
+    changes = {one["sku"]: one for one in proposals(said) if (one["sku"], one["action"]) in expected}
+    assert changes["A"]["arrive_on"] < lines["A"]["arrive_on"] and changes["A"]["quantity"] == lines["A"]["quantity"]
+    assert 0 < Decimal(changes["B"]["quantity"]) < Decimal(lines["B"]["quantity"])
+    assert changes["C"]["arrive_on"] > lines["C"]["arrive_on"] and changes["C"]["quantity"] == "24"
+    for sku, one in changes.items():
+        assert one["changes_order"] == f"PO-{sku}" and not one["approved_by_rule"]
+        assert rederive({name: value for name, value in one.items() if name != "type"})[0]
 
 
 async def standing(seat: Seat) -> list[Any]:

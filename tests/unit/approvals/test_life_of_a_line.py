@@ -14,6 +14,7 @@ from services.approvals.domain.deciding import Command
 from services.approvals.domain.lifecycle import Action, Step
 from services.approvals.domain.line import HELD, Line, State
 from services.approvals.domain.refusals import Refusal
+from tests.examples import examples
 from tests.unit.approvals.lines import ADA, ANN, BEN, DAY, EVA, IDA, LIMITS, MOMENT, ODA, worth
 
 PEOPLE = st.sampled_from([ANN, BEN, EVA, IDA, ADA, ODA])
@@ -129,5 +130,5 @@ class LifeOfALine(RuleBasedStateMachine):
             assert (line.first_signer, line.second_signer, line.decision_id) == (None, None, None)
 
 
-LifeOfALine.TestCase.settings = settings(max_examples=120, stateful_step_count=30, deadline=None)
+LifeOfALine.TestCase.settings = settings(max_examples=examples(120), stateful_step_count=30, deadline=None)
 TestLifeOfALine = LifeOfALine.TestCase

@@ -17,6 +17,7 @@ from services.approvals.domain.deciding import Command
 from services.approvals.domain.lifecycle import Step
 from services.approvals.domain.line import HELD, WAITING, Line, State
 from services.approvals.domain.refusals import Refusal
+from tests.examples import examples
 from tests.unit.approvals.lines import (
     ADA,
     ANN,
@@ -168,5 +169,5 @@ class Life(RuleBasedStateMachine):
             self.decided.append((step.decision.version, step.decision.verdict))
 
 
-Life.TestCase.settings = settings(max_examples=150, stateful_step_count=30, deadline=None)
+Life.TestCase.settings = settings(max_examples=examples(150), stateful_step_count=30, deadline=None)
 TestLife = Life.TestCase

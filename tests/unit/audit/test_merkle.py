@@ -17,6 +17,7 @@ from services.audit.domain.proofs import (
     inclusion_ranges,
     perfect_nodes,
 )
+from tests.examples import examples
 from tests.unit.audit import merkle_oracle
 from tests.unit.audit.vectors import TREES, VECTORS, leaves_of, nodes_of, unhex
 
@@ -77,7 +78,7 @@ def test_bad_consistency_is_rejected(case: Any) -> None:
     assert not consistency_holds(case["size1"], case["size2"], unhex(case["proof"]), old, new)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(size=st.integers(0, 2000), cut=st.integers(0, 2000))
 def test_growing_in_any_two_steps_gives_the_recursive_root(size: int, cut: int) -> None:
     known = [leaf_hash(number.to_bytes(4, "big")) for number in range(size)]
@@ -87,7 +88,7 @@ def test_growing_in_any_two_steps_gives_the_recursive_root(size: int, cut: int) 
     assert grown.root() == oracle.mth(known)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.data())
 def test_built_proofs_equal_those_of_the_recursive_oracle(data: st.DataObject) -> None:
     size = data.draw(st.integers(1, 300))

@@ -1,5 +1,6 @@
 """The chaos world tells the same story for the same seed; a history is read as it was written; failpoints end a process."""
 
+import re
 import subprocess
 import sys
 import time
@@ -57,6 +58,30 @@ def test_a_history_is_read_as_it_was_written_without_a_torn_last_line(tmp_path: 
 
 def test_the_faults_bring_every_row_of_the_matrix() -> None:
     assert {fault.row for fault in FAULTS.values()} >= ROWS
+
+
+def test_the_page_names_every_row_and_every_fault_with_a_way_to_run_it() -> None:
+    page = (ROOT / "docs/faults.md").read_text("utf-8")
+    told: dict[str, set[int]] = {}
+    rows: set[int] = set()
+    for numbers, names, _how, tests in re.findall(
+        r"^\| (\d[\d, ]*) \| (.*?) \| (.*?) \| (.*?) \|$", page, re.MULTILINE
+    ):
+        mine = {int(number) for number in numbers.split(",")}
+        rows |= mine
+        found = re.findall(r"`([\w-]+)`", names)
+        assert found or "::test_" in tests, f"row {numbers} is neither a fault nor a test"
+        told |= dict.fromkeys(found, mine)
+    assert rows == set(range(1, 36))
+    assert told.keys() == {*FAULTS, "replay"}
+    assert [name for name, fault in FAULTS.items() if fault.row not in told[name]] == []
+
+
+def test_the_page_of_threats_names_every_row_and_a_test_of_each() -> None:
+    page = (ROOT / "docs/threats.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| (\d+) \|(.*)\|$", page, re.MULTILINE))
+    assert [int(number) for number in rows] == list(range(1, 31))
+    assert [number for number, row in rows.items() if "::test_" not in row] == []
 
 
 def run_with(fail_at: str, passes: int) -> subprocess.CompletedProcess[str]:

@@ -98,6 +98,15 @@ def test_interrupted_command_ends_with_130(tmp_path: Path, monkeypatch: pytest.M
     assert main(["up", "--data-dir", str(tmp_path / "data")]) == Exit.INTERRUPTED
 
 
+def test_rebuild_without_a_terminal_wants_a_yes(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main(["rebuild", "policy"]) == Exit.USAGE
+    told = capsys.readouterr().err
+    assert "confirmation_missing" in told and "--yes" in told
+
+
 def test_reset_without_a_terminal_wants_a_yes_and_deletes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,6 +57,7 @@ def objects(overlay: str) -> list[Object]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("overlay", OVERLAYS)
 def test_every_object_is_valid_by_the_schemas_of_the_api(overlay: str) -> None:
     seen = set()

@@ -6,6 +6,7 @@ import pytest
 from packaging.utils import canonicalize_name
 
 from deploy import credentials, generate, locks, prepare
+from kit.identity import PEM
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -38,6 +39,24 @@ def test_credentials_are_made_once_and_each_service_has_its_own(tmp_path: Path) 
     private = [path for path, text in texts.items() if b"PRIVATE KEY" in text]
     assert {path.parts[0] for path in private} == {"gateway"}
     assert all((tmp_path / path).stat().st_mode & 0o077 == 0 for path in private)
+
+
+def test_gateways_key_is_replaced_in_two_steps_and_every_service_is_told(tmp_path: Path) -> None:
+    def keys() -> dict[str, list[bytes]]:
+        held = {service: tmp_path / service / "internal.pub" for service in credentials.SERVICES}
+        held["private"] = tmp_path / "gateway" / "internal.pem"
+        return {name: PEM.findall(path.read_bytes()) for name, path in held.items()}
+
+    credentials.make(tmp_path, host="postgres", port=5432, database="countersign")
+    before = keys()
+    credentials.renew(tmp_path, "replace-key")
+    during = keys()
+    assert {len(found) for found in during.values()} == {2}
+    assert all(found[1:] == before[name] for name, found in during.items())
+    credentials.renew(tmp_path, "retire-key")
+    assert keys() == {name: found[:1] for name, found in during.items()}
+    assert len({found[0] for name, found in keys().items() if name != "private"}) == 1
+    assert (tmp_path / "gateway" / "internal.pem").stat().st_mode & 0o077 == 0
 
 
 async def test_database_name_that_would_need_quoting_is_refused() -> None:

@@ -11,7 +11,7 @@ from services.forecaster.domain.calendars import Place
 from services.forecaster.domain.calibration import collect
 from services.forecaster.domain.closures import shut_ahead
 from services.forecaster.domain.frame import Frame, ItemRecord
-from services.forecaster.domain.known_ahead import KnownSignal, Told, lay
+from services.forecaster.domain.known_ahead import KnownSignal, Told, knows, lay
 from services.forecaster.domain.panel import FloatArray
 from services.forecaster.model.pipeline import baseline
 from services.forecaster.model.strategies import SIMPLE
@@ -126,6 +126,18 @@ def closing(first: date, last: date, told: date, **more: object) -> KnownSignal:
 
 
 FITTING_OUT = (date(2024, 10, 14), date(2024, 10, 20))
+
+
+def test_a_forecast_says_that_it_knows_of_closed_doors_from_when_they_were_told_until_they_open() -> None:
+    plain, _ = world(set(), date(2024, 10, 30))
+    frame = lay(plain, Told([closing(*FITTING_OUT, date(2024, 10, 1))]), ())
+    days = {
+        day: knows(frame, column(day), np.array([0, 7]))
+        for day in (date(2024, 9, 30), date(2024, 10, 2), FITTING_OUT[1])
+    }
+    assert list(days.values()) == [[()] * 2, [("knows_closing",)] * 2, [()] * 2]
+    early = lay(plain, Told([closing(*FITTING_OUT, date(2024, 6, 1))]), ())
+    assert knows(early, column(date(2024, 8, 1)), np.array([0])) == [()], "it lies beyond the horizon"
 
 
 def test_doors_that_were_told_to_be_shut_sell_nothing_on_those_days_and_as_before_on_the_others() -> None:

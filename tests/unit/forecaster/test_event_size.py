@@ -39,6 +39,7 @@ def written(world: DemandPanel, skus: Sequence[str], locations: Sequence[str]) -
     return issue("demo", frame, task, speaker, spoken, as_the_model_says(said, last, rows))
 
 
+@pytest.mark.slow
 def test_an_event_of_the_demos_items_takes_six_hundred_bytes() -> None:
     """The demo is 3,200 real items of 24 stores; the average was 952 bytes while numbers were written in digits."""
     made = build_world(FULL)

@@ -42,6 +42,7 @@ def promotion(sku: str | None, first: int, last: int, told: int, *, strength: fl
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_promotion_that_was_told_is_in_the_forecast_at_its_true_effect_whatever_the_hint_said() -> None:
     """A week of promotion sells 2.5 times as much; the hint said three times. Blind, the week is far too low."""
     generator = np.random.default_rng(3)
@@ -107,6 +108,7 @@ def test_days_are_local_scopes_hold_and_a_kind_that_is_hardly_seen_is_left_to_th
     assert learnable(frame, Told([promotion(None, 10, 40, 5)])).panel.known_names == ("promotion",)
 
 
+@pytest.mark.slow
 def test_holidays_of_a_locations_country_and_region_are_in_the_forecast_at_their_true_effect() -> None:
     """A public holiday sells three times as much. Two years teach it; a place whose country nobody said stays blind."""
     items, days, origin = 150, 730, (date(2024, 12, 15) - FIRST_DAY).days

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 import holidays
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 
 from services.forecaster.domain.cleaning import clean, closed_by_accident, spike_days
 from services.forecaster.domain.panel import mask_censored
+from services.forecaster.domain.price_bands import price_bands
 from services.forecaster.domain.series import expected_of, is_dead
 from services.forecaster.model.gradient_boosting import GradientBoosting
 from tests.unit.forecaster.worlds import FIRST_DAY, panel, retail
@@ -48,6 +50,31 @@ def test_a_new_item_starts_near_its_like_items_and_follows_its_own_sales_soon() 
     said = learned(np.vstack([demand, newborn]), 299, category=kinds).mean(axis=1)
     assert said[-2] == pytest.approx(8.0, rel=0.3)
     assert said[-1] == pytest.approx(2.5, rel=0.25)
+
+
+def test_a_new_item_starts_from_the_products_of_its_category_that_cost_about_the_same() -> None:
+    """Of one category the cheap ones sell eight a day, the dear ones one; blind to prices, a new one is given the middle."""
+    generator = np.random.default_rng(8)
+    rates = np.repeat([8.0, 3.0, 1.0], 40)
+    demand = generator.poisson(rates[:, None], (120, 300)).astype(np.float64)
+    newborn = np.full((3, 300), np.nan)
+    newborn[:, 299] = [8.0, 1.0, 4.0]  # a single day is known of each
+    kinds: dict[str, Any] = {"category": np.zeros(123, dtype=np.int64), "product": np.arange(123)}
+    prices = np.r_[np.repeat([1.0, 2.0, 5.0], 40) + np.arange(120) / 1_000, 1.02, 5.03, np.nan]
+    bands = price_bands(kinds["category"], kinds["product"], prices)
+    assert np.bincount(bands + 1).tolist() == [1, 41, 40, 41]
+    everything = np.vstack([demand, newborn])
+    said = learned(everything, 299, price_band=bands, **kinds).mean(axis=1)
+    assert said[120] == pytest.approx(8.0, rel=0.25) and said[121] == pytest.approx(1.0, rel=0.25)
+    assert said[122] == pytest.approx(rates.mean(), rel=0.25)  # its price is not known
+    blind = learned(everything, 299, **kinds).mean(axis=1)
+    assert blind[120] < 0.75 * 8.0 and blind[121] > 2 * 1.0
+    # Where few cost the same, their category still speaks; products count once, and a category of two has no thirds.
+    assert price_bands(kinds["category"][:2], kinds["product"][:2], prices[:2]).tolist() == [-1, -1]
+    four_places = np.array([0, 0, 0, 0, 1, 2])
+    thirds = price_bands(np.zeros(6, dtype=np.int64), four_places, np.array([1.0, 1.0, 1.0, 1.0, 2.0, 3.0]))
+    assert thirds.tolist() == four_places.tolist()
+    assert not price_bands(kinds["category"], kinds["product"], np.full(123, np.nan)).size
 
 
 def test_dead_items_go_to_zero_but_seasonal_ones_do_not() -> None:
@@ -104,6 +131,7 @@ def test_an_impossible_spike_is_kept_out_and_wholesale_orders_are_not() -> None:
     assert learned(demand, 299)[0].sum() == pytest.approx(clear, rel=0.1)
 
 
+@pytest.mark.slow
 def test_holidays_of_the_package_as_known_regressors_halve_the_error_of_a_holiday() -> None:
     world, mean = retail(150, 730, seed=9)
     calendar = holidays.country_holidays("GB", subdiv="ENG", years=(2023, 2024))

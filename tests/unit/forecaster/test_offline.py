@@ -129,6 +129,7 @@ def test_weekly_files_are_recognised_and_answered_week_by_week(tmp_path: Path) -
     assert truth["mean"].sum() == pytest.approx(truth.y.sum(), rel=0.08)
 
 
+@pytest.mark.slow
 def test_same_file_and_seed_give_the_same_bytes(tmp_path: Path) -> None:
     frame = history(20)
     forecast(tmp_path, frame, "--origins", ORIGIN, name="a")

@@ -172,6 +172,7 @@ def test_xgboost_runs_and_is_unbiased() -> None:
     assert said.by_day.sum() == pytest.approx(mean[:, 272:300].sum(), rel=0.05)
 
 
+@pytest.mark.slow
 @needs("prophet", "prophet")
 # Prophet drops columns in a way that pandas 4 will not know.
 @pytest.mark.filterwarnings("ignore:The inplace keyword:DeprecationWarning")
@@ -201,6 +202,7 @@ def test_the_global_model_and_simple_strategies_share_one_answer_shape() -> None
         assert answer.totals[7][1].shape == (40, 2)
 
 
+@pytest.mark.slow
 def test_quantile_heads_know_that_a_promotion_makes_a_day_uncertain(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quantile_heads, "ROUNDS", 50)
     monkeypatch.setattr(quantile_heads, "ROWS_MAX", 30_000)

@@ -86,4 +86,4 @@ def test_routes_open_to_limited_readers_exist_and_none_governs_or_shows_the_whol
 @pytest.mark.parametrize("route", sorted(COVERED))
 def test_route_about_one_thing_is_open_only_where_that_thing_is_looked_for(route: tuple[str, str]) -> None:
     named = set(re.findall(r"\{(\w+)\}", route[1]))
-    assert named in (set(), {"sku", "location"}, {"recommendation_id"}, {"order_id"})
+    assert named in (set(), {"sku", "location"}, {"recommendation_id"}, {"order_id"}, {"comment_id"})

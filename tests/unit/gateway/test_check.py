@@ -1,10 +1,11 @@
 """Checking one event: whatever comes in is either taken whole or refused with a place and a reason."""
 
+from datetime import UTC, timedelta, timezone
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit.events import decode
@@ -18,6 +19,9 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
     max_leaves=12,
 )
+zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
+# Of every year there is; at both ends another time zone lies outside of the calendar.
+times = (st.datetimes(timezones=zones | st.just(UTC)) | st.datetimes() | st.dates()).map(lambda one: one.isoformat())
 SALE: dict[str, Any] = {
     "id": "1",
     "source": "pos",
@@ -66,6 +70,20 @@ def test_an_event_of_the_usual_attributes_is_checked_as_any_other(name: str, val
 
     # An attribute that says nothing takes the event off the short way.
     assert told(usual) == told(usual | {"subject": None})
+
+
+@given(moment=times, sold_at=times, business_date=times)
+@example("0001-01-01T00:00:00+01:00", "2017-11-05T19:04:11Z", "2017-11-05")
+@example("2017-11-05T19:04:11Z", "0001-01-01T00:00:00+01:00", "2017-11-05")
+@example("2017-11-05T19:04:11Z", "9999-12-31T23:59:59-01:00", "2017-11-05")
+@example("2017-11-05T19:04:11Z", "2017-11-05T19:04:11Z", "9999-12-31")
+def test_moment_and_day_of_any_year_are_taken_or_refused(moment: str, sold_at: str, business_date: str) -> None:
+    data = {**SALE["data"], "sold_at": sold_at, "business_date": business_date}
+    outcome = tried({**SALE, "time": moment, "data": data})
+    if isinstance(outcome, Checked):
+        assert all("1900" <= one[:4] <= "2999" for one in (moment, sold_at, business_date))
+    else:
+        assert outcome.field in ("time", "data.sold_at", "data.business_date")
 
 
 @given(name=st.sampled_from([*SALE["data"], "tenant", "unit_price", "promotion", "receipt_line"]), value=json_values)

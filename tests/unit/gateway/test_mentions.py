@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from schemas.decisions import LineCommented
 from services.gateway.domain.mentions import MENTIONS_MAX, mentioned
-from services.gateway.domain.notices import KINDS, sentence
+from services.gateway.domain.notices import KINDS, document, sentence, without_words
 from services.gateway.notices import tell
 
 PEOPLE = ("ben", "ben.o", "ada@acme.com", "eva", "x")
@@ -63,3 +63,9 @@ def test_each_named_person_is_told_once_and_the_writer_is_not() -> None:
     assert (notice.kind, notice.recipient, notice.notice_id) == ("mentioned", "eva", again.notice_id)
     assert notice.kind in KINDS
     assert sentence(notice) == "ben asks for you on line line-1: @eva @ben late again"
+    closed = without_words(notice)
+    assert (
+        "late" not in str(document(closed)) and "sku-1" not in str(document(closed)) and "367" not in str(closed.body)
+    )
+    assert sentence(closed).startswith("ben asks for you on line line-1, which you do not cover")
+    assert closed.notice_id == notice.notice_id

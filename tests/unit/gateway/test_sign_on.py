@@ -268,16 +268,27 @@ def test_name_of_a_person_can_be_part_of_a_record_key() -> None:
 
 
 def test_sealed_secret_opens_only_with_the_key_and_for_what_it_was_sealed() -> None:
-    seal = Seal(b"k" * 48, "sign-on")
+    seal = Seal(lambda: [b"k" * 48], "sign-on")
     sealed = seal.sealed("refresh me", b"session 1")
     assert seal.opened(sealed, b"session 1") == "refresh me"
     assert b"refresh" not in sealed
     assert sealed != seal.sealed("refresh me", b"session 1")
     for other, text, bound in (
         (seal, sealed, b"session 2"),
-        (Seal(b"j" * 48, "sign-on"), sealed, b"session 1"),
-        (Seal(b"k" * 48, "else"), sealed, b"session 1"),
+        (Seal(lambda: [b"j" * 48], "sign-on"), sealed, b"session 1"),
+        (Seal(lambda: [b"k" * 48], "else"), sealed, b"session 1"),
         (seal, sealed[:-1] + bytes([sealed[-1] ^ 1]), b"session 1"),
         (seal, b"", b"session 1"),
     ):
         assert other.opened(text, bound) is None
+
+
+def test_what_was_sealed_before_the_key_was_replaced_opens_until_the_old_key_is_retired() -> None:
+    keys = [b"j" * 48]
+    seal = Seal(lambda: keys, "sign-on")
+    old = seal.sealed("refresh me", b"session 1")
+    keys.insert(0, b"k" * 48)
+    new = seal.sealed("refresh me", b"session 1")
+    assert [seal.opened(one, b"session 1") for one in (old, new)] == ["refresh me", "refresh me"]
+    keys.pop()
+    assert [seal.opened(one, b"session 1") for one in (old, new)] == [None, "refresh me"]

@@ -13,7 +13,7 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey, RSAKey
 
 from kit.http import Problem
-from kit.identity import Mint, Principal, Verifier, ensure_keys
+from kit.identity import Mint, Principal, Verifier, ensure_keys, replace_key, retire_key
 
 ANNA = Principal("acme", "anna", frozenset({"planner"}))
 
@@ -44,6 +44,38 @@ def test_a_token_for_another_service_is_refused(keys: tuple[Path, Path]) -> None
     with pytest.raises(Problem) as refusal:
         Verifier(keys[1], "audit").principal(Mint(keys[0]).token(ANNA, "policy"))
     assert refusal.value.status == 401
+
+
+def test_key_is_replaced_under_running_services_and_tokens_of_both_count_until_the_old_one_is_retired(
+    keys: tuple[Path, Path], tmp_path: Path
+) -> None:
+    mint, verifier = Mint(keys[0]), Verifier(keys[1], "policy")
+    before = mint.token(ANNA, "policy")
+    assert replace_key(tmp_path) == keys
+    assert stat.S_IMODE(keys[0].stat().st_mode) == 0o600
+    after = mint.token(ANNA, "policy")
+    assert [verifier.principal(token) for token in (before, after)] == [ANNA, ANNA]
+    assert Verifier(keys[1], "policy").principal(after) == ANNA, "a service that starts meanwhile believes it too"
+    retire_key(tmp_path)
+    assert verifier.principal(after) == ANNA
+    assert verifier.principal(mint.token(ANNA, "policy")) == ANNA
+    with pytest.raises(Problem) as refusal:
+        verifier.principal(before)
+    assert refusal.value.status == 401
+
+
+def test_key_file_that_cannot_be_read_leaves_the_last_good_keys_in_use(keys: tuple[Path, Path], tmp_path: Path) -> None:
+    mint, verifier = Mint(keys[0]), Verifier(keys[1], "policy")
+    whole = keys[1].read_bytes()
+    for broken in (b"", whole[:40], b"-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n"):
+        keys[1].write_bytes(broken)
+        assert verifier.principal(mint.token(ANNA, "policy")) == ANNA
+        with pytest.raises(ValueError, match=r"."):
+            Verifier(keys[1], "policy")
+    keys[1].unlink()
+    assert verifier.principal(mint.token(ANNA, "policy")) == ANNA
+    keys[1].write_bytes(whole)
+    assert verifier.principal(mint.token(ANNA, "policy")) == ANNA
 
 
 @pytest.mark.parametrize(

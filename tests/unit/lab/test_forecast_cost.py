@@ -1,6 +1,7 @@
 """The cost run measures what it says, on a size small enough for every day."""
 
 import numpy as np
+import pytest
 
 from lab.bench import forecast_cost
 
@@ -16,6 +17,7 @@ def test_a_made_up_world_is_two_years_of_sales_at_the_stated_levels() -> None:
     assert len({item.location for item in frame.items}) == 8
 
 
+@pytest.mark.slow
 def test_every_stage_is_measured() -> None:
     told = forecast_cost.measure(30)
     each = told["cpu_seconds_per_1000"]

@@ -65,6 +65,7 @@ def test_every_event_is_accepted_by_its_contract_and_has_its_own_id(small: World
     assert len({one.id for one in told}) == len(told)
 
 
+@pytest.mark.slow
 def test_two_builds_and_the_cache_tell_the_same_story(small: World, tmp_path: Path) -> None:
     first, cached = world(TINY, tmp_path), world(TINY, tmp_path)
     for table in ("items", "suppliers", "sales", "movements"):
@@ -72,6 +73,7 @@ def test_two_builds_and_the_cache_tell_the_same_story(small: World, tmp_path: Pa
     assert [one.id for one in history(first)] == [one.id for one in history(cached)]
 
 
+@pytest.mark.slow
 def test_a_broken_cache_is_rebuilt(tmp_path: Path) -> None:
     world(TINY, tmp_path)
     (tmp_path / TINY.fingerprint() / "sales.parquet").write_bytes(b"torn")

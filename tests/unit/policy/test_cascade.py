@@ -11,13 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from schemas.recommendations import RecommendationIssued
+from schemas.recommendations import RecommendationIssued, Step
+from services.policy.domain import steps
 from services.policy.domain.cascade import derive, plan
 from services.policy.domain.evidence import Allotment, Evidence, Hold, OpenOrder, pack_integers
 from services.policy.domain.evidence_text import canonical, canonical_with, document_of, evidence_of
 from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.outcome import Outcome, Recommendation, Withheld
+from services.policy.domain.steps import SENTENCES
 from services.policy.domain.supply_calendar import next_opportunity
+from tests.examples import examples
 from tests.unit.policy.examples import DAY, PLAIN, evidences, forecast_of, with_
 
 
@@ -38,7 +41,7 @@ def withheld(evidence: Evidence) -> Withheld:
     return outcome
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=examples(20), deadline=None)
 @given(st.lists(evidences(), min_size=1, max_size=4))
 def test_every_item_gets_one_answer_that_does_not_depend_on_the_items_beside_it(batch: list[Evidence]) -> None:
     outcomes = plan(batch)
@@ -47,14 +50,14 @@ def test_every_item_gets_one_answer_that_does_not_depend_on_the_items_beside_it(
         assert only(evidence) == outcome
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(evidences())
 def test_evidence_through_json_derives_the_same_bytes(evidence: Evidence) -> None:
     logged = json.loads(json.dumps(document_of(evidence)))
     assert derive(evidence_of(logged)) == derive(evidence)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(evidences())
 def test_a_quantity_is_legal_and_reaches_the_reorder_point_unless_expiry_forbids(evidence: Evidence) -> None:
     outcome = only(evidence)
@@ -72,7 +75,7 @@ def test_a_quantity_is_legal_and_reaches_the_reorder_point_unless_expiry_forbids
     assert document["approved_by_rule"] == (not document["route_reasons"])
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(evidences())
 def test_a_recommendation_fits_its_contract_and_survives_the_wire(evidence: Evidence) -> None:
     outcome = only(evidence)
@@ -85,7 +88,7 @@ def test_a_recommendation_fits_its_contract_and_survives_the_wire(evidence: Evid
         assert canonical_with(body, outcome.evidence_text) == canonical(body)
 
 
-@settings(max_examples=33, deadline=None)
+@settings(max_examples=examples(33), deadline=None)
 @given(
     evidences(), st.sampled_from(["0.85", "0.90", "0.95", "0.99"]), st.sampled_from(["0.85", "0.90", "0.95", "0.99"])
 )
@@ -99,7 +102,7 @@ def test_a_higher_service_goal_never_orders_less(evidence: Evidence, one: str, o
     assert quantity(low) <= quantity(high)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(evidences())
 def test_an_ordered_quantity_leaves_nothing_to_propose(evidence: Evidence) -> None:
     outcome = only(evidence)
@@ -121,7 +124,7 @@ def in_whole_units(evidence: Evidence) -> Evidence:
     return replace(with_(evidence, stock=whole), open_orders=tuple(orders))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(evidences())
 def test_between_its_thresholds_an_outcome_stays_what_it_is(evidence: Evidence) -> None:
     evidence = in_whole_units(evidence)
@@ -141,7 +144,7 @@ def test_between_its_thresholds_an_outcome_stays_what_it_is(evidence: Evidence) 
             assert other.quantity == outcome.quantity
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(evidences())
 def test_every_number_in_the_words_comes_from_the_inputs_and_result_of_its_step(evidence: Evidence) -> None:
     outcome = only(evidence)
@@ -154,6 +157,17 @@ def test_every_number_in_the_words_comes_from_the_inputs_and_result_of_its_step(
         assert not re.search(r"\d", said), f"{step['code']}: {step['says']}"
     sentences = [step["says"] for step in outcome.document["steps"]]
     assert all(part in outcome.document["explanation"] for part in (sentences[0], sentences[-1]))
+
+
+@pytest.mark.parametrize("sentence", sorted(SENTENCES))
+def test_no_code_is_too_long_for_a_sentence(sentence: str) -> None:
+    """The longest codes and decimals the contract allows: the sentence still fits it, and tells no half of a number."""
+    longest = dict.fromkeys(re.findall(r"{(\w+)}", SENTENCES[sentence]), "7" * 64)
+    inputs = {name: value for name, value in longest.items() if name != "result"}
+    told = steps.step("net", inputs, "7" * 64, sentence=sentence)
+    Step.model_validate(told.document())
+    assert {len(found) for found in re.findall(r"\d+", told.says)} <= {64}
+    assert told.says.endswith("…") or told.says == SENTENCES[sentence].format(**longest)
 
 
 BAD: list[tuple[str, Evidence, str, str | None]] = [

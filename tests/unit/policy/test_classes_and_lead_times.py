@@ -14,6 +14,7 @@ from services.policy.domain.lead_times import RECEIPTS_MAX, Deliveries, arrival_
 from services.policy.domain.outcome import Recommendation
 from services.policy.domain.parameters import Parameters, parse_parameters
 from services.policy.domain.refusal import PolicyRefusal
+from tests.examples import examples
 from tests.unit.policy.examples import with_
 
 
@@ -46,7 +47,7 @@ def test_achieved_fill_rate_beside_the_goal() -> None:
     ]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=30))
 def test_a_better_seller_is_never_in_a_worse_class(values: list[int]) -> None:
     found = classes_of([sold(str(index), str(value)) for index, value in enumerate(values)])
@@ -74,7 +75,7 @@ def test_without_receipts_the_quote_counts_and_with_many_experience() -> None:
     assert alone is not None and alone.mean_days == 5 and alone.sd_days == pytest.approx(2**0.5)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=examples(50), deadline=None)
 @given(st.floats(0, 60), st.lists(st.floats(0, 60), max_size=20))
 def test_the_mean_lies_between_quote_and_experience(quoted: float, seen: list[float]) -> None:
     found = learned(quoted, seen)
@@ -117,7 +118,7 @@ def test_an_overdue_order_is_judged_by_what_came_later_still() -> None:
     assert arrival_curve((), 0)[:3] == (0, 0.5, 0.75)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(st.lists(st.integers(-10, 50), max_size=60).map(tuple), st.integers(-30, 20))
 def test_arrival_probabilities_rise_from_nothing_towards_certainty(late: tuple[int, ...], elapsed: int) -> None:
     curve = arrival_curve(late, elapsed)

@@ -12,6 +12,7 @@ from services.policy.domain.evidence_text import canonical, canonical_with, docu
 from services.policy.domain.outcome import Recommendation
 from services.policy.domain.parameters import Parameters, parse_parameters
 from services.policy.domain.render import plain_floats
+from tests.examples import examples
 from tests.unit.policy.examples import evidences
 
 
@@ -32,7 +33,7 @@ def test_equal_numbers_with_other_digits_are_told_alike_and_other_numbers_are_no
     assert Parameters(transfer_days=Decimal(1)).as_evidence()["transfer_days"] == "1"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(evidences())
 def test_the_one_text_of_a_document_is_the_one_that_the_standard_library_writes(evidence: Evidence) -> None:
     """Whoever checks an export has only RFC 8259 and sorted names to go by, and what was published before must stay equal."""

@@ -20,10 +20,11 @@ from services.policy.domain.formulas import (
     reorder_rules,
 )
 from services.policy.domain.formulas.loss import negative_binomial_loss, normal_loss, poisson_loss
+from tests.examples import examples
 
 costs = st.floats(0.1, 20).map(lambda value: round(value, 2))
 demands = st.floats(1, 500).map(lambda value: round(value, 1))
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=examples(20), deadline=None)
 
 
 @few

@@ -22,9 +22,10 @@ from services.policy.domain.formulas import (
 from services.policy.domain.formulas.forecast_netting import net_forecast
 from services.policy.domain.formulas.loss import negative_binomial_loss, normal_loss, poisson_loss
 from services.policy.domain.refusal import PolicyRefusal
+from tests.examples import examples
 
 costs = st.floats(0.1, 20).map(lambda value: round(value, 2))
-few = settings(max_examples=20, deadline=None)
+few = settings(max_examples=examples(20), deadline=None)
 
 
 masses_strategy = st.lists(st.integers(0, 5), min_size=1, max_size=4).filter(any)
@@ -183,7 +184,7 @@ def trees(draw: st.DrawFn) -> list[guaranteed_service.Stage]:
     ]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(trees())
 def test_guaranteed_service_against_every_promise(stages: list[guaranteed_service.Stage]) -> None:
     promises, cost = guaranteed_service.service_times(stages)

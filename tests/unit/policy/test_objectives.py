@@ -14,6 +14,7 @@ from services.policy.domain.objectives import POINTS, TAIL_POINTS, Weights, choi
 from services.policy.domain.parameters import parse_parameters
 from services.policy.domain.refusal import PolicyRefusal
 from services.policy.pareto import GRID, for_people, report
+from tests.examples import examples
 from tests.unit.policy.examples import with_
 from tests.unit.policy.test_cascade import recommended
 
@@ -40,7 +41,7 @@ def by_hand(demand: list[float], level: float, margin: float, holding: float) ->
     return lost, held, sum(sorted(costs)[-TAIL_POINTS:]) / TAIL_POINTS
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 10_000), st.floats(0, 90), MONEY, MONEY)
 def test_what_a_level_leads_to_by_the_definition(seed: int, level: float, margin: float, holding: float) -> None:
     demand = demand_of(seed)
@@ -51,7 +52,7 @@ def test_what_a_level_leads_to_by_the_definition(seed: int, level: float, margin
     assert told.tail[0] >= told.lost[0] + told.held[0] - 1e-9
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 10_000), MONEY, MONEY, WEIGHT, WEIGHT, WEIGHT)
 def test_no_level_weighs_less_than_the_best(
     seed: int, margin: float, holding: float, service: float, cost: float, risk: float
@@ -67,7 +68,7 @@ def test_no_level_weighs_less_than_the_best(
     assert weighed(found[0]) <= min(weighed(level) for level in demand[0].tolist()) + 1e-6
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.integers(0, 10_000), MONEY, MONEY)
 def test_without_risk_it_is_the_newsvendors_fractile(seed: int, margin: float, holding: float) -> None:
     demand = demand_of(seed)
@@ -78,7 +79,7 @@ def test_without_risk_it_is_the_newsvendors_fractile(seed: int, margin: float, h
     assert below - 1e-6 <= fractile <= at_most + 1e-6
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 0.5]))
 def test_more_weight_on_service_never_holds_less_and_more_on_cost_never_more(seed: int, risk: float) -> None:
     demand, margin, holding = demand_of(seed), one(2.0), one(1.0)
@@ -99,7 +100,7 @@ def test_rows_do_not_depend_on_the_rows_beside_them() -> None:
     assert together.tolist() == alone
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(st.tuples(*[st.integers(0, 4)] * 3), min_size=1, max_size=14))
 def test_efficient_points_by_comparing_each_with_each(points: list[tuple[int, int, int]]) -> None:
     def beats(a: tuple[int, ...], b: tuple[int, ...]) -> bool:

@@ -15,6 +15,7 @@ from services.policy.domain.evidence_text import canonical, document_of, evidenc
 from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.order_changes import order_change, order_changes
 from services.policy.domain.outcome import Recommendation, Withheld
+from tests.examples import examples
 from tests.unit.policy.examples import DAY, PLAIN, evidences, forecast_of, with_
 
 
@@ -92,7 +93,7 @@ def test_the_line_derives_again_from_its_logged_evidence_and_follows_the_order_o
     assert isinstance(settled, Withheld) and settled.reason == "order_stays"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=examples(80), deadline=None)
 @given(evidences())
 def test_every_change_is_derivable_and_stands_beside_the_items_own_order_without_contradiction(
     evidence: Evidence,
@@ -118,7 +119,7 @@ def test_every_change_is_derivable_and_stands_beside_the_items_own_order_without
         assert not isinstance(after, Recommendation)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.lists(evidences(), min_size=2, max_size=5))
 def test_changes_of_many_items_are_bit_for_bit_those_of_each_alone(batch: list[Evidence]) -> None:
     cheap = {"order_change_cost": Decimal("0.05"), "expedite_cost_share": Decimal("0.01")}

@@ -11,6 +11,7 @@ from services.policy.domain.evidence import Allotment, Evidence
 from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.order_filling import OrderTerms, filled
 from services.policy.domain.outcome import Recommendation
+from tests.examples import examples
 from tests.unit.policy.examples import PLAIN, forecast_of
 
 
@@ -60,7 +61,7 @@ def test_a_truck_that_is_nearly_full_is_filled() -> None:
     assert filled(evidences, wanted, [0.1], OrderTerms(truck_m3=wanted[0] * 0.1 / 0.5)) is None
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=examples(30), deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from([0.5, 2.0, 6.0]), st.integers(0, 3)), min_size=1, max_size=4),
     st.integers(1, 400),

@@ -15,6 +15,7 @@ from services.policy.domain.outcome import Recommendation, Withheld
 from services.policy.domain.refusal import PolicyRefusal
 from services.policy.domain.scarcity import Budget, allot
 from services.policy.domain.selection import Blocks, best_choice, choose, choose_closely
+from tests.examples import examples
 from tests.unit.policy.examples import PLAIN, evidences, forecast_of, with_
 
 
@@ -31,7 +32,7 @@ def random_blocks(seed: int, items: int, resources: int) -> Blocks:
     return Blocks(item, units, profit, np.stack(uses, axis=1))
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=examples(12), deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 60), st.integers(1, 2), st.floats(0.05, 0.9))
 def test_within_half_a_percent_of_the_integer_optimum(seed: int, items: int, resources: int, share: float) -> None:
     blocks = random_blocks(seed, items, resources)
@@ -46,7 +47,7 @@ def test_within_half_a_percent_of_the_integer_optimum(seed: int, items: int, res
     assert found.profit == pytest.approx(float(blocks.profit[found.taken].sum()))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.integers(0, 10_000), st.integers(1, 80), st.integers(1, 3), st.floats(0.0, 1.2))
 def test_a_block_is_taken_only_after_the_one_before_it(seed: int, items: int, resources: int, share: float) -> None:
     blocks = random_blocks(seed, items, resources)
@@ -96,7 +97,7 @@ def granted(items: list[Evidence], budget: Budget, volumes: list[float] | None =
     return [replace(one, allotment=found.allotments.get(place)) for place, one in enumerate(items)]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.lists(evidences(), min_size=1, max_size=4))
 def test_where_nothing_is_scarce_nothing_changes(items: list[Evidence]) -> None:
     assert quantities(granted(items, Budget(cash=Decimal(10**9)))) == quantities(items)

@@ -18,6 +18,7 @@ from services.policy.domain.outcome import Recommendation
 from services.policy.domain.parameters import ADDED, Parameters, parse_parameters
 from services.policy.domain.refusal import PolicyRefusal
 from services.policy.domain.scenarios import heeded
+from tests.examples import examples
 from tests.unit.policy.examples import DAY, PLAIN, evidences, with_
 
 LATER = DAY + timedelta(days=20)
@@ -128,7 +129,7 @@ def test_each_signal_shows_its_numbers_with_and_without_and_a_person_decides() -
     assert "scenario_active" not in ordered(PLAIN).document["route_reasons"]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     evidences(),
     st.lists(

@@ -16,6 +16,7 @@ from services.policy.domain.evidence import About, Evidence, OpenOrder
 from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.outcome import Outcome, Recommendation, Withheld
 from services.policy.domain.substitution import SUBSTITUTE, Candidate, claimed_before, stand_in, substitute_line
+from tests.examples import examples
 from tests.unit.policy.examples import DAY, PLAIN, evidences, with_
 
 ONE, NONE = Decimal(1), Decimal(0)
@@ -140,7 +141,7 @@ def test_two_products_that_share_a_substitute_are_promised_each_of_its_units_onc
     assert derive(evidence_of(found[1].document["evidence"])) == canonical(found[1].document)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(evidences(), st.lists(st.tuples(evidences(), st.sampled_from(["0.5", "1", "3"])), min_size=1, max_size=4))
 def test_never_more_of_a_shelf_is_promised_than_stands_above_its_own_reorder_point(
     other: Evidence, products: list[tuple[Evidence, str]]
@@ -162,7 +163,7 @@ def test_bad_input_of_either_side_proposes_nothing_and_says_why() -> None:
     assert refused(replace(SHORT, forecast=None)) == "substitute_not_plannable"
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(evidences(), evidences(), st.sampled_from(["0.5", "1", "3"]), st.sampled_from(["0", "1.5", "40"]))
 def test_every_line_is_legal_derivable_honest_and_never_larger_for_being_covered(
     short: Evidence, other: Evidence, ratio: str, covered: str

@@ -15,8 +15,9 @@ from services.policy.domain.open_orders import Coming, Costs, changes_of
 from services.policy.domain.refusal import PolicyRefusal
 from services.policy.domain.selection import Blocks
 from services.policy.domain.transfers import Site, Transfer, best_transfers
+from tests.examples import examples
 
-some = settings(max_examples=40, deadline=None)
+some = settings(max_examples=examples(40), deadline=None)
 
 
 def curve(mean: float, spread: float = 0.6) -> Floats:

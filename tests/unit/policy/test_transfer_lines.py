@@ -14,6 +14,7 @@ from services.policy.domain.evidence import Evidence, OpenOrder
 from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.outcome import Recommendation, Withheld
 from services.policy.domain.transfer_lines import arriving, transfer_line, transfers_of
+from tests.examples import examples
 from tests.unit.policy.examples import DAY, PLAIN, forecast_of, with_
 
 RULES = {"transfer_days": Decimal(1), "transfer_fixed_cost": Decimal("0.10"), "transfer_unit_cost": Decimal("0.01")}
@@ -78,7 +79,7 @@ def test_what_is_promised_to_others_is_not_promised_again() -> None:
     assert transfers_of([at("L1", 0)], [at("L2", 200, 2.0, promised)]) == []
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(-4, 12), st.sampled_from([0.5, 2.0, 6.0])), min_size=1, max_size=3),
     st.lists(st.tuples(st.integers(0, 160), st.sampled_from([0.5, 2.0, 6.0])), min_size=1, max_size=3),

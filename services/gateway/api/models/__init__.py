@@ -6,6 +6,7 @@ Money and quantities are decimal strings; chart series are numbers. Unknown is n
 from services.gateway.api.models.base import Coded, Counted, Listed, Page, View
 from services.gateway.api.models.held import (
     AliasView,
+    ClosingView,
     CorrectionView,
     DeadLetterView,
     DroppedView,
@@ -47,6 +48,7 @@ from services.gateway.api.models.queue import (
     LocationGroup,
     MentionView,
     QueueSummary,
+    RationaleView,
     RecommendationView,
     StepView,
     SupplierGroup,
@@ -84,6 +86,7 @@ __all__ = [
     "CapturedEvent",
     "CategoryGroup",
     "CheckpointStatus",
+    "ClosingView",
     "Coded",
     "ColleagueView",
     "CommentView",
@@ -129,6 +132,7 @@ __all__ = [
     "ProjectedDay",
     "ProjectionView",
     "QueueSummary",
+    "RationaleView",
     "RecommendationView",
     "ReleaseView",
     "RunStatus",

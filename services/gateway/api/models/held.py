@@ -116,6 +116,16 @@ class MeaningView(View):
     facts: list[FactView]
 
 
+class ClosingView(View):
+    """A told closing: durable, and in the forecasts of that location within moments."""
+
+    signal_id: str
+    location: str
+    first_on: str
+    last_on: str
+    active: bool
+
+
 class AliasView(View):
     """The alias is durable under this event id; what waited for it flows within moments."""
 

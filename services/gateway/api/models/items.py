@@ -98,6 +98,7 @@ class Fan(View):
     origin: str
     confidence: float
     flags: list[str]
+    flags_in_words: list[str]
     levels: list[float]
     days: list[FanDay]
     cumulative: list[FanSpan]
@@ -154,7 +155,8 @@ class ExceptionPage(Page[ExceptionView]):
 
 
 class ItemPanel(View):
-    """Everything about one product in one place. What an owner service could not answer is null and named in `unavailable`."""
+    """Everything about one product in one place. What an owner service could not answer is null and named in `unavailable`.
+    `back_from_snooze`: what changed while the line was put aside, until somebody or a fresher plan moves it on."""
 
     item: ItemFacts
     line: Line | None
@@ -169,6 +171,7 @@ class ItemPanel(View):
     withheld_reason: Coded | None
     withheld_says: str | None
     past_decisions: list[DecisionView]
+    back_from_snooze: str | None
     comments: list[CommentView]
     evidence: Evidence
     exceptions: list[ExceptionView]
@@ -193,6 +196,7 @@ class ForecastRow(View):
     recent_28: str | None
     confidence: float
     flags: list[str]
+    flags_in_words: list[str]
 
 
 class ForecastView(View):

@@ -1,6 +1,6 @@
 """The queue, one line, and what became of decisions."""
 
-from typing import Any
+from typing import Any, Literal
 
 from services.gateway.api.models.base import Coded, Counted, View
 
@@ -168,7 +168,8 @@ class CommentView(View):
 
 
 class MentionView(View):
-    """A comment that asks for the attention of whoever reads this, and the line it stands on."""
+    """A comment that asks for the attention of whoever reads this, and the line it stands on. `seen_at`: null until they
+    looked at it."""
 
     comment_id: str
     recommendation_id: str
@@ -179,6 +180,7 @@ class MentionView(View):
     text: str
     by: str
     at: str
+    seen_at: str | None
 
 
 class ColleagueView(View):
@@ -204,6 +206,17 @@ class RecommendationView(View):
     steps: list[StepView]
     evidence: Evidence
     decisions: list[DecisionView]
+
+
+class RationaleView(View):
+    """A recommendation's explanation in a language model's words. `source` evidence: the explanation as it is, because of what
+    `refused` says, such as a number that the evidence does not hold."""
+
+    recommendation_id: str
+    explanation: str
+    rationale: str
+    source: Literal["language_model", "evidence"]
+    refused: str | None
 
 
 class DecisionOutcome(View):

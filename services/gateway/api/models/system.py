@@ -79,6 +79,7 @@ class PolicyView(View):
 class LocationStatus(View):
     location: str
     location_name: str | None
+    time_zone: str | None
     business_date: str | None
 
 
@@ -103,7 +104,8 @@ class CheckpointStatus(View):
 
 
 class Status(View):
-    """How far the tenant's planning is and what waits."""
+    """How far the tenant's planning is and what waits. `kafka_ready` false: the event log does not answer, so that nothing new
+    arrives; what was read stays readable."""
 
     tenant: str
     now: str
@@ -113,6 +115,7 @@ class Status(View):
     counts: dict[str, int]
     services: list[ServiceStatus]
     checkpoint: CheckpointStatus | None
+    kafka_ready: bool
     read_model: dict[str, int | None]
 
 

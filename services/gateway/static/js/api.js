@@ -6,6 +6,10 @@ export class Problem extends Error {
     Object.assign(this, { status, code, title, detail: detail || title, errors, instance, retryAfter, rest });
   }
   get isUnreachable() { return this.status === 0; }
+  /** What it says, with the fields it names. */
+  get inFull() { return this.errors?.length ? `${this.detail} ${this.errors.map((error) => `${error.field}: ${error.reason}`).join("; ")}` : this.detail; }
+  /** By which the service's log finds it. */
+  get request() { return this.instance.replace("urn:request:", ""); }
 }
 
 const UNREACHABLE = {
@@ -24,27 +28,42 @@ async function problemOf(response) {
   }
 }
 
-let sentFrom = null; // where the person stood who sent what is not answered yet; the page may have moved on meanwhile
+// The way back after a session that ended: where the person stood who sent what is not answered yet, else where they stand.
+const unanswered = new Set(); // oldest first; the page may have moved on meanwhile
+let standing = () => location.pathname + location.search;
+let isLeaving = false;
+addEventListener("pageshow", () => { isLeaving = false; }); // come back to by the browser's own Back
 
-async function call(method, path, { body, headers = {}, signal, keepSession = false } = {}) {
+/** A page whose address follows the person a moment later says itself where they stand. */
+export const standsAt = (tell) => { standing = tell; };
+
+function signInAgain() {
+  if (isLeaving) return; // the first answer says where from; those behind it came from where the page went since
+  isLeaving = true;
+  const [first] = unanswered;
+  location.assign(`/sign-in?ended=1&next=${encodeURIComponent(first?.from ?? standing())}`);
+}
+
+async function call(method, path, { body, headers = {}, signal, keepSession = false, keepalive = false } = {}) {
   let response;
-  const here = location.pathname + location.search;
-  if (method !== "GET") sentFrom = here;
+  const sent = { from: method === "GET" ? null : standing() };
+  if (sent.from) unanswered.add(sent);
   try {
     response = await fetch(path, {
-      method, signal, credentials: "same-origin",
+      method, signal, keepalive, credentials: "same-origin",
       headers: { Accept: "application/json", ...(body !== undefined && { "Content-Type": "application/json" }), ...headers },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {
+    unanswered.delete(sent);
     if (error.name === "AbortError") throw error;
     throw new Problem(UNREACHABLE);
   }
   if (response.status === 401 && !keepSession) {
-    location.assign(`/sign-in?ended=1&next=${encodeURIComponent(sentFrom ?? location.pathname + location.search)}`);
+    signInAgain();
     return new Promise(() => {}); // the page is leaving: nobody needs an answer any more
   }
-  if (method !== "GET") sentFrom = null;
+  unanswered.delete(sent);
   if (!response.ok) throw await problemOf(response);
   return response.status === 204 ? null : response.json();
 }

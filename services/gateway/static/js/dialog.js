@@ -34,30 +34,29 @@ export function confirm(title, lead, { yes = "Yes", no = "Cancel", details = [] 
 
 /**
  * Ask for one coded reason and a note. Digits 1-9 choose. `extra` are more fields, `collect(form)` adds their values.
- * Resolves {reason, note, …} or null.
+ * What is written is given to `keep` as it is written; `draft` is what was kept of it before. Resolves {reason, note, …} or null.
  */
-export function askReason(title, lead, reasons, { yes, extra = [], collect = () => ({}), noteHint = "Optional. It is kept with the decision.", reasonRequired = true }) {
+export function askReason(title, lead, reasons, { yes, extra = [], collect = () => ({}), noteHint = "Optional. It is kept with the decision.", reasonRequired = true, draft = null, keep = () => {} }) {
   return open(title, (finish, id) => {
-    const note = h("textarea", { id: `${id}-note`, maxlength: 200, rows: 2 });
-    const options = reasons.map((reason, index) => h("label", {}, h("input", { type: "radio", name: "reason", value: reason.code, required: reasonRequired, autofocus: index === 0 && !extra.length, checked: index === 0 }), reason.label, index < 9 ? h("kbd", { "aria-hidden": "true" }, String(index + 1)) : null));
+    const note = h("textarea", { id: `${id}-note`, maxlength: 200, rows: 2, value: draft?.note ?? "" });
+    const first = Math.max(0, reasons.findIndex((reason) => reason.code === draft?.reason));
+    const options = reasons.map((reason, index) => h("label", {}, h("input", { type: "radio", name: "reason", value: reason.code, required: reasonRequired, autofocus: index === first && !extra.length, checked: index === first }), reason.label, index < 9 ? h("kbd", { "aria-hidden": "true" }, String(index + 1)) : null));
+    const written = () => ({ reason: new FormData(form).get("reason"), note: note.value.trim() || null, ...collect(form) });
     const form = h("form", {
       method: "dialog",
-      onsubmit: (event) => {
-        event.preventDefault();
-        const reason = new FormData(form).get("reason");
-        finish({ reason, note: note.value.trim() || null, ...collect(form) });
-      },
+      oninput: () => keep(written()),
+      onsubmit: (event) => { event.preventDefault(); finish(written()); },
       onkeydown: (event) => {
         if (event.target.matches("textarea, input:not([type=radio])")) {
           if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
           return;
         }
         const choice = options[Number(event.key) - 1];
-        if (choice) { event.preventDefault(); const radio = choice.querySelector("input"); radio.checked = true; radio.focus(); }
+        if (choice) { event.preventDefault(); const radio = choice.querySelector("input"); radio.checked = true; radio.focus(); keep(written()); }
         if (event.key === "Enter" && event.target.matches("input[type=radio]")) { event.preventDefault(); form.requestSubmit(); }
       },
     },
-      h("div.body", {}, h("h2", { id }, title), h("p.lead", {}, lead), ...extra,
+      h("div.body", {}, h("h2", { id }, title), h("p.lead", {}, lead), draft ? h("p.kept", {}, "You had begun this. Cancel drops it.") : null, ...extra,
         options.length ? h("fieldset.choices", {}, h("legend", {}, "Reason"), ...options) : null,
         h("div.field", {}, h("label", { for: `${id}-note` }, "Note"), note, h("span.hint", {}, noteHint))),
       h("div.buttons", {}, h("button.btn", { type: "button", onclick: () => finish(null) }, "Cancel"), h("button.btn.p", { type: "submit" }, yes, h("kbd", { "aria-hidden": "true" }, "↵"))));

@@ -25,4 +25,7 @@ export function keepDraft(kind, id, value) {
   store(value === null ? others : { ...others, [`${kind} ${id}`]: value });
 }
 
+/** What was begun of one kind about one thing, and how to go on keeping it. */
+export const begun = (kind, id) => ({ draft: draftOf(kind, id), keep: (value) => keepDraft(kind, id, value) });
+
 export const forgetDrafts = () => sessionStorage.removeItem(NAME);

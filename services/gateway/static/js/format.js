@@ -60,6 +60,15 @@ export function instant(value, zone, { date = true, seconds = false } = {}) {
   }
 }
 
+const zones = new Map(); // of locations, as the status tells them
+/** Whether one of them was new. */
+export function learnZones(locations) {
+  const news = (locations ?? []).filter((one) => one.time_zone && zones.get(one.location) !== one.time_zone);
+  for (const one of news) zones.set(one.location, one.time_zone);
+  return news.length > 0;
+}
+export const zoneOf = (location) => zones.get(location);
+
 export const utc = (value) => (value ? `${new Date(value).toISOString().replace("T", " ").slice(0, 19)} UTC` : "");
 
 /** The day `days` after a business date, as YYYY-MM-DD. */

@@ -4,7 +4,7 @@ import { open } from "./dialog.js";
 import { h } from "./dom.js";
 import { listed } from "./keys.js";
 
-const PLACES = [["Today", "/today", "g t"], ["Queue", "/queue", "g q"], ["Exceptions", "/exceptions", "g e"], ["Orders", "/orders", "g o"], ["Data problems", "/data-problems", "g d"], ["Items", "/items", "g i"], ["Forecasts", "/forecasts", "g f"], ["Back-tests", "/backtests", "g b"], ["Policy", "/policy", "g p"], ["Audit", "/audit", "g a"], ["Settings", "/settings", "g s"]];
+const PLACES = [["Today", "/today", "g t"], ["Queue", "/queue", "g q"], ["Exceptions", "/exceptions", "g e"], ["Orders", "/orders", "g o"], ["Data problems", "/data-problems", "g d"], ["Items", "/items", "g i"], ["Forecasts", "/forecasts", "g f"], ["Back-tests", "/backtests", "g b"], ["Scenarios", "/scenarios", "g c"], ["Suppliers", "/suppliers", "g u"], ["Classes", "/classes", "g l"], ["Usage", "/usage", "g m"], ["Policy", "/policy", "g p"], ["Audit", "/audit", "g a"], ["Settings", "/settings", "g s"]];
 export const places = PLACES;
 const ITEMS_MAX = 8;
 

@@ -10,6 +10,7 @@ import { command, keyLabel, listed, nameOf, remap, singleKeysOn, switchSingleKey
 import * as live from "./live.js";
 import { places, showPalette } from "./palette.js";
 import { spaced } from "./spaced.js";
+import { learnPlaces } from "./when.js";
 
 const YEAR_SECONDS = 31_536_000;
 const CALM_MS = 600; // a burst of events is one question to the API
@@ -65,10 +66,16 @@ const LIVE = {
   offline: ["bad", "No connection"],
 };
 
+/** The event log is away: what is on screen is as of the last event. */
+const isCutOff = () => status?.kafka_ready === false;
+
+/** Why nothing can be decided at the moment, in a sentence; null while it can. What was read stays readable. */
+export const readOnlyBecause = () => (isCutOff() ? "Kafka does not answer: what you see may be decided or replaced already. Nothing can be decided until it is back." : null);
+
 function showLive(state) {
   const [tone, words] = LIVE[state];
   const behind = status?.read_model?.lag_records;
-  const upTo = state !== "live" || behind === null || behind === undefined ? "" : behind > 0 ? ` · ${count(behind, "event")} behind` : " · up to date";
+  const upTo = state === "live" && isCutOff() ? " · nothing new arrives" : state !== "live" || behind === null || behind === undefined ? "" : behind > 0 ? ` · ${count(behind, "event")} behind` : " · up to date";
   byId("live-dot").className = `dot ${tone}`;
   byId("live-words").textContent = words + upTo;
   byId("live").title = status?.now ? `As of ${utc(new Date(Date.now() + live.clockSkewMs).toISOString())}` : words;
@@ -79,6 +86,7 @@ function showBanner(state) {
   const banner = byId("banner");
   const say = (tone, title, sentence) => banner.replaceChildren(h(`div.notice.${tone}`, {}, h("div", {}, h("b", {}, title), " ", sentence)));
   if (state === "offline") say("bad", "The gateway does not answer.", "What you see is as of the last answer and cannot be decided on now. This page tries again every 10 seconds.");
+  else if (isCutOff()) say("warn", "Kafka does not answer.", "You can read everything, as of the last event that arrived; nothing can be decided until it is back.");
   else if (down.length) say("warn", `${down.join(", ").replace(/^./, (letter) => letter.toUpperCase())} ${down.length > 1 ? "do" : "does"} not answer.`, down.includes("approvals") ? "You can read everything; decisions are refused until it is back." : "Parts of a line may be missing until it is back; decisions still work.");
   else banner.replaceChildren();
 }
@@ -88,6 +96,7 @@ function showStatus(next) {
   if (next) status = next;
   if (!status) return;
   live.learnClock(next?.now);
+  learnPlaces(status.locations);
   for (const place of document.querySelectorAll("[data-counter]")) {
     const value = status.counts?.[place.dataset.counter];
     place.textContent = value ? number(value, 0) : "";

@@ -8,10 +8,11 @@ function state(picture, title, sentence, actions, attributes = {}) {
 export const empty = (title, sentence, ...actions) => state("check", title, sentence, actions);
 export const noResults = (sentence, clear) => state("search", "Nothing matches", sentence, clear ? [h("button.btn", { type: "button", onclick: clear }, "Clear filters")] : []);
 
-/** What failed, why, what next, and the id that finds it in the log. */
+/** What failed, why, what next, and the id that finds it in the log. What is closed to this person did not fail: nothing to try again. */
 export function failed(what, problem, retry) {
-  const box = state(problem.isUnreachable ? "plug" : "warning", what, problem.detail, retry ? [h("button.btn", { type: "button", onclick: retry }, "Try again")] : [], { role: "alert" });
-  if (problem.instance) box.append(h("p.faint", {}, "Request ", h("span.mono", {}, problem.instance)));
+  if (problem.status === 403) return state("shield", problem.title, problem.detail, []);
+  const box = state(problem.isUnreachable ? "plug" : "warning", what, problem.inFull, retry ? [h("button.btn", { type: "button", onclick: retry }, "Try again")] : [], { role: "alert" });
+  if (problem.instance) box.append(h("p.faint", {}, "Request ", h("span.mono", {}, problem.request)));
   return box;
 }
 

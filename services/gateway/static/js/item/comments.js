@@ -3,7 +3,7 @@ import { announce } from "../announce.js";
 import { get, intentKey, post } from "../api.js";
 import { h } from "../dom.js";
 import { draftOf, keepDraft } from "../drafts.js";
-import { instant, utc } from "../format.js";
+import { when } from "../when.js";
 
 const NAMES_MAX = 5;
 const NAMING = /(?:^|[\s(])@([\w.+@-]*)$/; // the name that is being written before the cursor
@@ -11,7 +11,7 @@ let people = null;
 /** Who can be named; asked once a page, when the first @ is written. */
 const colleagues = () => (people ??= get("/v1/colleagues").then((answer) => answer.items).catch(() => { people = null; return []; }));
 
-const said = (one) => h("li", {}, h("span", {}, one.text), h("b", { title: utc(one.at) }, one.by, h("small.block.faint", {}, instant(one.at))));
+const said = (line) => (one) => h("li", {}, h("span", {}, one.text), h("b", {}, one.by, h("small.block.faint", {}, when(one.at, line?.location))));
 
 /** Names that fit what stands behind the @, as buttons: Tab goes there, Enter takes one. */
 function naming(text, onTaken) {
@@ -38,7 +38,7 @@ function naming(text, onTaken) {
 
 /** The list and a field to add to it. `onSaid` runs once it is recorded. */
 export function comments(list, line, onSaid) {
-  const lines = h("ul.past", { hidden: !list?.length }, ...(list ?? []).map(said));
+  const lines = h("ul.past", { hidden: !list?.length }, ...(list ?? []).map(said(line)));
   // The panel draws itself anew when a line changes: what a person has begun to write stays.
   const keep = () => keepDraft("comment", line.line_id, text.value || null);
   const text = h("textarea", { rows: 2, maxlength: 1000, required: true, "aria-label": "Comment on this line", placeholder: "Something the next person should know; @name asks for somebody", value: draftOf("comment", line?.line_id) ?? "", oninput: () => { keep(); names.offer(); } });
@@ -55,7 +55,7 @@ export function comments(list, line, onSaid) {
       try {
         const answer = await post(`/v1/recommendations/${encodeURIComponent(line.recommendation_id)}/comments`, { text: words }, { headers: { "Idempotency-Key": key } });
         key = intentKey();
-        lines.append(said({ text: words, by: answer.by, at: new Date().toISOString() }));
+        lines.append(said(line)({ text: words, by: answer.by, at: new Date().toISOString() }));
         lines.hidden = false;
         text.value = "";
         keepDraft("comment", line.line_id, null);

@@ -67,6 +67,7 @@ export function pictures(detail, line, width = NARROW_CHART) {
   const hasDemand = detail.history?.length || detail.fan?.days?.length;
   return part("Demand and projected stock",
     detail.sentence ? h("p.sentence", {}, detail.sentence) : null,
+    detail.fan?.flags?.length ? h("ul.flags", { "aria-label": "About this forecast" }, ...detail.fan.flags_in_words.map((says, index) => h("li", {}, says, detail.fan.flags[index] === "calendar_gap" ? [" ", h("a", { href: "/scenarios#closing" }, "Tell that it was shut")] : null))) : null,
     hasDemand ? demandChart({ history: detail.history, fan: detail.fan, unit, width }) : missingPart(detail, "history", "No sales and no forecast are known for this item yet."),
     detail.projection?.days?.length
       ? stockChart({ projection: detail.projection, reorderPoint: detail.levels?.reorder_point ?? line?.reorder_point, onHand: line?.on_hand ?? detail.position?.on_hand, quantity: line?.quantity, unit, width })

@@ -31,7 +31,7 @@ function itemsPanel() {
       { title: "Next 7 days", numeric: true, cell: (item) => number(item.mean_next_7, 1) },
       { title: "Next 28 days", numeric: true, cell: (item) => number(item.mean_next_28, 1) },
       { title: "Likely (80 %)", numeric: true, cell: (item) => (item.p10_next_28 === null ? "–" : `${number(item.p10_next_28, 0)} to ${number(item.p90_next_28, 0)}`) },
-      { title: "Strategy", cell: (item) => [words(item.strategy), item.flags?.length ? h("small", {}, item.flags.map(words).join(", ")) : null] },
+      { title: "Strategy", cell: (item) => [words(item.strategy), item.flags_in_words?.length ? h("small", {}, item.flags_in_words.join("; ")) : null] },
       { title: "Confidence", numeric: true, cell: (item) => number(item.confidence, 2) },
     ],
   });

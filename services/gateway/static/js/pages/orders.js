@@ -3,10 +3,11 @@ import { toast } from "../announce.js";
 import { get } from "../api.js";
 import { open } from "../dialog.js";
 import { byId, h } from "../dom.js";
-import { count, day, instant, money, number, quantity, shortId, utc, words } from "../format.js";
+import { count, day, money, number, quantity, shortId, words } from "../format.js";
 import { start } from "../shell.js";
 import { empty, notice } from "../states.js";
 import { pagedTable, searchField, urlFilters } from "../table.js";
+import { when } from "../when.js";
 
 const STAGES = ["released", "acknowledged", "confirmed", "shipped", "received"];
 const TONES = { received: "g", failed: "b", cancelled: "", confirmed: "g" };
@@ -46,7 +47,7 @@ async function show(summary) {
   try { order = await get(`/v1/orders/${encodeURIComponent(summary.order_id)}`); } catch (problem) { trouble = problem; }
   if (!order.kind) { toast(`Order ${shortId(order.order_id)} could not be read. ${trouble.detail}`, { seconds: 8 }); return; }
   const lines = (order.lines ?? []).map((line) => h("tr", {}, h("th", { scope: "row" }, h("b", {}, line.item_name ?? line.sku), h("small", {}, line.sku)), h("td.n", {}, quantity(line.quantity, line.unit)), h("td.n", {}, money(line.unit_cost, order.currency)), h("td", {}, ...ending(line)), h("td", {}, h("a", { href: `/audit?subject=${encodeURIComponent(line.recommendation_id)}` }, "in the log"))));
-  const updates = (order.updates ?? []).map((update) => h("li", {}, h("span", { title: utc(update.at) }, `${instant(update.at)} · ${words(update.kind)}`), h("b", {}, update.note ?? "")));
+  const updates = (order.updates ?? []).map((update) => h("li", {}, h("span", {}, when(update.at, order.location), ` · ${words(update.kind)}`), h("b", {}, update.note ?? "")));
   await open("Order", (finish, id) => [
     h("div.body", {}, h("h2", { id }, `${KINDS[order.kind] ?? words(order.kind)} ${order.order_id}`), h("p.lead", {}, `${order.supplier_name ?? order.supplier ?? order.from_location ?? "Internal"} to ${order.location_name ?? order.location}, ${money(order.value, order.currency)}, expected ${day(order.expected_on)}`), order.missed_order_on ? notice("warn", `It ${missed(order)}.`, `Its lines were released after that order day was over, so they went out as an order of ${day(order.order_on)}.`) : null, trouble ? notice("warn", "Not all of it could be read.", trouble.detail) : null, state(order), related(order, finish),
       h("section.part", {}, h("h3", {}, "Lines"), h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": "Lines" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Item"), h("th.n", { scope: "col" }, "Quantity"), h("th.n", { scope: "col" }, "Unit cost"), h("th", { scope: "col" }, "How it ended"), h("th", { scope: "col" }, "Decision"))), h("tbody", {}, ...lines)))),
@@ -68,7 +69,7 @@ const table = pagedTable({
     { title: "Lines", numeric: true, cell: (order) => number(order.line_count, 0) },
     { title: "Value", numeric: true, cell: (order) => money(order.value, order.currency) },
     { title: "Expected", numeric: true, cell: (order) => [h("span", {}, day(order.expected_on)), order.missed_order_on ? h("small", {}, missed(order)) : null] },
-    { title: "Released", numeric: true, cell: (order) => h("span", { title: utc(order.released_at) }, instant(order.released_at)) },
+    { title: "Released", numeric: true, cell: (order) => when(order.released_at, order.location) },
   ],
 });
 

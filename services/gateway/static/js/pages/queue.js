@@ -1,9 +1,9 @@
 // The queue: the list, the panel beside it, the keys, and what arrives live.
-import { announce } from "../announce.js";
-import { get, withQuery } from "../api.js";
+import { alarm, announce, toast } from "../announce.js";
+import { get, standsAt, withQuery } from "../api.js";
 import { confirm } from "../dialog.js";
 import { byId, h } from "../dom.js";
-import { keepDraft } from "../drafts.js";
+import { begun, keepDraft } from "../drafts.js";
 import { count, day, money, number, total, wholeMoney } from "../format.js";
 import { showGlossary, term } from "../glossary.js";
 import { command, keyFor } from "../keys.js";
@@ -19,7 +19,7 @@ import { Panel } from "../queue/panel.js";
 import { csvLink, editsFromCsv } from "../queue/sheet.js";
 import { Stale } from "../queue/stale.js";
 import { viewControls } from "../queue/views.js";
-import { start, status } from "../shell.js";
+import { readOnlyBecause, start, status } from "../shell.js";
 import { spaced } from "../spaced.js";
 import { empty, failed, noResults } from "../states.js";
 
@@ -74,7 +74,7 @@ const activeLine = () => lines.at(grid.active);
 function follow() {
   const line = activeLine();
   panel.show(line);
-  filters.point(line?.recommendation_id);
+  filters.point(sought ?? line?.line_id); // the line's own name: by tomorrow it may have a fresher recommendation
   drawFoot();
 }
 
@@ -169,9 +169,10 @@ async function load({ keep = null } = {}) {
       if (isFirst) { showLines(keep); return; }
       grid.refresh();
       drawFoot();
-      const at = sought ? lines.indexOf(lines.keyOf(sought)) : -1;
+      const at = sought ? lines.indexOf(lines.keyOf(sought) ?? sought) : -1;
       if (at >= 0) { sought = null; grid.activate(at); }
     });
+    if (sought) moved(); // it is in no list any more
   } catch (problem) {
     frame.setAttribute("aria-busy", "false");
     if (!lines.order.length) { lines.entries = []; showState(failed("The queue could not be read", problem, () => load())); }
@@ -217,6 +218,8 @@ function drawNews() {
 function ready() {
   // While it is not known yet who reads, the rows may stand already: a key pressed then is for the approvals service to judge.
   if (session && !can()) { announce("Your role reads this list and cannot decide."); return false; }
+  const why = readOnlyBecause();
+  if (why) { alarm(why); toast(why, { seconds: 8 }); return false; }
   return true;
 }
 
@@ -228,6 +231,8 @@ function nextOpen() {
   return grid.active;
 }
 
+const BEGUN = ["amendment", "reject", "snooze"];
+
 /** Decide the active line and stand on the next one: the answer comes back while the person already reads on. */
 function decideOne(verdict, fields) {
   const line = activeLine();
@@ -238,7 +243,7 @@ function decideOne(verdict, fields) {
   const sent = decider.one(line.line_id, verdict, fields);
   if (panel.isOverlay) panel.close();
   grid.activate(nextOpen(), { focus: true });
-  sent.then((ok) => { if (ok) keepDraft("amendment", line.line_id, null); else panel.forget(line.recommendation_id); });
+  sent.then((ok) => { if (ok) for (const kind of BEGUN) keepDraft(kind, line.line_id, null); else panel.forget(line.recommendation_id); });
 }
 
 const lead = (line) => `${number(line.quantity)} × ${line.item_name ?? line.sku}, ${line.location_name ?? line.location}${line.value ? `, ${money(line.value, line.currency)}` : ""}`;
@@ -249,14 +254,20 @@ async function decide(verdict, askFor) {
   const chosen = lines.selectedLines();
   const line = activeLine();
   if (!chosen.length && (!line || !isOpen(line) || line.busy)) { announce(line ? "This line is decided already." : "Choose a line first."); return; }
-  const fields = askFor ? await askFor(chosen.length ? selectionLead(chosen) : lead(line)) : {};
-  if (!fields) return;
+  const started = begun(verdict, chosen.length ? "selection" : line.line_id);
+  const fields = askFor ? await askFor(chosen.length ? selectionLead(chosen) : lead(line), started) : {};
+  if (!fields) {
+    started.keep(null);
+    panel.show(activeLine(), { again: true });
+    return;
+  }
   if (chosen.length) decideMany(chosen.map((each) => each.line_id), verdict, fields);
   else decideOne(verdict, fields);
 }
 
 async function decideMany(ids, verdict, fields) {
-  await decider.many(ids, verdict, fields);
+  const { failed: refused } = await decider.many(ids, verdict, fields);
+  if (!refused.length) keepDraft(verdict, "selection", null); // else the same words are there to try again with
   grid.refresh();
   drawFoot();
 }
@@ -266,12 +277,14 @@ function approve() {
   decide("approve", chosen.length ? (words) => confirmMany(chosen, words) : null);
 }
 async function reject() {
+  if (!ready()) return;
   const reasons = await decider.reasonsFor("reject");
-  if (reasons) decide("reject", (words) => askReject(words, reasons));
+  if (reasons) decide("reject", (words, started) => askReject(words, reasons, started));
 }
 async function snooze() {
+  if (!ready()) return;
   const reasons = await decider.reasonsFor("snooze");
-  if (reasons) decide("snooze", (words) => askSnooze(words, reasons, status?.business_date));
+  if (reasons) decide("snooze", (words, started) => askSnooze(words, reasons, status?.business_date, started));
 }
 
 async function confirmMany(chosen, words) {
@@ -367,6 +380,7 @@ command("n", "Show new lines", () => { if (filters.news) load({ keep: activeLine
 command("shift+g", "Group by supplier", () => filters.set({ group: filters.values.group ? "" : "supplier" }), QUEUE);
 command("Escape", "Close, then clear the selection", () => { if (!panel.close() && !clearSelection()) grid.focus(); }, QUEUE);
 filters.onLeave = () => grid.focus();
+standsAt(() => filters.address());
 filters.isAnsweredHere = () => lines.held !== null;
 filters.more = () => [...viewControls(filters), csvLink(filters.query()), can() ? editsFromCsv({ lines, decider, done: () => { grid.refresh(); drawFoot(); } }) : null];
 panel.host.addEventListener("keydown", (event) => { if (event.key === "Escape" && !event.defaultPrevented && panel.close()) event.preventDefault(); });

@@ -1,24 +1,31 @@
 // Scenarios: the signals that count, within which bounds, which lines they moved and by how much, and the plan without one.
-import { get, post } from "../api.js";
+import { announce, toast } from "../announce.js";
+import { get, post, whoAmI } from "../api.js";
 import { open } from "../dialog.js";
 import { byId, h } from "../dom.js";
 import { count, day, money, number, percent, plusDays, quantity, utc, words } from "../format.js";
 import * as live from "../live.js";
 import { effectBox } from "../policy/effect.js";
-import { refusalWords, table } from "../policy/governing.js";
+import { field, refusalWords, table } from "../policy/governing.js";
 import { start } from "../shell.js";
 import { empty, failed } from "../states.js";
 
 const page = byId("page");
-const head = h("div.head", {}, h("div", {}, h("h1", {}, "Scenarios"), h("p.sub", {}, "What is told about the days ahead, how far it may move the plan, and what it did to it.")));
+const closing = h("button.btn", { type: "button", id: "closing", hidden: true, onclick: () => askClosing() }, "Tell of closed doors");
+const head = h("div.head", {}, h("div", {}, h("h1", {}, "Scenarios"), h("p.sub", {}, "What is told about the days ahead, how far it may move the plan, and what it did to it.")), h("div.stats", {}, closing));
+let mayTell = false;
 const STATES = { active: ["g", "Under way"], coming: ["a", "Coming"], over: ["", "Over"] };
 const path = (signal, what) => `/v1/scenarios/${encodeURIComponent(signal.signal_id)}/${what}`;
-const kindWord = (kind) => words(kind);
+const TOLD_HERE = "closing-"; // how a closing that a person told on this page is named; other systems take back their own
+const isToldHere = (signal) => signal.signal_id.startsWith(TOLD_HERE);
+const kindWord = (signal) => (signal.is_closing || isToldHere(signal) ? "Closed doors" : words(signal.kind));
 const scopeWords = (scope) => Object.entries(scope).map(([name, value]) => `${name === "sku" ? "SKU" : words(name).toLowerCase()} ${value}`).join(", ") || "everything";
 const signed = (value, write) => (Number(value) > 0 ? `+${write(value)}` : write(value));
 
 /** What a signal says, in one sentence; demand signals multiply demand, a disruption lengthens the lead time. */
 function saying(signal) {
+  if (signal.is_closing) return "Doors shut: no demand at all";
+  if (isToldHere(signal)) return "Taken back: open as usual";
   const what = signal.kind === "supply_disruption" ? "Lead time" : "Demand";
   return `${what} × ${number(signal.strength, 2)}, probability ${percent(signal.probability)}`;
 }
@@ -41,6 +48,40 @@ async function ask(title, read, draw) {
   return shown;
 }
 
+/** Draw until the policy service knows what was told: it reads it from the log, a moment later. */
+async function shown({ signal_id, active }, looks = 8) {
+  const signals = await draw();
+  if (signals?.some((one) => one.signal_id === signal_id && one.is_closing === active) || looks === 0) return;
+  await new Promise((again) => { setTimeout(again, 700); });
+  await shown({ signal_id, active }, looks - 1);
+}
+
+async function tellClosing(body) {
+  try {
+    const told = await post("/v1/closings", body);
+    toast(told.active ? `Told. Forecasts of ${body.location} are made anew with these days shut.` : "Taken back. Its forecasts are made anew.", { seconds: 10 });
+    await shown(told);
+  } catch (problem) {
+    toast(refusalWords(problem), { seconds: 14 });
+    announce(refusalWords(problem));
+  }
+}
+
+/** A closed day nobody can read from the history: fitting out, a strike, a local holiday; past ones are kept out of training. */
+async function askClosing() {
+  const { locations = [], business_date: today } = await get("/v1/status");
+  const told = await open("Tell of closed doors", (finish, id) => {
+    const next = today ? plusDays(today, 1) : new Date().toISOString().slice(0, 10);
+    const place = h("select", { id: `${id}-place`, required: true, autofocus: true }, ...locations.map((one) => h("option", { value: one.location }, one.location_name ?? one.location)));
+    const [first, last, note] = [h("input", { id: `${id}-first`, type: "date", required: true, value: next, oninput: () => { if (last.value < first.value) last.value = first.value; } }), h("input", { id: `${id}-last`, type: "date", required: true, value: next }), h("input", { id: `${id}-note`, maxlength: 200 })];
+    return [h("form", { method: "dialog", onsubmit: (event) => { event.preventDefault(); finish({ location: place.value, first_on: first.value, last_on: last.value, ...(note.value.trim() && { note: note.value.trim() }) }); } },
+      h("div.body", {}, h("h2", { id }, "Tell of closed doors"), h("p.lead", {}, "For days on which a location sells nothing because it is shut: fitting out, a strike, a local holiday. They are forecast as zero; past ones are kept out of what models learn."),
+        field(place.id, "Location", place), h("div.two", {}, field(first.id, "First day", first), field(last.id, "Last day", last)), field(note.id, "Note", note)),
+      h("div.buttons", {}, h("button.btn", { type: "button", onclick: () => finish(null) }, "Cancel"), h("button.btn.p", { type: "submit", disabled: !locations.length }, "Tell")))];
+  });
+  if (told) await tellClosing(told);
+}
+
 function movedLines({ items, total }) {
   if (!items.length) return [h("p.muted", {}, "No open line has this signal in its evidence.")];
   const rows = items.map((one) => [h("a", { href: `/queue?line=${encodeURIComponent(one.recommendation_id)}` }, `${one.name ?? one.sku} · ${one.location}`), quantity(one.quantity_without), h("b", {}, quantity(one.quantity)), `${number(one.reorder_point_without, 1)} → ${number(one.reorder_point, 1)}`]);
@@ -49,16 +90,17 @@ function movedLines({ items, total }) {
 
 function acts(signal) {
   if (signal.advisory) return "";
-  const name = `${kindWord(signal.kind)} ${signal.signal_id}`;
+  const name = `${kindWord(signal)} ${signal.signal_id}`;
   return h("span.acts", {},
     h("button.btn.small", { type: "button", disabled: !signal.lines, "aria-label": `Lines of ${name}`, onclick: () => ask(`Lines moved by ${name}`, () => get(path(signal, "lines")), movedLines) }, "Lines"),
+    mayTell && signal.is_closing && isToldHere(signal) ? h("button.btn.small", { type: "button", "aria-label": `Take back ${name}`, onclick: () => tellClosing({ location: signal.scope.location, first_on: signal.first_on, last_on: signal.last_on, active: false }) }, "Take back") : null,
     h("button.btn.small", { type: "button", disabled: signal.state === "over", "aria-label": `Plan without ${name}`, onclick: () => ask(`The plan without ${name}`, () => post(path(signal, "without")), (effect) => [h("p.lead", {}, "Planned twice by the policy service on the newest stock and forecasts. Nothing is kept or changed."), effectBox(effect)]) }, "Plan without it"));
 }
 
-const row = (signal) => [[h("b", {}, kindWord(signal.kind)), h("small", {}, signal.signal_id)], scopeWords(signal.scope), [h("span", {}, saying(signal))], [h("span", { title: `${utc(signal.starts_at)} to ${utc(signal.ends_at)}` }, `${day(signal.starts_at, { weekday: false })} to ${day(signal.ends_at, { weekday: false, year: true })}`), h("span.block", {}, h(`span.tag${STATES[signal.state][0] ? `.${STATES[signal.state][0]}` : ""}`, {}, STATES[signal.state][1]))], did(signal), acts(signal)];
+const row = (signal) => [[h("b", {}, kindWord(signal)), h("small", {}, signal.signal_id)], scopeWords(signal.scope), [h("span", {}, saying(signal))], [h("span", { title: `${utc(signal.starts_at)} to ${utc(signal.ends_at)}` }, signal.first_on === signal.last_on ? day(signal.first_on, { year: true }) : `${day(signal.first_on, { weekday: false })} to ${day(signal.last_on, { weekday: false, year: true })}`), h("span.block", {}, h(`span.tag${STATES[signal.state][0] ? `.${STATES[signal.state][0]}` : ""}`, {}, STATES[signal.state][1]))], did(signal), acts(signal)];
 
 function strategies(list) {
-  const rows = list.map((one) => [h("b", {}, kindWord(one.kind)), one.moves === "lead_time" ? "lead time" : "demand", Object.entries(one.bounds).map(([name, value]) => `${name.includes("target") ? "reorder point at most" : name.endsWith("_min") ? "at least" : "at most"} × ${number(value, 2)}`).join("; ")]);
+  const rows = list.map((one) => [h("b", {}, words(one.kind)), one.moves === "lead_time" ? "lead time" : "demand", Object.entries(one.bounds).map(([name, value]) => `${name.includes("target") ? "reorder point at most" : name.endsWith("_min") ? "at least" : "at most"} × ${number(value, 2)}`).join("; ")]);
   return h("section.card", {}, h("header", {}, h("h2", {}, "How far a signal may move the plan"), h("a", { href: "/policy" }, "Change in Policy")), h("p.quiet", {}, "Signals of other kinds (promotion, price change) are taken at their word. Every line with an active signal goes to a person."), table("Strategies", ["Signal", "Moves", "Bounds"], rows));
 }
 
@@ -74,13 +116,19 @@ async function draw() {
       sensed.length ? h("section.card", {}, h("header", {}, h("h2", {}, "What live sensing sees")), h("p.quiet", {}, "Advisory: it is shown and opens exceptions, and moves no plan by itself."), table("Sensed signals", heads.slice(0, 5), sensed.map((one) => row(one).slice(0, 5)))) : null,
       strategies(bounds),
     ].filter(Boolean)));
+    return signals;
   } catch (problem) {
     page.replaceChildren(head, failed("The scenarios could not be read", problem, draw));
+    return null;
+  } finally {
+    page.setAttribute("aria-busy", "false");
   }
-  page.setAttribute("aria-busy", "false");
 }
 
 page.setAttribute("aria-busy", "true");
 page.replaceChildren(head, h("p.muted", {}, "Reading the signals …"));
 live.on("changed", () => { if (!page.contains(document.activeElement)) draw(); });
+mayTell = Boolean((await whoAmI()).can?.includes("decide"));
+closing.hidden = !mayTell;
 await Promise.all([start(), draw()]);
+if (location.hash === "#closing" && mayTell) await askClosing();

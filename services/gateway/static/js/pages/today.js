@@ -1,5 +1,6 @@
 // Today: the numbers that matter and the work that waits, most money first.
-import { get, withQuery } from "../api.js";
+import { announce } from "../announce.js";
+import { get, post, withQuery } from "../api.js";
 import { byId, h } from "../dom.js";
 import { count, day, instant, money, number, percent, quantity, utc, wholeMoney } from "../format.js";
 import { reasonTag } from "../item/sections.js";
@@ -8,8 +9,10 @@ import { start } from "../shell.js";
 import { spaced } from "../spaced.js";
 import { empty, failed } from "../states.js";
 import { firstTour } from "../tour.js";
+import { when } from "../when.js";
 
 const LINES = 10;
+const ASKED = 5; // comments shown; the count beside the title is of all that were not seen
 const tour = firstTour();
 const page = byId("page");
 
@@ -42,8 +45,10 @@ const thin = (href, words, figure) => h("li", {}, h("a", { href }, h("span", {},
 /** Comments that name this person: they lead to the item, where the line, its argument and the whole talk are. */
 function asked(mentions) {
   if (!mentions.items.length) return null;
-  const row = (one) => h("li", {}, h("a", { href: `/items/${encodeURIComponent(one.sku)}/${encodeURIComponent(one.location)}#comments` }, h("span", {}, h("b", {}, one.by), h("span.block", {}, one.text), h("small", {}, `${one.item_name ?? one.sku} · ${one.location_name ?? one.location}`)), h("span.n", { title: utc(one.at) }, h("small", {}, instant(one.at)))));
-  return h("section.card", {}, h("header", {}, h("h2", {}, "You are asked for")), h("ul.list.thin", {}, ...mentions.items.map(row)));
+  const seen = (one) => post(`/v1/mentions/${encodeURIComponent(one.comment_id)}/seen`, undefined, { keepalive: true });
+  const row = (one) => h("li.named", {}, h("a", { onclick: () => { seen(one).catch(() => null); }, href: `/items/${encodeURIComponent(one.sku)}/${encodeURIComponent(one.location)}#comments` }, h("span", {}, h("b", {}, one.by), h("span.block", {}, one.text), h("small", {}, `${one.item_name ?? one.sku} · ${one.location_name ?? one.location}`)), h("span.n", {}, h("small", {}, when(one.at, one.location)))), h("button.btn.small", { type: "button", "aria-label": `Seen: ${one.by}, ${one.item_name ?? one.sku}`, onclick: () => seen(one).then(drawPage, (problem) => announce(problem.detail)) }, "Seen"));
+  const more = mentions.items.length > ASKED ? h("p.quiet", {}, `and ${count(mentions.items.length - ASKED, "more comment")}`) : null;
+  return h("section.card", {}, h("header", {}, h("h2", {}, "You are asked for"), h("span.tag.a", {}, number(mentions.items.length, 0))), h("ul.list.thin", {}, ...mentions.items.slice(0, ASKED).map(row)), more);
 }
 
 function sides(summary, exceptions, status, mentions) {
@@ -69,7 +74,7 @@ function closes(locations) {
 
 async function drawPage() {
   try {
-    const [status, summary, lines, exceptions, mentions] = await Promise.all([get("/v1/status"), get("/v1/recommendations/summary"), get(withQuery("/v1/recommendations", { limit: LINES })), get("/v1/exceptions?status=open&limit=5"), get("/v1/mentions?limit=5")]);
+    const [status, summary, lines, exceptions, mentions] = await Promise.all([get("/v1/status"), get("/v1/recommendations/summary"), get(withQuery("/v1/recommendations", { limit: LINES })), get("/v1/exceptions?status=open&limit=5"), get("/v1/mentions?unseen=true&limit=100")]);
     const head = h("div.head", {}, h("div", {}, h("h1", {}, "Today"), h("p.sub", {}, status.business_date ? `Business day ${day(status.business_date, { year: true })} is closed and planned from.` : "No business day has closed yet, so nothing is planned.")), h("div.stats", {}, summary.waiting ? h("a.btn.p", { href: "/queue" }, "Start reviewing") : null));
     page.replaceChildren(head, tour, figures(status, summary), h("div.split", {}, work(lines, summary), sides(summary, exceptions, status, mentions)));
   } catch (problem) {

@@ -9,8 +9,7 @@ const STATES = { open: "a", published: "g", declined: "b", withdrawn: "" };
 export const table = (label, heads, rows) => h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": label }, h("table.stackable", { "aria-label": label }, h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", { scope: "col" }, head)))), h("tbody", {}, ...rows.map(([first, ...cells]) => h("tr", {}, h("th", { scope: "row" }, first), ...cells.map((cell, index) => h("td", { "data-label": heads[index + 1] }, cell)))))));
 export const field = (id, label, control, hint) => h("div.field", {}, h("label", { for: id }, label), control, hint ? h("span.hint", {}, hint) : null);
 
-/** What a refusal says, with the fields it names. */
-export const refusalWords = (problem) => (problem.errors?.length ? `${problem.detail} ${problem.errors.map((error) => `${error.field}: ${error.reason}`).join("; ")}` : problem.detail);
+export const refusalWords = (problem) => problem.inFull;
 
 /** Send a command once, say what became of it, draw again. Resolves the answer, or null when it was refused. */
 export async function command(path, body, said, redraw) {

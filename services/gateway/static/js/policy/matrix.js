@@ -4,12 +4,12 @@ import { open } from "../dialog.js";
 import { h } from "../dom.js";
 import { count, money, number, words } from "../format.js";
 import { failed } from "../states.js";
+import { coverageSection, names } from "./coverage.js";
 import { command, field, proposalCells, table } from "./governing.js";
 
 const SIGNATURES = { one: "one signature", approver: "an approver", two: "two persons, an approver last" };
 let session = null;
 
-const names = (scope) => [["supplier", scope?.suppliers], ["category", scope?.categories], ["location", scope?.locations]].filter(([, each]) => each?.length).map(([what, each]) => `${what} ${each.join(", ")}`);
 const where = (rule) => [...names(rule.scope), ...(rule.actions?.length ? [rule.actions.map(words).join(", ")] : []), ...(rule.reasons?.length ? [rule.reasons.map((code) => words(code).toLowerCase()).join(" or ")] : []), ...(rule.value_above ? [`above ${number(rule.value_above)}`] : [])].join("; ") || "every line";
 const list = (text) => text.split(",").map((each) => each.trim()).filter(Boolean);
 
@@ -59,13 +59,18 @@ function askDelegation() {
   });
 }
 
-const parts = ({ rules, coverage, delegations, rolling_value_above }) => ({ rules, coverage, delegations, rolling_value_above });
+// All a version says: what is left out here would end with the next one.
+const parts = ({ rules, coverage, delegations, rolling_value_above, limits_reading }) => ({ rules, coverage, delegations, rolling_value_above, limits_reading });
 
 function proposalRow(proposal, matrix, redraw) {
   const now = new Map(matrix.rules.map((rule) => [rule.code, JSON.stringify(rule)]));
   const changed = proposal.document.rules.filter((rule) => now.get(rule.code) !== JSON.stringify(rule)).map((rule) => words(rule.code));
   const gone = matrix.rules.filter((rule) => !proposal.document.rules.some((other) => other.code === rule.code)).map((rule) => `without ${words(rule.code)}`);
-  return proposalCells(proposal, { session, what: [...changed, ...gone].join(", ") || "Coverage, delegations or ceiling", path: "/v1/approval-matrix/proposals", redraw });
+  const before = new Set(matrix.coverage.map((one) => JSON.stringify(one)));
+  const covering = new Set(proposal.document.coverage.map((one) => JSON.stringify(one)));
+  const entries = [...proposal.document.coverage.filter((one) => !before.has(JSON.stringify(one))).map((one) => `${one.subject} covers ${names(one.scope).join("; ") || "everything"}`), ...matrix.coverage.filter((one) => !covering.has(JSON.stringify(one))).map((one) => `without an entry of ${one.subject}`)];
+  const reading = Boolean(proposal.document.limits_reading) === Boolean(matrix.limits_reading) ? [] : [proposal.document.limits_reading ? "reading limited to coverage" : "everybody reads everything"];
+  return proposalCells(proposal, { session, what: [...changed, ...gone, ...entries, ...reading].join(", ") || (proposal.state === "published" ? `Version ${proposal.base_version + 1}` : "Delegations or ceiling"), path: "/v1/approval-matrix/proposals", redraw });
 }
 
 /** The whole section; draws itself again after every change. */
@@ -76,19 +81,18 @@ export async function approvalRules(who) {
     try {
       const { matrix, proposals } = await get("/v1/approval-matrix");
       const may = session.can?.includes("change_policy");
-      const propose = (rules, reason) => command("/v1/approval-matrix/proposals", { matrix: { ...parts(matrix), rules }, reason }, told, redraw);
+      const propose = (changes, reason) => command("/v1/approval-matrix/proposals", { matrix: { ...parts(matrix), ...changes }, reason }, told, redraw);
       const edit = async (rule) => {
         const answer = await askRule(rule);
-        if (answer) await propose(rule ? matrix.rules.map((each) => (each === rule ? answer.rule : each)) : [...matrix.rules, answer.rule], answer.reason);
+        if (answer) await propose({ rules: rule ? matrix.rules.map((each) => (each === rule ? answer.rule : each)) : [...matrix.rules, answer.rule] }, answer.reason);
       };
       const rules = matrix.rules.map((rule) => [[h("b", {}, words(rule.code)), h("small", {}, rule.says)], where(rule), SIGNATURES[rule.signatures], rule.sla_hours ? `${number(rule.sla_hours, 0)} h, then ${rule.escalate_to ?? "approver"}` : "–", may ? h("button.btn.small", { type: "button", onclick: () => edit(rule) }, "Change") : ""]);
-      const coverage = matrix.coverage.map((one) => [h("b", {}, one.subject), names(one.scope).join("; ") || "everything"]);
       const delegations = matrix.delegations.map((one) => [h("b", {}, `${one.delegate} for ${one.delegator}`), `${one.starts} to ${one.ends}`, one.reason]);
       box.replaceChildren(...[
         h("section.card", {}, h("header", {}, h("h2", {}, "Approval rules"), h("span.muted", {}, matrix.version ? `version ${matrix.version}` : "built in"), h("span.acts", {}, may ? h("button.btn.small", { type: "button", onclick: () => edit(null) }, "Add a rule") : null, session.can?.includes("decide") ? h("button.btn.small", { type: "button", onclick: async () => { const given = await askDelegation(); if (given) await command("/v1/delegations", given, `${given.delegate} decides in your place from ${given.starts} to ${given.ends}.`, redraw); } }, "Give my seat away") : null)),
           h("p.quiet", {}, `Beside the value limits of the policy. Of several rules the strictest holds. ${matrix.rolling_value_above ? `Approvals of one signature for one supplier and day together above ${money(matrix.rolling_value_above)} take two.` : "An order split into many small lines is seen at ten times the limit of two signatures."}`),
           table("Approval rules", ["Rule", "Applies to", "Asks for", "To be decided within", "Change"], rules)),
-        coverage.length ? h("section.card", {}, h("header", {}, h("h2", {}, "Who covers what")), table("Coverage", ["Person", "Covers"], coverage)) : null,
+        coverageSection(matrix, { may, propose }),
         delegations.length ? h("section.card", {}, h("header", {}, h("h2", {}, "Who stands in for whom")), table("Delegations", ["Who", "Days", "Why"], delegations)) : null,
         proposals.length ? h("section.card", {}, h("header", {}, h("h2", {}, "Proposals")), table("Proposals", ["What", "Proposed", "State", "Decide"], proposals.slice(0, 10).map((each) => proposalRow(each, matrix, redraw)))) : null,
       ].filter(Boolean));

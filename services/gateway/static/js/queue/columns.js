@@ -45,6 +45,7 @@ class CoverBar {
 }
 
 const BUSY = { approve: "Approving …", amend: "Amending …", reject: "Rejecting …", snooze: "Snoozing …", undo: "Taking back …" };
+const BACK = { changed_since_snooze: "Changed since snooze", snooze_over: "Back from snooze" };
 const SETTLED = { approved: "g", by_rule: "g", released: "g", amended: "g", rejected: "", snoozed: "a", superseded: "w", expired: "", withheld: "" };
 
 /** The last column: why a person is asked, or what became of the line. */
@@ -56,7 +57,8 @@ function why(line) {
     const [first, ...rest] = line.reasons ?? [];
     if (line.escalated) return h("div.tags", {}, h("span.tag.b", { title: `Nobody decided in time; ${line.owner} answers for it now` }, "Escalated"), first ? reasonTag(first) : null);
     const more = rest.length ? h("span.rest", { title: rest.map((reason) => reason.label).join(", ") }, `+${rest.length}`) : null;
-    return h("div.tags", {}, line.isFresh ? h("span.tag.a", {}, "Updated") : null, first ? reasonTag(first) : null, more);
+    const back = BACK[line.decision_reason];
+    return h("div.tags", {}, line.isFresh ? h("span.tag.a", {}, "Updated") : null, back ? h("span.tag.a", { title: "It was put aside; the panel says what changed" }, back) : null, first ? reasonTag(first) : null, more);
   }
   const by = line.decided_by ? ` by ${line.decided_by}` : "";
   const label = line.status === "snoozed" && line.snoozed_until ? `Snoozed to ${day(line.snoozed_until, { weekday: false })}` : words(verdictWord(line.status));

@@ -2,7 +2,7 @@
 import { alarm, announce, toast } from "../announce.js";
 import { get, intentKey, post } from "../api.js";
 import { clockSkewMs } from "../live.js";
-import { count, instant, number, quantity } from "../format.js";
+import { count, instant, number, quantity, zoneOf } from "../format.js";
 import { verdictWord } from "../item/sections.js";
 
 const BULK_MAX = 200; // the API's largest bulk
@@ -16,7 +16,7 @@ export function refusal(problem, line) {
   const who = current.decided_by ?? line.decided_by;
   const when = current.decided_at ?? line.decided_at;
   const what = current.status && current.status !== "pending" ? verdictWord(current.status) : null;
-  if (what && who) return `${who} ${what === "approved" ? "approved" : `set it to ${what}`}${current.quantity ? ` with ${quantity(current.quantity, line.unit)}` : ""}${when ? ` on ${instant(when)}` : ""}, after you loaded it. Your decision was not recorded; the line now shows theirs.`;
+  if (what && who) return `${who} ${what === "approved" ? "approved" : `set it to ${what}`}${current.quantity ? ` with ${quantity(current.quantity, line.unit)}` : ""}${when ? ` on ${instant(when, zoneOf(line.location))}` : ""}, after you loaded it. Your decision was not recorded; the line now shows theirs.`;
   return `${problem.detail || "The line changed after you loaded it."} Your decision was not recorded. Look at the line again, then decide.`;
 }
 

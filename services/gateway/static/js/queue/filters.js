@@ -49,15 +49,17 @@ export class Filters {
 
   /** Remember which line is open, without asking for the list again; once for a run of lines, since browsers count the changes. */
   point(id) {
+    this.line = id ?? null;
     clearTimeout(this.pointing);
-    this.pointing = setTimeout(() => this.#point(id), POINT_WAIT_MS);
+    this.pointing = setTimeout(() => history.replaceState(null, "", this.address()), POINT_WAIT_MS);
   }
 
-  #point(id) {
+  /** The address of what the person looks at, also while the browser's own still names the line before. */
+  address() {
     const query = new URLSearchParams(location.search);
-    if (id) query.set("line", id);
-    else query.delete("line");
-    history.replaceState(null, "", `${location.pathname}?${query}`);
+    if (this.line) query.set("line", this.line);
+    else if (this.line === null) query.delete("line");
+    return `${location.pathname}?${query}`;
   }
 
   focusSearch() {

@@ -1,11 +1,13 @@
 // The panel beside the queue: it follows the active line, remembers what it has read, and holds the four decisions.
 import { get, withQuery } from "../api.js";
 import { h, icon } from "../dom.js";
-import { instant, number, words } from "../format.js";
+import { number, words } from "../format.js";
 import { ask, evidence, facts, openExceptions, pastDecisions, pictures, steps, verdictWord } from "../item/sections.js";
 import { comments } from "../item/comments.js";
+import { draftOf } from "../drafts.js";
 import { whatIf } from "../item/whatif.js";
 import { failed, notice } from "../states.js";
+import { when } from "../when.js";
 import { keyFor } from "../keys.js";
 import { isOpen, isSignedByMe } from "./lines.js";
 import { Stepper } from "./stepper.js";
@@ -103,7 +105,7 @@ export class Panel {
     const active = this.scroll.contains(document.activeElement) ? document.activeElement : null;
     const cursor = active?.matches("textarea") ? [active.selectionStart, active.selectionEnd] : null;
     this.body = h("div", {}, ...(detail ? this.#argument(line, detail) : [h("p.muted", {}, "Reading the history and the derivation …"), this.#isTalkedOn(line) ? this.talk.element : null]));
-    this.scroll.replaceChildren(title, h("p.meta", {}, place, " · ", h("a", { href: `/items/${encodeURIComponent(line.sku)}/${encodeURIComponent(line.location)}` }, "item page")), ...this.#notices(line), ask(line), facts(detail, line), this.body);
+    this.scroll.replaceChildren(title, h("p.meta", {}, place, " · ", h("a", { href: `/items/${encodeURIComponent(line.sku)}/${encodeURIComponent(line.location)}` }, "item page")), ...this.#notices(line, detail), ask(line), facts(detail, line), this.body);
     if (active?.isConnected && document.activeElement !== active) {
       active.focus({ preventScroll: true });
       if (cursor) active.setSelectionRange(...cursor);
@@ -129,14 +131,16 @@ export class Panel {
     return this.talk.element;
   }
 
-  #notices(line) {
+  #notices(line, detail) {
     const boxes = [];
+    if (isOpen(line) && detail?.back_from_snooze) boxes.push(notice("info", "Back from its snooze:", `${detail.back_from_snooze}.`));
     if (line.problem) boxes.push(notice("bad", line.problem.status === 412 ? "Someone was faster." : "Not recorded.", line.problem.detail));
-    if (isOpen(line) && line.due_at) boxes.push(line.escalated ? notice("warn", "Escalated.", `Nobody decided by ${instant(line.due_at)}; ${line.owner} answers for it now.`) : notice("", `${line.owner === "planner" ? "The planners answer" : `${line.owner} answers`} for this line`, `until ${instant(line.due_at)}.`));
+    if (isOpen(line) && line.due_at) boxes.push(line.escalated ? notice("warn", "Escalated.", ["Nobody decided by ", when(line.due_at, line.location), `; ${line.owner} answers for it now.`]) : notice("", `${line.owner === "planner" ? "The planners answer" : `${line.owner} answers`} for this line`, ["until ", when(line.due_at, line.location), "."]));
     if (line.signatures === "approver" && isOpen(line)) boxes.push(notice("info", "An approver has to agree.", `Asked for by the rule ${rulesOf(line)}.`));
+    for (const [verb, command] of [["reject", "Reject with a reason"], ["snooze", "Snooze"]]) if (isOpen(line) && !line.busy && draftOf(verb, line.line_id)) boxes.push(notice("info", `You had begun to ${verb} this line.`, `${keyFor(command)} goes on with it.`));
     if (line.isFresh && isOpen(line)) boxes.push(notice("info", "Updated.", "The plan was computed again while you were here; these are the new numbers."));
     if (line.status === "awaiting_second") boxes.push(notice("info", isSignedByMe(line) ? "You signed." : `${line.decided_by} signed.`, `${line.asked_by?.length ? `Two have to sign (${rulesOf(line)})` : "The value is above the limit of one signature"}: ${isSignedByMe(line) ? "somebody else" : "a second person"} has to sign before the order is sent.`));
-    if (!isOpen(line) && !line.busy) boxes.push(notice(line.status === "rejected" ? "" : "good", `${words(verdictWord(line.status))}${line.decided_by ? ` by ${line.decided_by}` : ""}${line.decided_at ? `, ${instant(line.decided_at)}` : ""}.`, line.decision_reason ? `Reason: ${words(line.decision_reason).toLowerCase()}.` : ""));
+    if (!isOpen(line) && !line.busy) boxes.push(notice(line.status === "rejected" ? "" : "good", [`${words(verdictWord(line.status))}${line.decided_by ? ` by ${line.decided_by}` : ""}`, line.decided_at ? [", ", when(line.decided_at, line.location)] : null, "."], line.decision_reason ? `Reason: ${words(line.decision_reason).toLowerCase()}.` : ""));
     return boxes.map((box) => { box.classList.add("spaced"); return box; });
   }
 

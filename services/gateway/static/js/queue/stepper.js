@@ -75,7 +75,7 @@ export class Stepper {
   async #showReasons() {
     if (!this.reason.hidden) return;
     const list = await this.reasons();
-    if (!list) return;
+    if (!list || !this.reason.hidden) return; // asked for twice while they were read: what is chosen meanwhile stays
     this.reason.replaceChildren(h("option", { value: "" }, "Reason …"), ...list.map((reason) => h("option", { value: reason.code }, reason.label)));
     this.reason.hidden = false;
   }

@@ -1,0 +1,28 @@
+"""Signals as people speak of them: in business days of a place, and one of them as what it is, a closed door."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
+
+from kernel.closing import shuts_doors
+
+ONE_DAY = timedelta(days=1)
+
+
+def moments_of(first: date, last: date, zone: tzinfo) -> tuple[datetime, datetime]:
+    """When these days begin and are over at a place, both of them included, in UTC."""
+    begins, over = (datetime.combine(day, time(), zone) for day in (first, last + ONE_DAY))
+    return begins.astimezone(UTC), over.astimezone(UTC)
+
+
+def days_of(starts_at: datetime, ends_at: datetime, zone: tzinfo) -> tuple[date, date]:
+    """First and last day of a signal at a place. One that ends at midnight says nothing of the day that begins then."""
+    first, end = starts_at.astimezone(zone), ends_at.astimezone(zone)
+    is_midnight = end.time() == time() and end.date() > first.date()
+    return first.date(), end.date() - (ONE_DAY if is_midnight else timedelta(0))
+
+
+def is_closing(signal: Mapping[str, Any]) -> bool:
+    """Whether it shuts the doors of a location; what is advisory shuts nothing."""
+    kind, strength, probability = signal["kind"], float(signal["strength"]), float(signal["probability"])
+    return not signal["advisory"] and shuts_doors(kind, strength, probability, signal["scope"])
