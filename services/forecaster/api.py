@@ -49,13 +49,15 @@ def _history_routes(database: Database) -> APIRouter:
 
     @routes.get("/history/{sku}/{location}")
     async def item_history(sku: str, location: str, who: Signed, days: int = 400) -> dict[str, Any]:
-        """Daily demand of the last `days` closed days, zeros included, with stock-out flags and revisions."""
+        """Daily demand of the last `days` closed days, zeros included, with stock-out flags and revisions; and, while the
+        item is young, the like items its last forecast was borrowed from."""
         async with database.transaction(who.tenant) as tx:
             known = await history.item(tx, who.tenant, sku, location)
             rows = await history.series(tx, who.tenant, sku, location) if known is not None else []
+            alike = await due.likeness(tx, who.tenant, sku, location)
         if known is None:
             raise _unknown(sku, location)
-        return _filled(sku, location, known, rows, min(max(days, 1), 3660))
+        return _filled(sku, location, known, rows, min(max(days, 1), 3660)) | {"likeness": alike}
 
     @routes.get("/forecast/{sku}/{location}")
     async def item_forecast(sku: str, location: str, who: Signed) -> Response:

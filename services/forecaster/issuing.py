@@ -14,6 +14,7 @@ from services.forecaster.domain.anomalies import unusual
 from services.forecaster.domain.baseline import SeasonalNaive
 from services.forecaster.domain.frame import Frame
 from services.forecaster.domain.known_ahead import knows
+from services.forecaster.domain.likeness import Likeness, likenesses
 from services.forecaster.domain.overrides import Changed
 from services.forecaster.domain.panel import IntArray
 from services.forecaster.domain.series import confidence, flags
@@ -58,12 +59,14 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A message, as published and as kept; and the daily means before any person changed them, in ten-thousandths."""
+    """A message, as published and as kept; the daily means before any person changed them, in ten-thousandths; and of a
+    young item those it was borrowed from."""
 
     message: ForecastIssuedV2
     outgoing: Outgoing
     caused_at: datetime
     model_mean_e4: tuple[int, ...]
+    likeness: Likeness | None = None
 
 
 # Overrides of people, laid over what the model says for these rows at this origin.
@@ -120,6 +123,7 @@ def issue(
     odd = unusual(frame.panel, task.origin, task.rows)
     told = knows(frame, task.origin, task.rows)
     recent = frame.recent_demand(task.origin)[task.rows]
+    alike = likenesses(frame, task.origin, task.rows)
     extra = tuple(
         reason for reason in (speaker.reason, "late_correction" if task.corrected else None) if reason is not None
     )
@@ -157,7 +161,7 @@ def issue(
             recent_demand=_shortest(recent[position]),
         )
         sent = outgoing(message, service=SERVICE, cause=task.cause, time=task.cause_at, name=message.forecast_id)
-        issued.append(Issued(message, sent, task.cause_at, tuple(of_model[position])))
+        issued.append(Issued(message, sent, task.cause_at, tuple(of_model[position]), alike.get(row)))
     return issued
 
 

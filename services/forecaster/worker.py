@@ -115,7 +115,9 @@ class Worker:
             issued = await asyncio.to_thread(self._compute, tenant, frame, speaker, people, told, closings, items)
         promised = await asyncio.to_thread(ledger.promises, frame, issued, lead_times) if frame is not None else []
         async with self._database.transaction(tenant) as tx:
-            await due.keep(tx, tenant, [(one.message, one.outgoing.value.decode(), one.caused_at) for one in issued])
+            await due.keep(
+                tx, tenant, [(one.message, one.outgoing.value.decode(), one.caused_at, one.likeness) for one in issued]
+            )
             if frame is not None and issued:
                 await self._save_censored(tx, tenant, frame, issued)
                 await accuracy.keep(tx, tenant, promised)

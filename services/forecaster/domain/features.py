@@ -55,7 +55,7 @@ class OriginFeatures:
     level: FloatArray
 
 
-def _window(panel: DemandPanel, end: int, days: int) -> tuple[FloatArray, FloatArray]:
+def window(panel: DemandPanel, end: int, days: int) -> tuple[FloatArray, FloatArray]:
     """Sum of demand and number of observed periods over the `days` that end at column `end`."""
     part = panel.demand[:, max(0, end - panel.span(days) + 1) : max(0, end + 1)]
     return np.nansum(part, axis=1), np.sum(~np.isnan(part), axis=1).astype(np.float64)
@@ -89,13 +89,23 @@ def levels(panel: DemandPanel, origin: int) -> FloatArray:
 
     A young item has few observed days and so starts from its like items; an old one is hardly moved.
     """
-    slow_sum, slow_days = _window(panel, origin, 91)
-    fast_sum, fast_days = _window(panel, origin, 28)
-    group = _of_like_items(panel, slow_sum, slow_days)
-    total, observed = slow_sum + fast_sum, slow_days + fast_days
-    prior = LEVEL_PRIOR_DAYS / panel.step_days
+    total, observed, group, prior = _level_parts(panel, origin)
     level = (total + prior * group) / (observed + prior)
     return np.maximum(np.nan_to_num(level), LEVEL_FLOOR_UNITS)
+
+
+def borrowed(panel: DemandPanel, origin: int) -> tuple[FloatArray, FloatArray]:
+    """Of `levels`: the daily demand of each item's like items, and the share it has in the item's own level."""
+    _, observed, group, prior = _level_parts(panel, origin)
+    return group, prior / (observed + prior)
+
+
+def _level_parts(panel: DemandPanel, origin: int) -> tuple[FloatArray, FloatArray, FloatArray, float]:
+    """Units and observed periods of both windows, the level of like items, and the periods it counts for."""
+    slow_sum, slow_days = window(panel, origin, 91)
+    fast_sum, fast_days = window(panel, origin, 28)
+    group = _of_like_items(panel, slow_sum, slow_days)
+    return slow_sum + fast_sum, slow_days + fast_days, group, LEVEL_PRIOR_DAYS / panel.step_days
 
 
 def item_features(panel: DemandPanel, origin: int) -> tuple[FloatArray, FloatArray]:
@@ -103,7 +113,7 @@ def item_features(panel: DemandPanel, origin: int) -> tuple[FloatArray, FloatArr
     level = levels(panel, origin)
     means = {}
     for days in WINDOW_DAYS:
-        total, observed = _window(panel, origin, days)
+        total, observed = window(panel, origin, days)
         # Pull a short window towards the level: three days without a sale say little about a slow seller.
         means[days] = (total + panel.span(7) * level) / (observed + panel.span(7))
     columns = [_ratio(means[days], level) for days in WINDOW_DAYS]
@@ -154,8 +164,8 @@ def _shape_features(panel: DemandPanel, origin: int, level: FloatArray) -> list[
 
 def _group_features(panel: DemandPanel, origin: int, level: FloatArray) -> list[FloatArray]:
     """Is the location, the category, the whole market going up or down, and how big is the item in it?"""
-    month, month_days = _window(panel, origin, 28)
-    quarter, quarter_days = _window(panel, origin, 91)
+    month, month_days = window(panel, origin, 28)
+    quarter, quarter_days = window(panel, origin, 91)
     everyone = np.zeros(len(panel.item_ids), dtype=np.int64)
     columns = []
     for codes in (panel.location, panel.category, panel.product, everyone):

@@ -1,12 +1,15 @@
 """Which forecasts are due, and the last one of every item."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+import orjson
+
 from kit.database import Transaction
 from schemas.forecasts import ForecastIssued
+from services.forecaster.domain.likeness import Likeness
 
 # Closings of one run: a hundred locations of four partitions close on the same evening, and one run reads the history
 # once for all of them.
@@ -103,15 +106,18 @@ async def waiting(tx: Transaction, tenant: str) -> int:
     )
 
 
-async def keep(tx: Transaction, tenant: str, issued: Sequence[tuple[ForecastIssued, str, datetime]]) -> None:
-    """Remember forecasts (message, its JSON, event time of its cause) as the last ones of their items."""
+async def keep(
+    tx: Transaction, tenant: str, issued: Sequence[tuple[ForecastIssued, str, datetime, Likeness | None]]
+) -> None:
+    """Remember forecasts (message, its JSON, event time of its cause, whom it was borrowed from) as the last ones of their
+    items."""
     rows = sorted(issued, key=lambda one: (one[0].sku, one[0].location))
     await tx.execute(
-        "insert into forecasts (tenant, sku, location, forecast_id, origin, model_id, strategy, body, issued_at)"
-        " select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::text[], $7::text[], $8::text[],"
-        " $9::timestamptz[]) on conflict (tenant, sku, location) do update set forecast_id = excluded.forecast_id,"
+        "insert into forecasts (tenant, sku, location, forecast_id, origin, model_id, strategy, body, issued_at,"
+        " likeness) select $1, * from unnest($2::text[], $3::text[], $4::text[], $5::date[], $6::text[], $7::text[],"
+        " $8::text[], $9::timestamptz[], $10::jsonb[]) on conflict (tenant, sku, location) do update set forecast_id = excluded.forecast_id,"
         " origin = excluded.origin, model_id = excluded.model_id, strategy = excluded.strategy, body = excluded.body,"
-        " issued_at = excluded.issued_at",
+        " issued_at = excluded.issued_at, likeness = excluded.likeness",
         tenant,
         [one[0].sku for one in rows],
         [one[0].location for one in rows],
@@ -121,7 +127,16 @@ async def keep(tx: Transaction, tenant: str, issued: Sequence[tuple[ForecastIssu
         [one[0].strategy for one in rows],
         [one[1] for one in rows],
         [one[2] for one in rows],
+        [None if one[3] is None else orjson.dumps(_plain(one[3])).decode() for one in rows],
     )
+
+
+def _plain(likeness: Likeness) -> dict[str, Any]:
+    """As people read it: amounts as decimals in text, with four places."""
+    examples = [asdict(one) | {"per_day": f"{one.per_day:.4f}"} for one in likeness.examples]
+    return asdict(likeness) | {
+        "per_day": f"{likeness.per_day:.4f}", "share": f"{likeness.share:.4f}", "examples": examples,
+    }  # fmt: skip
 
 
 async def last(tx: Transaction, tenant: str, sku: str, location: str) -> Any:
@@ -129,3 +144,11 @@ async def last(tx: Transaction, tenant: str, sku: str, location: str) -> Any:
     return await tx.fetchrow(
         "select body, issued_at from forecasts where tenant = $1 and sku = $2 and location = $3", tenant, sku, location
     )
+
+
+async def likeness(tx: Transaction, tenant: str, sku: str, location: str) -> Any:
+    """Whom the last forecast of an item was borrowed from; None when it speaks for itself."""
+    told = await tx.fetchval(
+        "select likeness::text from forecasts where tenant = $1 and sku = $2 and location = $3", tenant, sku, location
+    )
+    return None if told is None else orjson.loads(told)

@@ -8,9 +8,11 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import httpx2
 import orjson
 import pytest
 
+from kit.identity import Mint, Principal, ensure_keys
 from schemas.demand import BusinessDayClosed, ReturnRecorded, SaleVoided
 from schemas.forecasts import ForecastIssuedV2
 from tests.ground import FreshDatabase, Ground
@@ -171,3 +173,30 @@ async def test_stock_out_days_are_masked_and_shown(stage: Stage) -> None:
     assert sum(issued.demand.mean_e4[:28]) / 10_000 == pytest.approx(4 * 28, rel=0.05)
     body = orjson.loads((await stage.query("select body from forecasts"))[0][0])
     assert body["forecast_id"] == issued.forecast_id
+
+
+async def test_a_new_items_forecast_names_the_like_items_it_was_borrowed_from(stage: Stage) -> None:
+    await stage.define(["milk", "bread", "oats"], ["L1"])
+    history = days(date(2024, 1, 1), 100)
+    await stage.send([sale("milk", "L1", day, 9) for day in history])
+    await stage.send([sale("bread", "L1", day, 3) for day in history])
+    await stage.send([sale("oats", "L1", day, 1) for day in history[-2:]])
+    await stage.close_day("L1", history[-1])
+    await stage.start()
+    issued = {one.sku: one for one in await forecasts(stage, 3)}
+    assert "new_item" in issued["oats"].flags
+    private, _ = ensure_keys(stage.home)
+    token = Mint(private).token(Principal(TENANT, "ann", frozenset({"planner"})), "forecaster")
+    told = {}
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{stage.port}") as client:
+        for sku in issued:
+            answer = await client.get(f"/history/{sku}/L1", headers={"authorization": f"Bearer {token}"})
+            told[sku] = answer.json()["likeness"]
+    assert told["milk"] is None and told["bread"] is None  # a quarter of their own speaks for them
+    oats = told["oats"]
+    assert (oats["category"], oats["price_third"], oats["items"], oats["known_days"]) == ("food", None, 2, 2)
+    assert [(one["sku"], Decimal(one["per_day"])) for one in oats["examples"]] == [("milk", 9), ("bread", 3)]
+    # Two weeks of theirs beside two days of its own, which count in both windows.
+    assert Decimal(oats["share"]) == pytest.approx(Decimal(14) / 18, abs=Decimal("0.0001"))
+    borrowed = Decimal(oats["share"]) * Decimal(oats["per_day"]) + (1 - Decimal(oats["share"]))
+    assert sum(issued["oats"].demand.mean_e4[:7]) / 70_000 == pytest.approx(float(borrowed), rel=0.35)
