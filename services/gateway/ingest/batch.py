@@ -32,7 +32,7 @@ class Outcome:
     duplicates: int = 0
     rejected: int = 0
     records: list[Record] = field(default_factory=list)
-    taken: dict[bytes, bytes] = field(default_factory=dict)
+    taken: dict[str, int] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """As the caller reads it."""
@@ -108,7 +108,8 @@ def _sort(index: int, event: Any, tenant: str, recent: Recent, outcome: Outcome)
         outcome.taken[identity] = digest
         outcome.records += records
         outcome.accepted += 1
-        outcome.results.append(_result(index, event["id"], "accepted", None, None))
+        # Written out: it is made for nearly every event.
+        outcome.results.append({"index": index, "id": event["id"], "result": "accepted", "field": None, "reason": None})
     elif verdict == "repeat":
         outcome.duplicates += 1
         outcome.results.append(_result(index, event["id"], "duplicate", None, None))

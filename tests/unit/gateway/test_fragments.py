@@ -1,5 +1,6 @@
 """The hot path writes what the whole contract writes, byte for byte, or leaves the event to it. Oracle: the contract."""
 
+import itertools
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from schemas.registry import MESSAGES, strict
 from services.gateway.ingest import fragments
 from services.gateway.ingest.fragments import FieldWriter, Writer, item_key, writer
+from services.gateway.ingest.usual import SHAPES_MAX, Shapes
 
 FAST = sorted(name for name in MESSAGES if writer(name) is not None)
 ODD: list[Any] = [
@@ -94,6 +96,28 @@ def test_hot_path_equals_the_contract_or_steps_aside(message: tuple[str, dict[st
 
 
 @given(messages())
+def test_plan_for_its_fields_writes_what_the_contract_writes(message: tuple[str, dict[str, Any]]) -> None:
+    name, data = message
+    fast = writer(name)
+    assert fast is not None
+    plan = fast.plan("acme", tuple(data))
+    for _ in range(2):  # learnt, then remembered
+        assert plan is None or plan.write(data) in (None, whole(name, data))
+
+
+def test_examples_of_the_masses_have_a_plan_but_for_their_own_tenant() -> None:
+    for name in FAST:
+        for data in EXAMPLES[name]:
+            fast = writer(name)
+            assert fast is not None
+            assert fast.plan(data["tenant"], tuple(data)) is None
+            plan = fast.plan("100%b", tuple(field for field in data if field != "tenant"))
+            assert plan is not None
+            told = strict(name).model_validate({**data, "tenant": "100%b"})
+            assert plan.write(data) == told.model_dump_json(exclude_none=True).encode()
+
+
+@given(messages())
 def test_key_of_the_hot_path_is_the_contracts(message: tuple[str, dict[str, Any]]) -> None:
     name, data = message
     fast = writer(name)
@@ -123,3 +147,14 @@ def test_message_whose_fields_depend_on_each_other_is_left_to_the_whole_contract
     assert writer("business-day.closed.v1") is None
     assert writer("supplier-item.defined.v1") is None
     assert isinstance(writer("sale.recorded.v1"), Writer)
+
+
+def test_memory_of_shapes_is_bounded() -> None:
+    fast = writer("sale.recorded.v1")
+    assert fast is not None
+    shapes = Shapes("acme", fast)
+    sale = EXAMPLES["sale.recorded.v1"][0] | {"tenant": "acme"}
+    for order in itertools.islice(itertools.permutations(sale), SHAPES_MAX * 3):
+        data = {name: sale[name] for name in order if name != "tenant"}
+        assert shapes.write(data) == whole("sale.recorded.v1", data)
+    assert len(shapes._plans) <= SHAPES_MAX

@@ -234,8 +234,8 @@ class TestFan:
 
 def test_recent_remembers_the_newest_and_tells_repeats_from_conflicts() -> None:
     recent = Recent(limit=2)
-    for name in (b"a", b"b", b"c"):
-        recent.remember({name: b"1"})
-    assert recent.look(b"a", b"1") == "new"
-    assert recent.look(b"c", b"1") == "repeat"
-    assert recent.look(b"c", b"2") == "conflict"
+    for name in ("a", "b", "c"):
+        recent.remember({name: 0})
+    assert recent.look("a", 0) == "new"
+    assert recent.look("c", 0) == "repeat"
+    assert recent.look("c", 2) == "conflict"
