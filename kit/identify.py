@@ -1,20 +1,24 @@
-"""Sorts events into those whose item and location are certain and those that must wait; nothing is ever guessed.
+"""Sorts events into those whose item, location and channel are certain and those that must wait; nothing is ever guessed.
 
 An event waits when a code of it is unknown or ambiguous, or when an earlier event of its key waits. What a person has
 dropped is left out. Both consumers of sales and stock go through here, so they never disagree about a name.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kernel import naming
 from kernel.naming import Meaning
 from kit import parking
 from kit.database import Transaction
 from kit.events import Received
-from kit.names import ITEM, LOCATION, Names
+from kit.names import CHANNEL, ITEM, LOCATION, Names
+from schemas.demand import SOLD, StockMoved
 
 UNKNOWN, AMBIGUOUS, BEHIND = "unknown_identity", "ambiguous_identity", "behind_an_earlier_event"
+UNKNOWN_COMMITMENT = "unknown_commitment"
+COMMITMENT = "commitment"
 
 Named = tuple[Received[Any], str, str]  # an event with the own codes of its item ("" if it names none) and location
 
@@ -44,19 +48,24 @@ class Waiting:
     def reason(self) -> str:
         if not self.unnamed:
             return BEHIND
+        if all(one.subject == COMMITMENT for one in self.unnamed):
+            return UNKNOWN_COMMITMENT
         return AMBIGUOUS if any(one.meaning.is_ambiguous for one in self.unnamed) else UNKNOWN
 
 
 async def identify(
-    tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names
+    tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names, unmade: Collection[str] = ()
 ) -> tuple[list[Named], list[Waiting]]:
-    """Events with own codes, in order; the others are parked, in order, and returned with what they wait for."""
+    """Events with own codes, in order; the others are parked, in order, and returned with what they wait for.
+
+    `unmade`: customer commitments nobody has made; what would serve one of them waits, too.
+    """
     if not events:
         return [], []
     state = await names.refresh(tx, tenant)
     events, behind = await _held(tx, tenant, events, state.has_parked, state.has_dropped)
     await learn(tx, tenant, events, names)
-    items, places = names.plain(tenant, ITEM), names.plain(tenant, LOCATION)
+    items, places, channels = (names.plain(tenant, subject) for subject in (ITEM, LOCATION, CHANNEL))
     named: list[Named] = []
     waiting: list[Waiting] = []
     for one in events:
@@ -64,11 +73,12 @@ async def identify(
         code = getattr(body, "sku", "")
         sku = items.get(code) if code else ""
         place = places.get(body.location)
-        if sku is None or place is None:
-            sku, place, unnamed = _slowly(tenant, one, names)
+        channel = body.channel if type(body) in SOLD else ""
+        if sku is None or place is None or unmade or (channel and channel not in channels):
+            sku, place, unnamed = _slowly(tenant, one, names, unmade)
         else:
             unnamed = ()
-        if sku is None or place is None or (behind and one.envelope.key in behind):
+        if sku is None or place is None or unnamed or (behind and one.envelope.key in behind):
             waiting.append(Waiting(one, unnamed))
             behind.add(one.envelope.key)
         else:
@@ -77,17 +87,20 @@ async def identify(
     return named, waiting
 
 
-async def unnamed(tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names) -> list[Waiting]:
+async def unnamed(
+    tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names, unmade: Collection[str] = ()
+) -> list[Waiting]:
     """What each of these events would still wait for, without touching it; nothing for one that could be booked."""
     await names.refresh(tx, tenant)
     await learn(tx, tenant, events, names)
-    return [Waiting(one, _slowly(tenant, one, names)[2]) for one in events]
+    return [Waiting(one, _slowly(tenant, one, names, unmade)[2]) for one in events]
 
 
 async def learn(tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names) -> None:
     """Look up the codes of these events."""
     await names.learn(tx, tenant, ITEM, {one.body.sku for one in events if hasattr(one.body, "sku")})
     await names.learn(tx, tenant, LOCATION, {one.body.location for one in events})
+    await names.learn(tx, tenant, CHANNEL, {one.body.channel for one in events if type(one.body) in SOLD})
 
 
 async def _held(
@@ -101,12 +114,16 @@ async def _held(
     return events, behind
 
 
-def _slowly(tenant: str, one: Received[Any], names: Names) -> tuple[str | None, str | None, tuple[Unnamed, ...]]:
+def _slowly(
+    tenant: str, one: Received[Any], names: Names, unmade: Collection[str]
+) -> tuple[str | None, str | None, tuple[Unnamed, ...]]:
     """The meaning of codes that depend on the day or the moment, or that mean nothing."""
     body = one.body
     found: list[str | None] = []
     missing: list[Unnamed] = []
-    for subject, code in ((ITEM, getattr(body, "sku", "")), (LOCATION, body.location)):
+    channel = body.channel if type(body) in SOLD else ""
+    asked = ((ITEM, getattr(body, "sku", "")), (LOCATION, body.location), (CHANNEL, channel))
+    for subject, code in asked:
         if not code:
             found.append("")
             continue
@@ -114,4 +131,6 @@ def _slowly(tenant: str, one: Received[Any], names: Names) -> tuple[str | None, 
         found.append(meaning.target)
         if meaning.target is None:
             missing.append(Unnamed(subject, code, meaning))
+    if type(body) is StockMoved and body.commitment_served in unmade:
+        missing.append(Unnamed(COMMITMENT, body.commitment_id or "", naming.UNKNOWN))
     return found[0], found[1], tuple(missing)

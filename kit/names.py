@@ -7,7 +7,7 @@ catalogue is read by one process of a service and codes are used by all of them.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from uuid import UUID
 
 from kernel import gtin, naming
@@ -23,10 +23,12 @@ from schemas.catalogue import (
     LocationDefined,
     SupplierDefined,
 )
+from schemas.demand import COUNTER
 
-ITEM, LOCATION = "item", "location"
+ITEM, LOCATION, CHANNEL = "item", "location", "channel"
 # An own code is told by every version of its master data; only the first counts, so they share one key.
 FIRST_ONLY = UUID(int=0)
+BEFORE_ALL = datetime.min.replace(tzinfo=UTC)  # when the one code was told that needs no telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +116,8 @@ async def _read(tx: Transaction, tenant: str, subject: str, codes: Sequence[str]
     found: dict[str, list[Fact]] = defaultdict(list)
     for row in rows:
         found[row["code"]].append(Fact(*row))
+    if subject == CHANNEL and COUNTER in codes and not any(one.scheme == naming.OWN for one in found[COUNTER]):
+        found[COUNTER].append(Fact(COUNTER, naming.OWN, "", COUNTER, True, None, BEFORE_ALL, 0))
     return found
 
 
@@ -159,7 +163,7 @@ def _row(one: Received[Message]) -> _Row | None:
     elif isinstance(body, SupplierDefined):
         subject, code = "supplier", body.supplier
     elif isinstance(body, ChannelDefined):
-        subject, code = "channel", body.channel
+        subject, code = CHANNEL, body.channel
     else:
         return None
     return subject, code, naming.OWN, "", code, True, None, body.defined_at, one.stored_at_ms, FIRST_ONLY

@@ -29,6 +29,10 @@ class ItemMessage(Message):
         return f"{self.tenant}/{self.sku}/{self.location}"
 
 
+# The one channel that needs no definition: over the counter of the location.
+COUNTER = "store"
+
+
 class SaleRecorded(ItemMessage):
     """One line of a receipt: units that left the shelf. Quantity in stocking units, price per unit after discounts."""
 
@@ -37,7 +41,7 @@ class SaleRecorded(ItemMessage):
     unit: Code = "each"
     business_date: Day
     sold_at: Instant
-    channel: Code = "store"
+    channel: Code = COUNTER
     unit_price: Money | None = None
     currency: Currency | None = None
     promotion: bool = False
@@ -52,9 +56,12 @@ class ReturnRecorded(ItemMessage):
     unit: Code = "each"
     business_date: Day
     returned_at: Instant
-    channel: Code = "store"
+    channel: Code = COUNTER
     restocked: bool = True
     sale_event_id: Code | None = None
+
+
+SOLD = frozenset({SaleRecorded, ReturnRecorded})  # what goes through a channel
 
 
 class SaleVoided(ItemMessage):
@@ -103,6 +110,18 @@ class StockMoved(ItemMessage):
     commitment_id: Code | None = None
     expires_on: date | None = None
     note: Text | None = None
+
+    @property
+    def commitment_made(self) -> str | None:
+        """The customer commitment this reserves for, or promises."""
+        makes = self.kind == "reservation" or (self.kind == "backorder" and self.quantity >= 0)
+        return self.commitment_id if makes else None
+
+    @property
+    def commitment_served(self) -> str | None:
+        """The customer commitment whose promise this takes back or fulfils: it must have been made."""
+        serves = self.kind == "release" or (self.kind == "backorder" and self.quantity < 0)
+        return self.commitment_id if serves else None
 
 
 class StockCounted(ItemMessage):

@@ -194,6 +194,12 @@ def _locations(row: Values) -> list[Draft]:
     return [_location(row, row.text("name"))]
 
 
+def _channels(row: Values) -> list[Draft]:
+    """A way of selling; sales under a channel nobody defined wait."""
+    channel = row.needed("channel")
+    return [_defined(row, "channel", (channel,), channel=channel, name=row.text("name") or channel)]
+
+
 def _catalogue(row: Values) -> list[Draft]:
     """An item; with a supplier also the supplier and its terms; with a location also the location."""
     sku, currency = row.needed("sku"), row.text("currency")
@@ -260,6 +266,7 @@ KINDS = {
             _sale,
         ),
         Kind("stock", ("sku", "location", "quantity", "date"), ("kind", "unit", "order_id", "note", "document_line"), "document_line", _stock),
+        Kind("channels", ("channel",), ("name", "date"), None, _channels),
         Kind("locations", ("location",), ("name", "time_zone", "role", "country", "region", "date"), None, _locations),
         Kind(
             "catalogue",

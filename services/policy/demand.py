@@ -23,7 +23,7 @@ from schemas.demand import (
 from services.policy import unresolved
 from services.policy.domain.movements import check_movement
 from services.policy.domain.refusal import PolicyRefusal
-from services.policy.store import ledger, supply
+from services.policy.store import commitments, ledger, supply
 from services.policy.store.deliveries import Came
 from services.policy.store.ledger import Count, Movement
 
@@ -36,20 +36,26 @@ class Booked:
     says: list[Outgoing]
     came: list[Came]
 
+    def __add__(self, other: "Booked") -> "Booked":
+        return Booked(self.due + other.due, self.says + other.says, self.came + other.came)
+
 
 async def book(tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names) -> Booked:
     """Book a batch. What is in the ledger already changes nothing; what names nobody knows waits, in order."""
-    named, waiting = await identify(tx, tenant, events, names)
+    has_new = await commitments.tell(tx, tenant, events)
+    named, waiting = await identify(tx, tenant, events, names, await commitments.unknown(tx, tenant, events))
     due, came = await _enter(tx, tenant, named)
     says = await unresolved.open_for(tx, tenant, waiting) if waiting else []
-    return Booked(due, says, came)
+    booked = Booked(due, says, came)
+    return booked + await free(tx, tenant, names, cause=events[-1].envelope.id) if has_new else booked
 
 
 async def free(tx: Transaction, tenant: str, names: Names, *, cause: str) -> Booked:
     """Book the parked events whose names are clear by now, in the order they came; close exceptions nobody needs."""
-    heads = await unnamed(tx, tenant, await parking.heads(tx, tenant), names)
+    first = await parking.heads(tx, tenant)
+    heads = await unnamed(tx, tenant, first, names, await commitments.unknown(tx, tenant, first))
     freed = await parking.release(tx, tenant, [one.event.envelope.key for one in heads if not one.unnamed])
-    named, waiting = await identify(tx, tenant, freed, names)
+    named, waiting = await identify(tx, tenant, freed, names, await commitments.unknown(tx, tenant, freed))
     due, came = await _enter(tx, tenant, named)
     says = await unresolved.open_for(tx, tenant, waiting) if waiting else []
     left = [*waiting, *(one for one in heads if one.unnamed)]

@@ -51,6 +51,7 @@ TABLES = (
          "arrive_on", "status", "stands_in_for", "supplier", "promised_on", "trim_scale(unit_cost)"),
     ),
     Table("deliveries", ("order_id", "location", "supplier", "ordered_on", "promised_on", "confirmed_on", "received_on")),
+    Table("commitments", ("commitment_id",)),
     Table("parked_events", ("record_key", "event_hash", "topic", "partition", "record_offset")),
 )  # fmt: skip
 

@@ -224,12 +224,12 @@ class Stream:
 
     async def sweep(self, database: Database) -> None:
         """Book parked events that another process' catalogue events or orders have set free (it could not see them yet); tell
-        of answers whose order has not come."""
+        of what has waited long for an order or a commitment."""
         for tenant in await database.tenants():
             async with database.transaction(tenant) as tx:
                 says = await self._hear_overtaken(tx, tenant)
                 says += await self.free(tx, tenant, cause="sweep")
-                says += await unresolved.open_for_orders(tx, tenant)
+                says += await unresolved.open_for_overtakers(tx, tenant)
                 if says:
                     await enqueue(tx, says)
 

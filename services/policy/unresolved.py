@@ -1,7 +1,8 @@
 """One exception per code that stands for nothing, or for too much: opened when an event first waits for it, closed when
-no event waits for it any more. An order is such a code, too: it has no alias, but answers to it may wait."""
+no event waits for it any more. Orders and customer commitments are such codes, too: they have no alias, but what names them
+may have overtaken them, so a person is asked only once it has waited for a while."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,7 +11,7 @@ from kernel import gtin
 from kit import parking
 from kit.database import Transaction
 from kit.events import Outgoing, Received, derived_id, outgoing
-from kit.identify import Unnamed, Waiting
+from kit.identify import COMMITMENT, UNKNOWN_COMMITMENT, Unnamed, Waiting
 from schemas.recommendations import ExceptionRaised, ExceptionResolved
 from services.policy.store import exceptions, owners
 
@@ -20,6 +21,32 @@ SUBJECT_MAX = 200
 # Why an answer waits. It may overtake its order on the way here, as they come on two topics: only then it is a question.
 UNKNOWN_ORDER = "unknown_order"
 OVERTAKING_SECONDS_MAX = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Overtaking:
+    """What may wait for something that has not come yet: what that is, how an event names it, and what to ask."""
+
+    subject: str
+    code: Callable[[Any], str]
+    says: str
+    remedy: str
+
+
+OVERTAKERS = {
+    UNKNOWN_ORDER: Overtaking(
+        "purchase_order",
+        lambda answer: answer.order_id,
+        "An answer names the order {}, which was never released here; it waits, and moves nothing.",
+        "Ask its sender which order is meant and to answer that one, then drop this answer with the reason.",
+    ),
+    UNKNOWN_COMMITMENT: Overtaking(
+        COMMITMENT,
+        lambda movement: movement.commitment_id,
+        "A movement serves the customer commitment {}, which nobody has made; it waits with its item's later events.",
+        "Ask its sender for the reservation or backorder that made it, or drop this movement with the reason.",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +64,8 @@ async def open_for(tx: Transaction, tenant: str, waiting: Sequence[Waiting]) -> 
     first: dict[str, tuple[Unnamed, Received[Any]]] = {}
     for one in waiting:
         for missing in one.unnamed:
+            if missing.subject == COMMITMENT:
+                continue
             first.setdefault(missing.key, (missing, one.event))
     asked = {
         key: Question(
@@ -50,18 +79,16 @@ async def open_for(tx: Transaction, tenant: str, waiting: Sequence[Waiting]) -> 
     return await _ask(tx, tenant, asked)
 
 
-async def open_for_orders(tx: Transaction, tenant: str, *, seconds: float = OVERTAKING_SECONDS_MAX) -> list[Outgoing]:
-    """Tell a person, once per order, that answers wait for an order nobody released here."""
-    waiting = {_order(one): one for one in await parking.heads_for(tx, tenant, UNKNOWN_ORDER, seconds=seconds)}
-    asked = {
-        key: Question(
-            event,
-            f"An answer names the order {event.body.order_id}, which was never released here; it waits, and moves nothing.",
-            "Ask its sender which order is meant and to answer that one, then drop this answer with the reason.",
-            {"subject": "purchase_order", "code": event.body.order_id, "candidates": []},
-        )
-        for key, event in waiting.items()
-    }
+async def open_for_overtakers(
+    tx: Transaction, tenant: str, *, seconds: float = OVERTAKING_SECONDS_MAX
+) -> list[Outgoing]:
+    """Tell a person, once per order or commitment, what has waited for it so long that it will hardly come."""
+    asked = {}
+    for reason, about in OVERTAKERS.items():
+        for event in await parking.heads_for(tx, tenant, reason, seconds=seconds):
+            code = about.code(event.body)
+            details = {"subject": about.subject, "code": code, "candidates": []}
+            asked[f"{about.subject}:{code}"] = Question(event, about.says.format(code), about.remedy, details)
     return await _ask(tx, tenant, asked)
 
 
@@ -91,17 +118,15 @@ async def _ask(tx: Transaction, tenant: str, asked: Mapping[str, Question]) -> l
     return says
 
 
-def _order(answer: Received[Any]) -> str:
-    return f"purchase_order:{answer.body.order_id}"
-
-
 async def close_except(
     tx: Transaction, tenant: str, left: Sequence[Waiting], freed: Sequence[Received[Any]], *, cause: str
 ) -> list[Outgoing]:
     """Close the exceptions of all codes for which no event waits. The freed events tell the business date; when there
     are none (a person has dropped what waited) it is closed on the day of the act."""
     needed = {exception_id(tenant, missing.key) for one in left for missing in one.unnamed}
-    needed |= {exception_id(tenant, _order(one)) for one in await parking.heads_for(tx, tenant, UNKNOWN_ORDER)}
+    for reason, about in OVERTAKERS.items():
+        for one in await parking.heads_for(tx, tenant, reason):
+            needed.add(exception_id(tenant, f"{about.subject}:{about.code(one.body)}"))
     still = await exceptions.open_of(tx, tenant, UNRESOLVED)
     done = await exceptions.resolve(tx, tenant, [one for one in still if one not in needed])
     newest = max(freed, key=lambda one: one.body.business_date) if freed else None

@@ -60,6 +60,23 @@ def test_planner_names_a_code_and_drops_another_by_the_page(planner: Seat, stage
         assert waiting(client, "left-over") == 0
 
 
+def test_the_page_knows_which_code_of_an_event_is_the_unknown_one(planner: Seat, stage: Stage) -> None:
+    by_kiosk = sale("by kiosk", "sku-02")
+    assert isinstance(by_kiosk["data"], dict)
+    by_kiosk["data"]["channel"] = "kiosk"
+    send(stage, by_kiosk)
+    with stage.client("planner") as client:
+        eventually(lambda: waiting(client, "sku-02") == 1)
+        page = planner.open("/data-problems")
+        page.locator("tr", has_text="sku-02").get_by_role("button", name="Say what it means").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_label("The code is that of")).to_have_value("channel")
+        expect(dialog.get_by_label("Code", exact=True)).to_have_value("kiosk")
+        dialog.get_by_label("It stands for").fill("store")
+        dialog.get_by_role("button", name="Keep and let them flow").click()
+        eventually(lambda: waiting(client, "sku-02") == 0)
+
+
 def test_auditor_sees_the_same_and_can_change_nothing(seat: Seat, stage: Stage) -> None:
     send(stage, sale("four", "only-looked-at"))
     with stage.client("planner") as client:

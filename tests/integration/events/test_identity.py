@@ -9,7 +9,13 @@ import pytest
 
 from kit import outbox, parking
 from kit.names import ITEM, Names
-from schemas.catalogue import IdentityAliasDefined, OwnerScopeDefined, SupplierDefined, SupplierItemDefined
+from schemas.catalogue import (
+    ChannelDefined,
+    IdentityAliasDefined,
+    OwnerScopeDefined,
+    SupplierDefined,
+    SupplierItemDefined,
+)
 from schemas.decisions import OrderUpdated
 from services.policy import unresolved
 from services.policy.planner import current_policy
@@ -29,7 +35,7 @@ from tests.integration.events.both import (
 )
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
-Subject = Literal["item", "location", "supplier"]
+Subject = Literal["item", "location", "channel", "supplier"]
 Scheme = Literal["gtin", "supplier_code", "legacy_code", "own_code"]
 
 
@@ -144,6 +150,46 @@ async def test_an_unknown_place_holds_its_sales_counts_and_closes_and_lets_them_
     assert [row["revision"] for row in late] == [1], "the second sale came after the close and is a correction"
 
 
+async def test_a_sale_through_an_unknown_channel_waits_with_its_key_until_the_channel_is_known(side: Both) -> None:
+    await side.define(item("A"), item("B"), place("L1"))
+    await side.send(sale("A", 2, channel="web"), sale("A", 3), sale("B", 4), sale("B", 1, channel="kiosk"))
+    await side.settled()
+    for service in SERVICES:
+        assert await parked(side, service) == [
+            ("A/L1", "unknown_identity"),
+            ("A/L1", "behind_an_earlier_event"),
+            ("B/L1", "unknown_identity"),
+        ], service
+    assert await exceptions(side) == [("raised", "channel:web"), ("raised", "channel:kiosk")]
+    assert (await side.demand("A"), await side.demand("B")) == (0, 4), "over the counter needs no definition"
+    await side.define(ChannelDefined(tenant=TENANT, channel="web", name="Web shop", defined_at=NOON))
+    await side.send(alias("kiosk", "store", "own_code", "channel"))
+    await side.settled()
+    assert (await side.demand("A"), await side.demand("B")) == (5, 5)
+    assert [await parked(side, service) for service in SERVICES] == [[], []]
+    assert await exceptions(side) == [
+        ("raised", "channel:web"),
+        ("raised", "channel:kiosk"),
+        ("resolved", "channel:web"),
+        ("resolved", "channel:kiosk"),
+    ]
+
+
+async def test_a_channel_that_may_be_two_waits_until_one_is_left(side: Both) -> None:
+    await side.define(item("A"), place("L1"))
+    for code in ("web", "phone"):
+        await side.send(ChannelDefined(tenant=TENANT, channel=code, name=code, defined_at=NOON))
+    other = alias("remote", "phone", "supplier_code", "channel", supplier="MARKETPLACE")
+    await side.send(alias("remote", "web", "legacy_code", "channel"), other)
+    await side.settled()
+    await side.send(sale("A", 2, channel="remote"))
+    await side.settled()
+    assert [await parked(side, service) for service in SERVICES] == [[("A/L1", "ambiguous_identity")]] * 2
+    await side.send(other.model_copy(update={"active": False, "defined_at": NOON + timedelta(minutes=1)}))
+    await side.settled()
+    assert await side.demand("A") == 2
+
+
 async def test_every_process_of_a_service_sees_a_new_meaning_at_once(side: Both) -> None:
     """The catalogue has one partition, so only one process of a service reads it; the memory of the others must follow."""
     await side.define(item("A"), item("B"), place("L1"), alias("x", "A"))
@@ -239,6 +285,36 @@ async def test_a_supplier_delivers_under_any_of_its_codes_and_merged_ones_are_sp
     assert told[0]["n"] == 7, "every word about them is kept"
 
 
+async def test_what_serves_a_commitment_nobody_made_waits_and_flows_when_it_was_only_overtaken(side: Both) -> None:
+    await side.define(item("A"), item("B"), place("L1"))
+    await side.send(
+        moved("A", "receipt", 20),
+        moved("A", "release", 3, commitment_id="c-1"),
+        moved("A", "shipment", 1, commitment_id="c-1"),
+        moved("B", "backorder", -2, commitment_id="c-2"),
+        moved("B", "release", 1),
+    )
+    await side.settled()
+    waits = [("A/L1", "unknown_commitment"), ("A/L1", "behind_an_earlier_event"), ("B/L1", "unknown_commitment"),
+             ("B/L1", "behind_an_earlier_event")]  # fmt: skip
+    assert sorted(await parked(side, "policy")) == sorted(waits)
+    assert await parked(side, "forecaster") == [], "demand does not depend on it"
+    assert (await side.position("A"))[:3] == (20, 0, 0), "what nobody promised takes nothing back"
+    assert await exceptions(side) == [], "it may only have overtaken its reservation"
+    async with side.databases["policy"].transaction(side.tenant) as tx:
+        await outbox.enqueue(tx, await unresolved.open_for_overtakers(tx, side.tenant, seconds=0.0))
+    assert sorted(await exceptions(side)) == [("raised", "commitment:c-1"), ("raised", "commitment:c-2")]
+    await side.send(moved("A", "reservation", 5, commitment_id="c-1"))
+    await side.settled()
+    assert (await side.position("A"))[:3] == (19, 2, 0)
+    assert await parked(side, "policy") == [("B/L1", "unknown_commitment"), ("B/L1", "behind_an_earlier_event")]
+    assert ("resolved", "commitment:c-1") in await exceptions(side)
+    await side.send(moved("B", "backorder", 2, commitment_id="c-2", location="L1"))
+    await side.settled()
+    assert (await side.position("B"))[:3] == (0, -1, 0)
+    assert await parked(side, "policy") == []
+
+
 async def test_an_answer_to_an_order_nobody_released_waits_and_is_told_to_its_owner_once(side: Both) -> None:
     await side.define(
         item("A"), place("L1"), OwnerScopeDefined(tenant=TENANT, owner="lena", locations=("L1",), defined_at=NOON)
@@ -252,7 +328,7 @@ async def test_an_answer_to_an_order_nobody_released_waits_and_is_told_to_its_ow
         """As the sweep does, with a patience of nothing."""
         async with side.databases["policy"].transaction(side.tenant) as tx:
             says = await side.handlers.free(tx, side.tenant, cause="test")
-            await outbox.enqueue(tx, [*says, *await unresolved.open_for_orders(tx, side.tenant, seconds=0.0)])
+            await outbox.enqueue(tx, [*says, *await unresolved.open_for_overtakers(tx, side.tenant, seconds=0.0)])
 
     await side.settled()
     for _ in range(2):

@@ -53,15 +53,23 @@ export async function lookAtKey(key) {
 
 const SCHEMES = [["gtin", "GTIN (barcode)"], ["supplier_code", "supplier's code"], ["legacy_code", "code of an older system"], ["own_code", "own code, merged"]];
 
+/** The codes of the first waiting event, by what they are of; and which of them nobody knows (else the item's). */
+async function codesOf(key) {
+  const { sku, location, channel, business_date: day } = JSON.parse(key.body);
+  const codes = Object.fromEntries(Object.entries({ item: sku, location, channel }).filter(([, code]) => code));
+  const known = await Promise.all(Object.entries(codes).map(([subject, code]) => get(withQuery(`/v1/names/${subject}/${encodeURIComponent(code)}`, { on: day })).then(({ target }) => [subject, target], () => [subject, code])));
+  return { codes, unknown: known.find(([, target]) => !target)?.[0] ?? "item" };
+}
+
 /** Say what an unknown code stands for; resolves with the alias that was kept. */
-export function nameIt(key) {
-  const [, sku, place] = key.record_key.split("/");
+export async function nameIt(key) {
+  const { codes, unknown } = await codesOf(key);
   return open("Say what a code means", (finish, id) => {
     const supplier = field(`${id}-supplier`, "Supplier", h("input", { id: `${id}-supplier`, name: "supplier", maxlength: 64 }));
     supplier.hidden = true;
-    const code = h("input", { id: `${id}-code`, name: "code", value: sku, required: true, maxlength: 64 });
-    const subject = h("select", { id: `${id}-subject`, name: "subject", onchange: () => { code.value = subject.value === "location" ? place : sku; } }, h("option", { value: "item" }, "an item"), h("option", { value: "location" }, "a location"));
-    const scheme = h("select", { id: `${id}-scheme`, name: "scheme", onchange: () => { supplier.hidden = scheme.value !== "supplier_code"; } }, ...SCHEMES.map(([value, label]) => h("option", { value, selected: /^\d{8,14}$/.test(sku) === (value === "gtin") && ["gtin", "legacy_code"].includes(value) }, label)));
+    const code = h("input", { id: `${id}-code`, name: "code", value: codes[unknown], required: true, maxlength: 64 });
+    const subject = h("select", { id: `${id}-subject`, name: "subject", onchange: () => { code.value = codes[subject.value]; } }, ...Object.keys(codes).map((one) => h("option", { value: one, selected: one === unknown }, one === "item" ? "an item" : `a ${one}`)));
+    const scheme = h("select", { id: `${id}-scheme`, name: "scheme", onchange: () => { supplier.hidden = scheme.value !== "supplier_code"; } }, ...SCHEMES.map(([value, label]) => h("option", { value, selected: /^\d{8,14}$/.test(codes[unknown]) === (value === "gtin") && ["gtin", "legacy_code"].includes(value) }, label)));
     const found = h("datalist", { id: `${id}-found` });
     let timer = 0;
     const suggest = async (text) => {
@@ -78,7 +86,7 @@ export function nameIt(key) {
     },
       h("div.body", {}, h("h2", { id }, "Say what a code means"), h("p.lead", {}, `${key.waiting} events wait under this key. Once the code has a meaning they are booked in their order. It is kept under your name.`),
         field(`${id}-subject`, "The code is that of", subject), field(`${id}-code`, "Code", code), field(`${id}-scheme`, "It is a", scheme), supplier,
-        field(`${id}-target`, "It stands for", target, "Our own code of the item or location; type part of a name."), found,
+        field(`${id}-target`, "It stands for", target, "Our own code; of an item, type part of its name."), found,
         field(`${id}-from`, "From business day", h("input", { id: `${id}-from`, name: "valid_from", type: "date" }), "Empty: always.")),
       buttons(finish, "Keep and let them flow"))];
   });

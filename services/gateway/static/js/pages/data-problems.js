@@ -52,20 +52,27 @@ const dropKey = (key) => act(async () => {
   return reason && `${Object.values((await post("/v1/parked:drop", { record_key: key.record_key, reason })).dropped)[0]} dropped.`;
 });
 
-const REASONS = { unknown_identity: "code unknown", ambiguous_identity: "code has several meanings", behind_an_earlier_event: "behind an earlier event" };
+const REASONS = { unknown_identity: "code unknown", ambiguous_identity: "code has several meanings", behind_an_earlier_event: "behind an earlier event", unknown_order: "order unknown", unknown_commitment: "customer commitment unknown" };
 const filters = urlFilters(["view", "state"], () => { chosen.clear(); draw(); reload(); });
+
+/** What waits, as sent: an item at a location (by its record key), or an answer by its order. */
+function asSent({ record_key: key, reason }) {
+  const [, sku, location] = key.split("/");
+  if (reason === "unknown_order") return [h("b", {}, key), h("small", {}, "an order never released here")];
+  return [h("b", {}, sku || location), h("small", {}, sku ? `at ${location}` : "the whole location")];
+}
 
 const keys = pagedTable({
   label: "Waiting for a name", noun: "key", path: "/v1/parked", filters: () => ({}), isFiltered: () => false, clear: filters.clear,
   emptyState: () => empty("No event waits for a name", "Every code of every sale and movement is known.", h("a.btn", { href: "/data-problems?view=letters" }, "Look at unreadable events")),
   onCount: (sentence) => { byId("problems-count").textContent = sentence; },
   columns: [
-    { title: "Item and location as sent", cell: (key) => [h("b", {}, key.record_key.split("/")[1]), h("small", {}, `at ${key.record_key.split("/")[2]}`)] },
+    { title: "As sent", cell: asSent },
     { title: "Why", cell: (key) => h("span.tag.w", {}, REASONS[key.reason] ?? words(key.reason)) },
     { title: "Waiting", numeric: true, cell: (key) => String(key.waiting) },
     { title: "First from", cell: (key) => [key.source, h("small", {}, key.type)] },
     { title: "Since", numeric: true, cell: (key) => since(key.parked_at) },
-    { title: "Do", cell: (key) => h("div.actions", {}, button("Look", () => act(async () => { await lookAtKey(key); return null; })), canMend ? [button("Say what it means", () => name(key)), button("Try again", () => again(key)), button("Drop", () => dropKey(key))] : null) },
+    { title: "Do", cell: (key) => h("div.actions", {}, button("Look", () => act(async () => { await lookAtKey(key); return null; })), canMend ? [["unknown_order", "unknown_commitment"].includes(key.reason) ? null : button("Say what it means", () => name(key)), button("Try again", () => again(key)), button("Drop", () => dropKey(key))] : null) },
   ],
 });
 
