@@ -161,11 +161,11 @@ async def test_a_sale_through_an_unknown_channel_waits_with_its_key_until_the_ch
             ("B/L1", "unknown_identity"),
         ], service
     assert await exceptions(side) == [("raised", "channel:web"), ("raised", "channel:kiosk")]
-    assert (await side.demand("A"), await side.demand("B")) == (0, 4), "over the counter needs no definition"
+    assert [await side.demand(sku) for sku in "AB"] == [0, 4], "over the counter needs no definition"
     await side.define(ChannelDefined(tenant=TENANT, channel="web", name="Web shop", defined_at=NOON))
     await side.send(alias("kiosk", "store", "own_code", "channel"))
     await side.settled()
-    assert (await side.demand("A"), await side.demand("B")) == (5, 5)
+    assert [await side.demand(sku) for sku in "AB"] == [5, 5]
     assert [await parked(side, service) for service in SERVICES] == [[], []]
     assert await exceptions(side) == [
         ("raised", "channel:web"),
