@@ -292,3 +292,32 @@ def test_axe_finds_nothing_with_data(shops: Stage, chromium: Browser, scheme: st
     found["dialog"] = violations(page)
     seat.context.close()
     assert {path: wrong for path, wrong in found.items() if wrong} == {}
+
+
+def test_a_new_items_page_names_the_like_items_its_forecast_was_borrowed_from(shops: Stage, planner: Seat) -> None:
+    """The last of this file: it closes one more day, on which a thirteenth tea sold for the first time."""
+    number = KNOWN_DAYS + LIVE_DAYS
+    day, category = FIRST + timedelta(days=number), "Green tea"
+    noon = datetime.combine(day, time(12), tzinfo=UTC)
+    new = ItemDefined(tenant=TENANT, sku="tea-13", name="First flush", category=category, defined_at=noon)
+    sold = SaleRecorded(
+        tenant=TENANT, sku="tea-13", location="north", quantity=Decimal(2), business_date=day, sold_at=noon
+    )  # fmt: skip
+    ground.wait_for(send(shops, [new, sold, *closes(number)], "newcomer"))
+    with shops.client("planner") as client:
+        path = "/v1/forecasts/tea-13/north"
+        eventually(lambda: client.get(path).status_code == 200, 120, "the new tea was never forecast")
+        told = client.get(path).json()["likeness"]
+        assert client.get("/v1/forecasts/tea-01/north").json()["likeness"] is None
+    assert (told["category"], told["price_third"], told["items"], told["known_days"]) == (category, None, 12, 1)
+    assert [one["sku"] for one in told["examples"]][:2] == [
+        "tea-12"
+    ] * 2  # of the even ones, in both shops, it sells most
+    assert told["share"] == pytest.approx(14 / 16)
+    page = planner.open("/items/tea-13/north")
+    ready(page)
+    says = page.get_by_text("of this forecast is borrowed from")
+    expect(says).to_contain_text("88% of this forecast is borrowed from 12 like items (in Green tea)")
+    expect(says).to_contain_text("1 day of its own says the rest")
+    expect(says.get_by_role("link", name="tea-12 at south")).to_have_attribute("href", "/items/tea-12/south")
+    photograph(page, "item-likeness")

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 from kit.database import Transaction
 from kit.http import Problem
 from services.gateway.api import models, present
+from services.gateway.api.demand_history import Told, told
 from services.gateway.api.planning import OWNERS_ANSWER
 from services.gateway.api.shared import Code, Cursor, Limit, Parts, Search, Who, behind, following, not_found
 from services.gateway.context import Context
@@ -20,8 +21,6 @@ from services.gateway.store import decided, queue, views
 from services.gateway.store.rows import Row, amount, loaded, plain
 
 router = APIRouter(prefix="/v1", tags=["items"])
-# Three months show the season of a grocery item and still fit a chart.
-HISTORY_DAYS = 90
 PAST_DECISIONS = 5
 COMMENTS_SHOWN = 20
 # Two weeks show whether an order came in time and was enough; later days are another decision's.
@@ -92,12 +91,13 @@ async def forecast(sku: Name, location: Name, who: Who, parts: Parts) -> models.
         row = await views.forecast(tx, who.tenant, sku, location)
     if row is None:
         raise not_found("forecast", f"{sku}/{location}")
-    history = await _history(parts, who, sku, location, missing)
+    known = await told(parts, who, sku, location, missing)
     return models.ForecastView(
         forecast=present.forecast(row),
         fan=present.fan(row),
         sentence=fans.sentence(present.published(row)),
-        history=history,
+        history=known.days,
+        likeness=known.likeness,
         unavailable=missing,
     )
 
@@ -127,7 +127,7 @@ async def item(
 ) -> models.ItemPanel:
     """404 when the item is not known. What a service could not answer in time is null and named in `unavailable`."""
     missing: list[models.Unavailable] = []
-    asked = asyncio.gather(_history(parts, who, sku, location, missing), _position(parts, who, sku, location, missing))
+    asked = asyncio.gather(told(parts, who, sku, location, missing), _position(parts, who, sku, location, missing))
     async with parts.reading(who) as tx:
         known = await _known(tx, who.tenant, sku, location, recommendation_id)
         facts = await _facts(tx, who.tenant, sku, location, known.line)
@@ -137,10 +137,10 @@ async def item(
         back = await decided.back_from_snooze(tx, who.tenant, known.line) if known.line else None
         since = known.since
         signals = await views.signals_of_item(tx, who.tenant, sku, location, since) if since else []
-    history, position = await asked
+    demand, position = await asked
     if known.nothing and facts.item_name is None and position is None:
         raise not_found("item", f"{sku}/{location}")
-    panel = known.panel(facts, history, position, exceptions, past, signals, missing)
+    panel = known.panel(facts, demand, position, exceptions, past, signals, missing)
     said = [present.comment(row) for row in comments]
     return panel.model_copy(update={"comments": said, "back_from_snooze": back})
 
@@ -185,7 +185,7 @@ class _Known:
     def panel(
         self,
         facts: models.ItemFacts,
-        history: list[models.HistoryDay] | None,
+        demand: Told,
         position: dict[str, Any] | None,
         exceptions: list[Row],
         past: list[Row],
@@ -204,7 +204,8 @@ class _Known:
                 safety_stock=_safety_stock(line),
                 days_of_cover=levels.get("days_of_cover"),
             ),
-            history=history,
+            history=demand.days,
+            likeness=demand.likeness,
             fan=present.fan(self.forecast) if self.forecast else None,
             projection=present.projection(line) if line else None,
             steps=present.steps(line) if line else [],
@@ -214,7 +215,7 @@ class _Known:
             withheld_says=(outcome or {}).get("withheld_says"),
             back_from_snooze=None,
             comments=[],
-            past_decisions=[decision_with_result(row, history or []) for row in past],
+            past_decisions=[decision_with_result(row, demand.days or []) for row in past],
             evidence=present.evidence(line, outcome),
             exceptions=[present.exception(row) for row in exceptions],
             signals=[loaded(row["body"]) for row in signals],
@@ -287,27 +288,6 @@ def _position_as_planned(outcome: Row | None) -> dict[str, Any] | None:
         "as_of": outcome["origin"].isoformat() if outcome["origin"] else None,
         "open_orders": [],
     }
-
-
-async def _history(
-    parts: Context, who: Who, sku: str, location: str, missing: list[models.Unavailable]
-) -> list[models.HistoryDay] | None:
-    try:
-        answer = await parts.owners.call(
-            "forecaster",
-            "GET",
-            f"/history/{quote(sku, safe='')}/{quote(location, safe='')}",
-            who.principal,
-            params={"days": HISTORY_DAYS},
-        )
-        return [
-            models.HistoryDay(date=one["date"], sold=float(one["quantity"]), censored=bool(one["censored"]))
-            for one in answer.json()["days"]
-        ]
-    except Problem as problem:
-        if problem.status != 404:
-            missing.append(models.Unavailable(part="history", reason=problem.detail))
-        return None
 
 
 async def _position(

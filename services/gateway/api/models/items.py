@@ -76,6 +76,26 @@ class HistoryDay(View):
     censored: bool
 
 
+class LikeItem(View):
+    sku: str
+    location: str
+    per_day: float
+
+
+class Likeness(View):
+    """From which like items a young item's forecast was borrowed: those of its `category` (null: it has none), where prices
+    are known of that third of it by price (`price_third`). They are `items`, sell `per_day` each on average and have this
+    `share` in the level of the forecast; the rest are its own `known_days`. `examples`: those that weigh most."""
+
+    category: str | None
+    price_third: Literal["lowest", "middle", "highest"] | None
+    items: int
+    per_day: float
+    share: float
+    known_days: int
+    examples: list[LikeItem]
+
+
 class FanDay(View):
     date: str
     mean: float
@@ -163,6 +183,7 @@ class ItemPanel(View):
     position: dict[str, Any] | None
     levels: Levels
     history: list[HistoryDay] | None
+    likeness: Likeness | None
     fan: Fan | None
     projection: ProjectionView | None
     steps: list[StepView]
@@ -204,4 +225,5 @@ class ForecastView(View):
     fan: Fan
     sentence: str
     history: list[HistoryDay] | None
+    likeness: Likeness | None
     unavailable: list[Unavailable]

@@ -62,12 +62,23 @@ const missingPart = (detail, name, fallback) => {
   return h("p.muted", {}, gone ? `Not available now: ${gone.reason}.` : fallback);
 };
 
+/** From whom a young item's forecast was borrowed. */
+function borrowed(likeness) {
+  if (!likeness) return null;
+  const { category, price_third: third, items, per_day: perDay, share, known_days: known, examples } = likeness;
+  const kind = `${category ? `in ${category}` : "without a category"}${third ? `, ${third} third by price` : ""}`;
+  const own = known ? `${count(known, "day")} of its own ${known === 1 ? "says" : "say"} the rest` : "nothing is known of itself yet";
+  return h("p.muted", {}, `${percent(share)} of this forecast is borrowed from ${count(items, "like item")} (${kind}), which sell ${number(perDay, 2)} a day each; ${own}.`,
+    examples.length ? [" Those that weigh most: ", ...examples.flatMap((one, index) => [index ? ", " : "", h("a", { href: `/items/${encodeURIComponent(one.sku)}/${encodeURIComponent(one.location)}` }, `${one.sku} at ${one.location}`), ` (${number(one.per_day, 2)})`]), "."] : null);
+}
+
 export function pictures(detail, line, width = NARROW_CHART) {
   const unit = detail.item?.unit ?? line?.unit;
   const hasDemand = detail.history?.length || detail.fan?.days?.length;
   return part("Demand and projected stock",
     detail.sentence ? h("p.sentence", {}, detail.sentence) : null,
     detail.fan?.flags?.length ? h("ul.flags", { "aria-label": "About this forecast" }, ...detail.fan.flags_in_words.map((says, index) => h("li", {}, says, detail.fan.flags[index] === "calendar_gap" ? [" ", h("a", { href: "/scenarios#closing" }, "Tell that it was shut")] : null))) : null,
+    borrowed(detail.likeness),
     hasDemand ? demandChart({ history: detail.history, fan: detail.fan, unit, width }) : missingPart(detail, "history", "No sales and no forecast are known for this item yet."),
     detail.projection?.days?.length
       ? stockChart({ projection: detail.projection, reorderPoint: detail.levels?.reorder_point ?? line?.reorder_point, onHand: line?.on_hand ?? detail.position?.on_hand, quantity: line?.quantity, unit, width })
