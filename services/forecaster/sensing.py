@@ -120,8 +120,7 @@ class Sensing:
             body = orjson.loads(value)
             item = (body["tenant"], body["sku"], body["location"])
             day, units = date.fromisoformat(body["business_date"]), float(Decimal(str(body["quantity"])))
-            seen = self._sensor.sold(item, day, units, headers["ce_id"].decode())
-            return [seen] if seen is not None else []
+            return self._sensor.sold(item, day, units, headers["ce_id"].decode())
         if kind == BusinessDayClosed.TYPE:
             body = orjson.loads(value)
             if body.get("partition") in (None, 0):  # one close is written to every partition; one is enough here

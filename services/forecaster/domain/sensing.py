@@ -60,12 +60,22 @@ class Window:
     seen: set[str] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class Busy:
+    """One location's current business day."""
+
+    day: date
+    units: float = 0.0
+    told: int = 0
+
+
 class Sensor:
-    """Not safe to share between threads; keeps one small window per item sold today."""
+    """Not safe to share between threads; keeps one small window per item sold today, and one per location."""
 
     def __init__(self, usual: Mapping[Item, Usual] | None = None) -> None:
         self._usual: Mapping[Item, Usual] = usual or {}
         self._windows: dict[Item, Window] = {}
+        self._busy: dict[Place, Busy] = {}
         self._expected: dict[Place, float] = {}
         self._silent_since: dict[Item, date] = {}
         self.learn(self._usual)
@@ -78,19 +88,38 @@ class Sensor:
             if one.days >= USUAL_DAYS_MIN:
                 self._expected[(tenant, location)] = self._expected.get((tenant, location), 0.0) + one.mean
 
-    def sold(self, item: Item, day: date, units: float, event_id: str) -> Sighting | None:
+    def sold(self, item: Item, day: date, units: float, event_id: str) -> list[Sighting]:
         """One sale. A repeat (same event id) changes nothing; a sale of an earlier day than the window's is ignored."""
         window = self._windows.get(item)
         if window is None or day > window.day:
             window = self._windows[item] = Window(day)
         if day < window.day or event_id in window.seen:
-            return None
+            return []
         window.seen.add(event_id)
         window.units += units
         usual = self._usual.get(item)
         if usual is None or usual.days < USUAL_DAYS_MIN or (usual.closed_on is not None and day <= usual.closed_on):
+            return []
+        found = self._spike(item, window, usual), self._busier((item[0], item[2]), day, units)
+        return [one for one in found if one is not None]
+
+    def _busier(self, place: Place, day: date, units: float) -> Sighting | None:
+        """A location's day is told at the sale by which it has passed the band, and again each time it doubles; that it came
+        to less than usual is known at its close alone."""
+        today = self._busy.get(place)
+        if today is None or day > today.day:
+            today = self._busy[place] = Busy(day)
+        if day < today.day:
             return None
-        return self._spike(item, window, usual)
+        today.units += units
+        expected = self._expected.get(place, 0.0)
+        if expected < RUN_RATE_UNITS_MIN or today.units <= expected * RUN_RATE_BAND[1]:
+            return None
+        step = 1 + int(math.log2(today.units / (expected * RUN_RATE_BAND[1])))
+        if step <= today.told:
+            return None
+        today.told = step
+        return self._run_rate(*place, day, today.units)
 
     def _spike(self, item: Item, window: Window, usual: Usual) -> Sighting | None:
         """Told when the day passes the threshold, and again each time it doubles."""

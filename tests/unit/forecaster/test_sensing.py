@@ -14,25 +14,24 @@ USUAL = {ITEM: Usual(mean=2.0, variance=2.0, days=56, last_sale=DAY - timedelta(
 def test_a_spike_is_told_when_it_passes_the_threshold_and_when_it_doubles() -> None:
     sensor = Sensor(USUAL)
     told = [sensor.sold(ITEM, DAY, 1, f"e{number}") for number in range(40)]
-    steps = [one.step for one in told if one is not None]
+    steps = [one.step for seen in told for one in seen]
     assert steps == [1, 2, 3]
-    first = next(number for number, one in enumerate(told) if one is not None)
+    first = next(number for number, seen in enumerate(told) if seen)
     assert first + 1 == 10  # 2 + 5 * sqrt(2) = 9.07
 
 
 def test_a_repeated_event_changes_nothing() -> None:
     sensor = Sensor(USUAL)
-    assert sensor.sold(ITEM, DAY, 8, "e1") is None
-    assert sensor.sold(ITEM, DAY, 8, "e1") is None
-    assert sensor.sold(ITEM, DAY, 2, "e2") is not None
+    assert sensor.sold(ITEM, DAY, 8, "e1") == []
+    assert sensor.sold(ITEM, DAY, 8, "e1") == []
+    assert sensor.sold(ITEM, DAY, 2, "e2") != []
 
 
 def test_the_same_sighting_is_the_same_event_and_another_one_a_newer_word_about_the_same_signal() -> None:
     """After a restart the windows are empty: the first step of the spike may be seen again at other units."""
-    first = Sensor(USUAL).sold(ITEM, DAY, 10, "e1")
-    again = Sensor(USUAL).sold(ITEM, DAY, 10, "e2")
-    other = Sensor(USUAL).sold(ITEM, DAY, 14, "e3")
-    assert first is not None and again is not None and other is not None
+    (first,) = Sensor(USUAL).sold(ITEM, DAY, 10, "e1")
+    (again,) = Sensor(USUAL).sold(ITEM, DAY, 10, "e2")
+    (other,) = Sensor(USUAL).sold(ITEM, DAY, 14, "e3")
     assert first.step == other.step
     assert event_of(first).envelope.id == event_of(again).envelope.id
     assert event_of(first).envelope.id != event_of(other).envelope.id
@@ -42,12 +41,12 @@ def test_the_same_sighting_is_the_same_event_and_another_one_a_newer_word_about_
 def test_a_new_day_starts_from_nothing_and_an_old_one_is_ignored() -> None:
     sensor = Sensor(USUAL)
     sensor.sold(ITEM, DAY, 8, "e1")
-    assert sensor.sold(ITEM, DAY + timedelta(days=1), 8, "e2") is None
-    assert sensor.sold(ITEM, DAY, 100, "e3") is None
+    assert sensor.sold(ITEM, DAY + timedelta(days=1), 8, "e2") == []
+    assert sensor.sold(ITEM, DAY, 100, "e3") == []
 
 
 def test_nothing_is_unusual_about_an_item_nobody_knows() -> None:
-    assert Sensor({}).sold(ITEM, DAY, 1e6, "e1") is None
+    assert Sensor({}).sold(ITEM, DAY, 1e6, "e1") == []
 
 
 def test_silence_is_told_once_when_chance_no_longer_explains_it() -> None:
@@ -67,11 +66,30 @@ def test_a_location_far_from_its_usual_day_is_told_at_its_close() -> None:
     assert len(rate) == 1 and rate[0].strength == 2.0
 
 
+def test_a_location_that_sells_far_more_than_usual_is_told_at_the_sale_that_makes_it_and_when_it_doubles() -> None:
+    """Twenty items that sell two a day each: 40 are usual, 56 are the edge of it."""
+    sensor = Sensor({("acme", f"s{n}", "L1"): Usual(2.0, 2.0, 56, DAY - timedelta(days=1)) for n in range(20)})
+    told = []
+    for number in range(120):
+        item = ("acme", f"s{number % 20}", "L1")
+        told.append([one for one in sensor.sold(item, DAY, 1, f"e{number}") if one.kind == "run_rate"])
+    assert [number + 1 for number, seen in enumerate(told) if seen] == [57, 112]
+    (first,), (second,) = told[56], told[111]
+    assert (first.sku, first.location, first.strength, second.strength) == (None, "L1", 1.43, 2.8)
+    (last,) = (one for one in sensor.closed("acme", "L1", DAY) if one.kind == "run_rate")
+    assert last.strength == 3.0
+    # One signal of the day: each is a newer word about it.
+    assert len({signal_of(one).signal_id for one in (first, second, last)}) == 1
+    # A usual day after it, and an old sale that comes late, start from nothing and say nothing.
+    tomorrow = [sensor.sold(("acme", f"s{n}", "L1"), DAY + timedelta(days=1), 2, f"t{n}") for n in range(20)]
+    assert not any(tomorrow) and not sensor.sold(("acme", "s1", "L1"), DAY, 100, "late")
+
+
 def test_what_is_read_again_of_closed_days_is_no_news() -> None:
     """After a restart the topic may be read from its beginning: old sales and old closes say nothing, today's do."""
     known = replace(USUAL[ITEM], closed_on=DAY - timedelta(days=1))
     sensor = Sensor({ITEM: known})
     for back in range(5, 0, -1):
-        assert sensor.sold(ITEM, DAY - timedelta(days=back), 100, f"old-{back}") is None
+        assert sensor.sold(ITEM, DAY - timedelta(days=back), 100, f"old-{back}") == []
     assert sensor.closed("acme", "L1", DAY - timedelta(days=4)) == []
-    assert sensor.sold(ITEM, DAY, 100, "today") is not None
+    assert sensor.sold(ITEM, DAY, 100, "today") != []
