@@ -65,7 +65,8 @@ class DecisionMade(Message):
 
 class LineAssigned(Message):
     """Who answers for a line that waits for a person, until when, and whose consent it takes. It is said again when any of
-    that changes; it decides nothing and counts no version."""
+    that changes; it decides nothing and counts no version. `asked_since`: when a person was first asked; fresher numbers do
+    not begin it anew."""
 
     TYPE: ClassVar[str] = "line.assigned.v1"
     line_id: Code
@@ -78,6 +79,7 @@ class LineAssigned(Message):
     signatures: Literal["one", "approver", "two"]
     asked_by: tuple[Reason, ...] = ()
     assigned_at: Instant
+    asked_since: Instant | None = None
 
     def record_key(self) -> str:
         return self.recommendation_id

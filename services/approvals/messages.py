@@ -133,6 +133,7 @@ def line_assigned(line: Line, moment: Moment) -> Outgoing:
         signatures=SIGNATURES[needed.signatures],
         asked_by=needed.codes,
         assigned_at=moment.now,
+        asked_since=line.pending_since,
     )
     said = (line.line_id, line.proposal.recommendation_id, str(line.version), line.owner, due, body.signatures)
     return outgoing(

@@ -83,6 +83,7 @@ def line(row: Row) -> models.Line:
         decision_reason=row["decision_reason"],
         snoozed_until=day(row["snoozed_until"]),
         owner=row["owner"],
+        asked_since=instant(row["asked_since"]),
         due_at=instant(row["due_at"]),
         escalated=bool(row["escalated"]),
         signatures=row["signatures"],

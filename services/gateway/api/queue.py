@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
+from pydantic import AwareDatetime
 
 from kit.database import Transaction
 from services.gateway.api import models, present
@@ -28,7 +29,7 @@ CSV_COLUMNS = (
     "currency", "arrives_on", "margin_at_risk", "confidence", "reason_codes", "business_date", "recommendation_id", "version",
 )  # fmt: skip
 Status = Literal["all", "waiting", *STATUSES]  # type: ignore[valid-type]
-Sort = Literal["risk", "value", "stock_out", "cover", "item", "issued", "due"]
+Sort = Literal["risk", "value", "stock_out", "cover", "item", "issued", "asked", "due"]
 
 
 def filters(
@@ -48,6 +49,9 @@ def filters(
     max_confidence: Annotated[float | None, Query(ge=0, le=1)] = None,
     line_id: Annotated[
         list[Annotated[str, Query(max_length=64)]] | None, Query(max_length=PAGE_MAX, description="these lines only")
+    ] = None,
+    asked_before: Annotated[
+        AwareDatetime | None, Query(description="a person is asked since before this moment; only what waits has one")
     ] = None,
 ) -> Filters:
     """The filters of the queue, from the query."""
@@ -70,6 +74,7 @@ def filters(
         min_confidence,
         max_confidence,
         tuple(line_id or ()),
+        asked_before,
     )
 
 

@@ -60,15 +60,17 @@ async def put_assignments(tx: Transaction, tenant: str, rows: Sequence[Row]) -> 
     await tx.execute(
         """
         insert into assignments (tenant, line_id, recommendation_id, version, owner, due_at, escalate_to, escalated, signatures,
-          asked_by, assigned_at)
+          asked_by, assigned_at, asked_since)
         select distinct on (line_id) $1, line_id, recommendation_id, version, owner, due_at, escalate_to, escalated, signatures,
-          array(select jsonb_array_elements_text(asked_by)), assigned_at
+          array(select jsonb_array_elements_text(asked_by)), assigned_at, asked_since
         from jsonb_to_recordset($2::jsonb) as r(line_id text, recommendation_id text, version integer, owner text, due_at timestamptz,
-          escalate_to text, escalated boolean, signatures text, asked_by jsonb, assigned_at timestamptz)
+          escalate_to text, escalated boolean, signatures text, asked_by jsonb, assigned_at timestamptz,
+          asked_since timestamptz)
         order by line_id, assigned_at desc
         on conflict (tenant, line_id) do update set recommendation_id = excluded.recommendation_id, version = excluded.version,
           owner = excluded.owner, due_at = excluded.due_at, escalate_to = excluded.escalate_to, escalated = excluded.escalated,
-          signatures = excluded.signatures, asked_by = excluded.asked_by, assigned_at = excluded.assigned_at
+          signatures = excluded.signatures, asked_by = excluded.asked_by, assigned_at = excluded.assigned_at,
+          asked_since = excluded.asked_since
         where assignments.assigned_at <= excluded.assigned_at
         """,
         tenant,

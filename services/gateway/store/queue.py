@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -29,7 +30,7 @@ _LISTED_NAMES = (
 _BESIDE = (
     "i.name as item_name, i.category, i.abc_class, (i.body->>'volume_m3')::numeric as unit_volume, p.name as location_name, s.name as supplier_name,"
     " coalesce(l.decided_quantity, l.quantity) as shown_quantity, coalesce(l.decided_value, l.value) as shown_value,"
-    " a.owner, a.due_at, a.escalated, a.signatures, a.asked_by"
+    " a.owner, coalesce(a.asked_since, a.assigned_at) as asked_since, a.due_at, a.escalated, a.signatures, a.asked_by"
 )
 _LISTED = ", ".join(f"l.{name.strip()}" for name in _LISTED_NAMES.split(",")) + f", {_BESIDE}"
 _WHOLE = f"l.*, {_BESIDE}"
@@ -39,6 +40,7 @@ SORTS: dict[str, tuple[str, str]] = {
     "value": ("coalesce(l.decided_value, l.value)::double precision", "desc"),
     "stock_out": ("coalesce(extract(epoch from l.stockout_on)::double precision, 1e15)", "asc"),
     "cover": ("coalesce(l.days_of_cover, 1e15)", "asc"),
+    "asked": ("coalesce(extract(epoch from coalesce(a.asked_since, a.assigned_at))::double precision, 1e15)", "asc"),
     "due": ("coalesce(extract(epoch from a.due_at)::double precision, 1e15)", "asc"),
     "item": ("coalesce(i.name, l.sku)", "asc"),
     "issued": ("extract(epoch from l.issued_at)::double precision", "desc"),
@@ -62,6 +64,7 @@ class Filters:
     confidence_min: float | None = None
     confidence_max: float | None = None
     line_ids: tuple[str, ...] = ()
+    asked_before: datetime | None = None
 
 
 @dataclass(slots=True)
@@ -108,6 +111,8 @@ def _where(filters: Filters) -> _Where:
         )
     if filters.value_min is not None:
         where.add("coalesce(l.decided_value, l.value) >= {}", filters.value_min)
+    if filters.asked_before is not None:
+        where.add("coalesce(a.asked_since, a.assigned_at) < {}", filters.asked_before)
     if filters.confidence_min is not None:
         where.add("l.confidence >= {}", filters.confidence_min)
     if filters.confidence_max is not None:

@@ -119,6 +119,9 @@ async def test_line_nobody_decides_in_time_goes_to_the_next_one_once(seat: Seat)
     # Nobody waits four hours in a test: the line is made to have waited.
     await seat.sql("update lines set due_at = due_at - interval '5 hours'")
     await seat.wait_for("select escalated from lines")
+    told = [one for one in await seat.assigned() if one.line_id == "line-0001"]
+    assert {one.escalated for one in told} == {False, True}
+    assert {one.asked_since for one in told} == {line["pending_since"]}  # another owner does not begin it anew
     (line,) = await seat.sql("select owner, state, version from lines")
     assert (line["owner"], line["state"], line["version"]) == ("approver", "pending", 1)
     stale = await seat.person("ann", "planner").decide("line-0001", "approve")

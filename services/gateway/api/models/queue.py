@@ -67,6 +67,7 @@ class Line(View):
     snoozed_until: str | None
     undo_until: str | None = None
     owner: str | None = None
+    asked_since: str | None = None
     due_at: str | None = None
     escalated: bool = False
     signatures: str | None = None

@@ -21,11 +21,15 @@ export const draftOf = (kind, id) => all()[`${kind} ${id}`] ?? null;
 /** Keep what is begun; null ends it. */
 export function keepDraft(kind, id, value) {
   const { [`${kind} ${id}`]: before, ...others } = all();
-  if (value === null && before === undefined) return;
+  if ((value === null && before === undefined) || isOver) return;
   store(value === null ? others : { ...others, [`${kind} ${id}`]: value });
 }
 
 /** What was begun of one kind about one thing, and how to go on keeping it. */
 export const begun = (kind, id) => ({ draft: draftOf(kind, id), keep: (value) => keepDraft(kind, id, value) });
 
-export const forgetDrafts = () => sessionStorage.removeItem(NAME);
+let isOver = false; // what the page says on its way out is not kept either
+export function forgetDrafts() {
+  isOver = true;
+  sessionStorage.removeItem(NAME);
+}

@@ -3,16 +3,17 @@ import { alarm, announce, toast } from "../announce.js";
 import { get, standsAt, withQuery } from "../api.js";
 import { confirm } from "../dialog.js";
 import { byId, h } from "../dom.js";
-import { begun, keepDraft } from "../drafts.js";
+import { begun, draftOf, keepDraft } from "../drafts.js";
 import { count, day, money, number, total, wholeMoney } from "../format.js";
 import { showGlossary, term } from "../glossary.js";
-import { command, keyFor } from "../keys.js";
+import { command } from "../keys.js";
 import * as live from "../live.js";
 import { COLUMNS, DIRECTIONS, drawGroup, drawWaiting, LineRow } from "../queue/columns.js";
 import { Decider } from "../queue/decide.js";
 import { Elsewhere } from "../queue/elsewhere.js";
 import { askReject, askSnooze } from "../queue/questions.js";
 import { Filters } from "../queue/filters.js";
+import { drawFootOf } from "../queue/foot.js";
 import { Grid } from "../queue/grid.js";
 import { decided, isOpen, isSignedByMe, isWaiting, Lines } from "../queue/lines.js";
 import { Panel } from "../queue/panel.js";
@@ -28,7 +29,8 @@ const CALM_MS = 400; // several events at once become one question to the API
 const SPACE_MS = 3000; // while events flow without end, totals three seconds old will do
 const soonSummary = spaced(() => loadSummary(), CALM_MS, SPACE_MS);
 
-const lines = new Lines();
+const lines = new Lines(draftOf("selection", "queue") ?? "");
+addEventListener("pagehide", () => keepDraft("selection", "queue", lines.keeps || null)); // also when a session ended
 const frame = byId("grid-frame");
 let session = null;
 let summary = null;
@@ -144,7 +146,7 @@ function showLines(keep) {
   grid.refresh();
   grid.activate(grid.active, { tell: false });
   follow();
-  announce(`${count(lines.total, "line")}`);
+  announce(`${count(lines.total, "line")}${lines.isComplete && lines.selected.size ? `. ${count(lines.selected.size, "line")} ${lines.selected.size === 1 ? "is" : "are"} still selected.` : ""}`);
 }
 
 /** Other filters: out of the lines that are here, when they hold all that fit; the totals come from the API. */
@@ -265,11 +267,25 @@ async function decide(verdict, askFor) {
   else decideOne(verdict, fields);
 }
 
+let unreached = null; // of the last decision made for many: {verdict, fields, ids} it was not recorded for
 async function decideMany(ids, verdict, fields) {
+  unreached = null;
   const { failed: refused } = await decider.many(ids, verdict, fields);
+  unreached = { verdict, fields, ids: refused };
   if (!refused.length) keepDraft(verdict, "selection", null); // else the same words are there to try again with
   grid.refresh();
   drawFoot();
+}
+
+/** What can be tried again as it was: a line that somebody else changed meanwhile has to be looked at first. */
+function again() {
+  const ids = unreached?.ids.filter((id) => lines.selected.has(id) && lines.byId.get(id)?.problem && lines.byId.get(id).problem.status !== 412) ?? [];
+  return ids.length ? { ...unreached, ids } : null;
+}
+
+function tryAgain() {
+  const rest = again();
+  if (rest && ready()) decideMany(rest.ids, rest.verdict, rest.fields);
 }
 
 function approve() {
@@ -299,26 +315,12 @@ async function confirmMany(chosen, words) {
 /* Foot: keys, or what the selection adds up to -------------------------------------------------------------------- */
 
 function drawFoot() {
-  const foot = byId("foot");
-  const chosen = lines.selectedLines();
-  foot.classList.toggle("bulk", chosen.length > 0);
-  if (chosen.length) {
-    const suppliers = new Set(chosen.map((line) => line.supplier)).size;
-    const failedOnes = chosen.filter((line) => line.problem).length;
-    const key = (letter) => h("kbd", { "aria-hidden": "true" }, letter);
-    foot.replaceChildren(h("span", {}, h("b", {}, `${count(chosen.length, "line")} · ${money(total(chosen.map((line) => line.value)), chosen[0].currency)}`), ` · ${count(suppliers, "supplier")}${failedOnes ? ` · ${number(failedOnes, 0)} not recorded` : ""}`),
-      h("span.acts.end", {}, h("button.btn.p.small", { type: "button", disabled: !can(), onclick: approve }, failedOnes === chosen.length ? "Try again" : "Approve", key(keyFor("Approve line or selection"))), h("button.btn.small", { type: "button", disabled: !can(), onclick: reject }, "Reject", key(keyFor("Reject with a reason"))), h("button.btn.small", { type: "button", disabled: !can(), onclick: snooze }, "Snooze", key(keyFor("Snooze"))), h("button.btn.small", { type: "button", onclick: clearSelection }, "Clear", key("Esc"))));
-    return;
-  }
-  const hint = (keys, words) => h("span.hint", {}, ...keys.flatMap((each) => [h("kbd", {}, each), " "]), words);
-  const at = activeLine() ? lines.order.indexOf(activeLine().line_id) + 1 : 0;
-  const one = (words, short) => hint([keyFor(words)], short);
-  foot.replaceChildren(hint([keyFor("Next line"), keyFor("Line before")], "move"), one("Select line", "select"), one("Approve line or selection", "approve"), one("Amend quantity", "amend"), one("Reject with a reason", "reject"), one("Snooze", "snooze"), one("Undo", "undo"), h("span.end", {}, `${number(at, 0)} of ${number(lines.total, 0)}`));
+  drawFootOf(byId("foot"), { lines, active: activeLine(), can: can(), failed: again(), acts: { approve, reject, snooze, clear: clearSelection, again: tryAgain } });
 }
 
 function clearSelection() {
   if (!lines.selected.size) return false;
-  lines.selected.clear();
+  lines.selectNothing();
   grid.refresh();
   drawFoot();
   announce("Selection cleared");

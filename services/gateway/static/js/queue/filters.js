@@ -1,13 +1,19 @@
 // Chips and fields above the queue. What is chosen is in the address, so a link shows a colleague the same lines.
 import { h } from "../dom.js";
-import { number } from "../format.js";
+import { number, wholeMoney } from "../format.js";
+import { clockSkewMs } from "../live.js";
 
-const NAMES = ["status", "reason", "supplier", "location", "category", "abc_class", "q", "min_value", "owner", "sort", "group"];
-const NARROWING = ["owner", "reason", "supplier", "location", "category", "abc_class", "q", "min_value"];
+const NAMES = ["status", "reason", "supplier", "location", "category", "abc_class", "q", "min_value", "age", "owner", "sort", "group"];
+const NARROWING = ["owner", "reason", "supplier", "location", "category", "abc_class", "q", "min_value", "age"];
 const REASON_CHIPS_MAX = 4;
 const POINT_WAIT_MS = 120;
 const STATUSES = [["", "Waiting"], ["awaiting_second", "Second signature"], ["snoozed", "Snoozed"], ["approved", "Approved"], ["amended", "Amended"], ["rejected", "Rejected"], ["by_rule", "Approved by rule"], ["released", "Sent"], ["all", "All lines"]];
-const SORTS = [["", "Money at risk"], ["value", "Value"], ["stock_out", "Stock-out first"], ["cover", "Least cover"], ["item", "Item name"], ["issued", "Newest"], ["due", "Due first"]];
+const CLASSES = [["A", "Class A"], ["B", "Class B"], ["C", "Class C"]];
+const VALUES = ["100", "500", "1000", "5000", "10000"];
+const AGES = [["4", "Four hours or longer"], ["24", "A day or longer"], ["72", "Three days or longer"], ["168", "A week or longer"]]; // since a person is asked
+const HOUR_MS = 3_600_000;
+const QUARTER_MS = HOUR_MS / 4; // the same question for a while, so that its answer is too
+const SORTS = [["", "Money at risk"], ["value", "Value"], ["stock_out", "Stock-out first"], ["cover", "Least cover"], ["item", "Item name"], ["issued", "Newest"], ["asked", "Waiting longest"], ["due", "Due first"]];
 
 export class Filters {
   constructor(host, onChange) {
@@ -21,12 +27,13 @@ export class Filters {
   read() {
     const query = new URLSearchParams(location.search);
     this.values = Object.fromEntries(NAMES.map((name) => [name, query.get(name) ?? ""]));
-    this.isOpen ||= ["supplier", "location", "category", "abc_class", "q", "min_value", "status"].some((name) => this.values[name]);
+    this.isOpen ||= ["supplier", "location", "category", "abc_class", "q", "min_value", "age", "status"].some((name) => this.values[name]);
   }
 
   /** What the API is asked: everything but the grouping, which is a matter of this page. */
   query() {
-    const { group, ...asked } = this.values;
+    const { group, age, ...asked } = this.values;
+    if (Number(age) > 0) asked.asked_before = new Date(Math.floor((Date.now() + clockSkewMs) / QUARTER_MS) * QUARTER_MS - Number(age) * HOUR_MS).toISOString();
     return asked; // without a status the API gives what waits for a person
   }
 
@@ -128,6 +135,9 @@ export class Filters {
       this.#select("supplier", "Supplier", (summary?.by_supplier ?? []).filter((entry) => entry.supplier).map((entry) => [entry.supplier, `${entry.supplier_name ?? entry.supplier} (${entry.count})`]), "Any supplier"),
       this.#select("location", "Location", (summary?.by_location ?? []).map((entry) => [entry.location, `${entry.location_name ?? entry.location} (${entry.count})`]), "Any location"),
       this.#select("category", "Category", (summary?.by_category ?? []).filter((entry) => entry.category).map((entry) => [entry.category, `${entry.category} (${entry.count})`]), "Any category"),
+      this.#select("abc_class", "Class", CLASSES, "Any class"),
+      this.#select("min_value", "Value", VALUES.map((value) => [value, `${wholeMoney(value, summary?.currency)} or more`]), "Any value"),
+      this.#select("age", "Waiting for", AGES, "Any age"),
       this.#select("sort", "Sort by", SORTS),
       this.isNarrowed ? h("button.chip", { type: "button", onclick: () => this.clear() }, "Clear") : null,
       ...(this.more?.() ?? []),

@@ -20,7 +20,7 @@ export function decided(event, line) {
 }
 
 /** Whether every line that fits `part` is among those that fit `whole`; who answers for a line changes without news. */
-const isWithin = (part, whole) => !whole.status && ["status", "sort", "owner"].every((name) => part[name] === whole[name]) && ["reason", "supplier", "location", "category", "abc_class", "q", "min_value"].every((name) => !whole[name] || whole[name] === part[name]);
+const isWithin = (part, whole) => !whole.status && ["status", "sort", "owner"].every((name) => part[name] === whole[name]) && ["reason", "supplier", "location", "category", "abc_class", "q", "min_value", "asked_before"].every((name) => !whole[name] || whole[name] === part[name]);
 
 /** Whether a line fits what was asked, by the rules of the API. */
 function fits(line, asked) {
@@ -29,6 +29,7 @@ function fits(line, asked) {
     && (!asked.reason || line.reasons.some((reason) => reason.code === asked.reason))
     && ["supplier", "location", "category", "abc_class"].every((name) => !asked[name] || line[name] === asked[name])
     && (!asked.min_value || Number(line.value) >= Number(asked.min_value))
+    && (!asked.asked_before || (line.asked_since && Date.parse(line.asked_since) < Date.parse(asked.asked_before)))
     && (!text || ["item_name", "sku", "location_name", "location", "supplier_name"].some((name) => line[name]?.toLowerCase().includes(text)));
 }
 
@@ -36,7 +37,9 @@ function fits(line, asked) {
 export const isSignedByMe = (line) => line.status === "awaiting_second" && line.decided_by === document.body.dataset.subject;
 
 export class Lines {
-  constructor() {
+  /** `keeps`: what was chosen when the page was left, as `keeps` gave it. */
+  constructor(keeps = "") {
+    this.wanted = new Set(keeps.split(" ").filter(Boolean)); // chosen, and not loaded yet
     this.byId = new Map();
     this.order = [];
     this.entries = []; // what the grid shows: {kind: "line", id} | {kind: "group", …} | {kind: "waiting"}
@@ -68,16 +71,23 @@ export class Lines {
     do {
       const answer = await get(withQuery("/v1/recommendations", { ...query, limit: isFirst ? FIRST : NEXT, cursor }));
       if (mine !== this.serial) return;
-      if (isFirst) { this.byId.clear(); this.order = []; this.isComplete = false; }
+      if (isFirst) {
+        this.byId.clear();
+        this.order = [];
+        this.isComplete = false;
+        for (const id of this.selected) this.wanted.add(id);
+        this.selected.clear();
+      }
       for (const line of answer.items) {
         if (!this.byId.has(line.line_id)) this.order.push(line.line_id);
         this.byId.set(line.line_id, line);
+        if (this.wanted.delete(line.line_id)) this.toggle(line.line_id, true);
       }
       cursor = answer.next_cursor ?? null;
       this.total = Math.max(answer.total ?? 0, this.order.length);
       this.isComplete = !cursor || this.order.length >= LINES_MAX;
       if (!cursor) this.held = { query, order: this.order };
-      if (isFirst) for (const id of [...this.selected]) if (!this.byId.has(id)) this.selected.delete(id);
+      if (this.isComplete) this.wanted.clear(); // they fit these filters no more, or wait no more
       this.arrange();
       onPage(isFirst);
       isFirst = false;
@@ -128,6 +138,16 @@ export class Lines {
   toggle(id, on = !this.selected.has(id)) {
     if (on && isOpen(this.byId.get(id))) this.selected.add(id);
     else this.selected.delete(id);
+  }
+
+  selectNothing() {
+    this.selected.clear();
+    this.wanted.clear();
+  }
+
+  /** What is chosen, for the next page that shows these lines. */
+  get keeps() {
+    return [...this.selected, ...this.wanted].join(" ");
   }
 
   selectedLines() {
