@@ -38,13 +38,15 @@ ROLES_OF_SCOPE = {"decide": rules.PLANNER, "plan": rules.PLANNER, "audit": rules
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who is asking, as the gateway knows it. `scopes` is empty for people, `principal.roles` are the owner services' view.
-    `reads_as`: whose coverage limits what this caller reads; None: nobody's, they read all of their tenant."""
+    `held` are all roles of a person's account, `seat` the one they look as (None: all of them). `reads_as`: whose coverage limits what this caller reads; None: nobody's, they read all of their tenant."""
 
     principal: Principal
     name: str
     expires_at: datetime
     scopes: frozenset[str] = frozenset()
     reads_as: tuple[str, ...] | None = None
+    held: frozenset[str] = frozenset()
+    seat: str | None = None
 
     @property
     def tenant(self) -> str:
@@ -53,7 +55,7 @@ class Caller:
     @property
     def person_roles(self) -> frozenset[str]:
         """Roles for the route table: a machine has none, only scopes."""
-        return self.principal.roles if self.principal.kind == "user" else frozenset()
+        return rules.seen_as(self.held, self.seat) if self.principal.kind == "user" else frozenset()
 
 
 class Door:
@@ -79,7 +81,7 @@ class Door:
             else:
                 row = await accounts.key(tx, secret.tenant, secret.sha256, now)
                 found = None if row is None else _machine(secret.tenant, row)
-            if found is not None and not found.principal.roles & rules.READS_ALL:
+            if found is not None and not (found.person_roles or found.principal.roles) & rules.READS_ALL:
                 names = await coverage.readers(tx, secret.tenant, found.principal.subject, now.date())
                 found = replace(found, reads_as=names)
         self.forget(secret)
@@ -107,8 +109,11 @@ class Door:
 
 
 def _person(tenant: str, row: dict[str, Any]) -> Caller:
-    principal = Principal(tenant, row["username"], frozenset(row["roles"]), "user")
-    return Caller(principal, row["name"], row["expires_at"])
+    held, seat = frozenset(row["roles"]), row["seen_as"]
+    # Who administers or audits decides nothing, also from another seat: what forbids goes along.
+    roles = rules.seen_as(held, seat) | (held & rules.READS_ALL)
+    principal = Principal(tenant, row["username"], roles, "user")
+    return Caller(principal, row["name"], row["expires_at"], held=held, seat=seat)
 
 
 def _machine(tenant: str, row: dict[str, Any]) -> Caller:
@@ -260,6 +265,6 @@ async def caller(found: Annotated[Caller | None, Depends(authorise)]) -> Caller:
 
 
 async def page_principal(request: Request) -> Principal | None:
-    """For pages: who is signed in, or None, when a page sends the visitor to the sign-in."""
+    """For pages: who is signed in, in the roles they look as, or None, when a page sends the visitor to the sign-in."""
     found = await identify(request)
-    return None if found is None else found.principal
+    return None if found is None else replace(found.principal, roles=found.person_roles or found.principal.roles)

@@ -1,6 +1,7 @@
 """Signing in and out."""
 
 import time
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Request, Response
@@ -14,7 +15,7 @@ from services.gateway.accounts import PASSWORD_LENGTH_MAX, hash_password, needs_
 from services.gateway.api.models import SessionView
 from services.gateway.api.shared import Parts, Who
 from services.gateway.context import Context
-from services.gateway.domain.access import abilities
+from services.gateway.domain.access import VIEWER, Seat, abilities
 from services.gateway.domain.limits import Limiter
 from services.gateway.store import accounts
 from services.gateway.store.rows import instant
@@ -34,6 +35,13 @@ class SignIn(BaseModel):
     username: Annotated[str, Field(min_length=1, max_length=64)]
     password: Annotated[str, Field(min_length=1, max_length=PASSWORD_LENGTH_MAX)]
     tenant: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+
+
+class SeatTaken(BaseModel):
+    """The role to look as; null for all that the account holds."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"seat": "planner"}]})
+    seat: Seat | None
 
 
 class Tries:
@@ -77,6 +85,8 @@ def view(who: Caller) -> SessionView:
         scopes=sorted(who.scopes),
         can=abilities(who.person_roles),
         expires_at=instant(who.expires_at) or "",
+        held=sorted(who.held),
+        seat=who.seat,
     )
 
 
@@ -123,6 +133,21 @@ async def session(who: Who, response: Response) -> SessionView:
     """The caller and what the pages may offer."""
     response.headers["Cache-Control"] = "no-store"
     return view(who)
+
+
+@router.put("/session/seat", summary="Look at the workbench in one role")
+async def take_seat(body: SeatTaken, who: Who, request: Request, parts: Parts) -> SessionView:
+    """For this session, in one of the roles the account holds, as somebody who only reads (`viewer`), or (null) in all of
+    them again. It takes away and gives nothing. 403 `role_not_held`."""
+    if body.seat not in (None, VIEWER, *who.held):
+        held = ", ".join(sorted(who.held)) or "none"
+        raise Problem(403, "role_not_held", "This is not your role", f"Your account holds: {held}.")
+    secret = access.session_secret(request)
+    if secret is not None:
+        async with parts.database.transaction(who.tenant) as tx:
+            await accounts.take_seat(tx, who.tenant, secret.sha256, body.seat)
+        parts.door.forget(secret)
+    return view(replace(who, seat=body.seat))
 
 
 @router.delete("/session", status_code=204, summary="Sign out")

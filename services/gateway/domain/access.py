@@ -14,10 +14,14 @@ ADMIN: Final = "admin"
 ROLES: Final = (PLANNER, APPROVER, AUDITOR, ADMIN)
 Role = Literal["planner", "approver", "auditor", "admin"]
 
+# Nobody's role by itself: as what a person looks who wants to see what somebody who only reads sees.
+VIEWER: Final = "viewer"
+Seat = Literal["planner", "approver", "auditor", "admin", "viewer"]
+
 SCOPES: Final = ("ingest", "read", "decide", "plan", "audit")
 
 # Signed in is enough to look: a planner's numbers are no secret to the approver, auditor or administrator of the tenant.
-EVERYONE: Final = frozenset(ROLES)
+EVERYONE: Final = frozenset((*ROLES, VIEWER))
 # Who answers for the whole: what a person covers never limits what these read.
 READS_ALL: Final = frozenset({AUDITOR, ADMIN})
 
@@ -61,6 +65,7 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
     ("DELETE", "/v1/session"): _SELF,
     ("GET", "/v1/session"): _SELF,
     ("PUT", "/v1/session/password"): _SELF,
+    ("PUT", "/v1/session/seat"): _SELF,
     ("GET", "/v1/openapi.json"): _READ,
     ("POST", "/v1/events"): Rule(frozenset({ADMIN}), "ingest"),
     ("POST", "/v1/epcis/capture"): Rule(frozenset({ADMIN}), "ingest"),
@@ -184,6 +189,15 @@ def abilities(roles: Iterable[str]) -> list[str]:
     """Names of what these roles can do, for the pages."""
     held = frozenset(roles)
     return [name for name, needed in ABILITIES.items() if held & needed]
+
+
+def seen_as(held: Iterable[str], seat: str | None) -> frozenset[str]:
+    """What is left of a person's roles while they sit in one of their seats. Nobody gains by it: a role that was taken away
+    meanwhile leaves reading."""
+    roles = frozenset(held)
+    if seat is None:
+        return roles
+    return frozenset({seat}) & roles or frozenset({VIEWER})
 
 
 def rule_for(method: str, path: str) -> Rule | None:

@@ -8,6 +8,7 @@ _NO_ROWS: Final = (
     ("DELETE", "/v1/session"),
     ("GET", "/v1/session"),
     ("PUT", "/v1/session/password"),
+    ("PUT", "/v1/session/seat"),
     ("GET", "/v1/openapi.json"),
     ("POST", "/v1/events"),
     ("POST", "/v1/epcis/capture"),

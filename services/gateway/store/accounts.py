@@ -172,13 +172,20 @@ async def end_sessions(tx: Transaction, tenant: str, username: str, spared: byte
 async def session(tx: Transaction, tenant: str, token_sha256: bytes, now: datetime) -> Row | None:
     """The account behind a live session, or None."""
     row = await tx.fetchrow(
-        "select s.username, s.expires_at, a.name, a.roles from sessions s join accounts a using (tenant, username)"
+        "select s.username, s.expires_at, s.seen_as, a.name, a.roles from sessions s join accounts a using (tenant, username)"
         " where s.tenant = $1 and s.token_sha256 = $2 and s.expires_at > $3 and a.active",
         tenant,
         token_sha256,
         now,
     )
     return dict(row) if row else None
+
+
+async def take_seat(tx: Transaction, tenant: str, token_sha256: bytes, seat: str | None) -> None:
+    """In which role this session is looked at from now on."""
+    await tx.execute(
+        "update sessions set seen_as = $3 where tenant = $1 and token_sha256 = $2", tenant, token_sha256, seat
+    )
 
 
 async def close_session(tx: Transaction, tenant: str, token_sha256: bytes) -> None:

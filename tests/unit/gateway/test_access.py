@@ -1,14 +1,16 @@
 """Who may call what: the whole matrix equals the golden file, and matches the routes that exist."""
 
 import re
+from itertools import combinations
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from services.gateway.api import ROOMS
-from services.gateway.domain.access import ROLES, ROUTES, SCOPES, abilities, rule_for
+from services.gateway.domain.access import ROLES, ROUTES, SCOPES, VIEWER, Seat, abilities, rule_for, seen_as
 from services.gateway.domain.covered import COVERED
 
 GOLDEN = Path(__file__).parent / "access_matrix.txt"
@@ -52,6 +54,22 @@ def test_administrators_and_auditors_never_decide_and_planners_never_administer(
     for route in (("POST", "/v1/decisions:bulk"), ("POST", "/v1/recommendations/{recommendation_id}/decisions")):
         assert not ROUTES[route].admits(["admin", "auditor"], ["ingest", "read", "plan", "audit"])
     assert not ROUTES["POST", "/v1/api-keys"].admits(["planner", "approver", "auditor"], SCOPES)
+
+
+@pytest.mark.parametrize("seat", [None, *get_args(Seat)])
+@pytest.mark.parametrize("size", range(1, len(ROLES) + 1))
+def test_no_seat_opens_a_route_that_the_roles_held_do_not(seat: str | None, size: int) -> None:
+    for held in combinations(ROLES, size):
+        for rule in ROUTES.values():
+            assert rule.admits(held, []) or not rule.admits(seen_as(held, seat), [])
+
+
+def test_viewer_reads_and_does_nothing_that_takes_a_role() -> None:
+    assert seen_as(["planner"], VIEWER) == seen_as(["planner"], "admin") == {VIEWER}
+    assert abilities([VIEWER]) == []
+    for (method, path), rule in ROUTES.items():
+        if rule.admits([VIEWER], []) and not rule.public:
+            assert all(rule.admits([role], []) for role in ROLES), f"{method} {path}"
 
 
 def test_abilities_follow_the_roles() -> None:

@@ -120,7 +120,7 @@ class Status(View):
 
 
 class SessionView(View):
-    """Who is signed in and what the pages may offer."""
+    """Who is signed in and what the pages may offer. `roles` are those of now: `held` without a `seat`, else that one."""
 
     subject: str
     name: str
@@ -130,6 +130,8 @@ class SessionView(View):
     scopes: list[str]
     can: list[str]
     expires_at: str
+    held: list[str] = []
+    seat: str | None = None
 
 
 class KeyView(View):

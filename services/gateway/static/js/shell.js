@@ -1,6 +1,6 @@
 // The frame around every page: who, theme, live status, counters, keys, search.
 import { announce, toast } from "./announce.js";
-import { get, remove, whoAmI } from "./api.js";
+import { get, put, remove, whoAmI } from "./api.js";
 import { open } from "./dialog.js";
 import { byId, h } from "./dom.js";
 import { forgetDrafts } from "./drafts.js";
@@ -143,6 +143,19 @@ function wireAccount() {
   byId("sign-out").addEventListener("click", async () => { forgetDrafts(); await remove("/v1/session", { keepSession: true }).catch(() => null); location.assign("/sign-in"); });
 }
 
+const SEATS = { planner: "Planner", approver: "Approver", auditor: "Auditor", admin: "Administrator", viewer: "Viewer" };
+
+/** In which role a person looks: all of theirs, one of them, or as somebody who only reads. The page begins anew in it. */
+function showSeats({ held, seat, kind }) {
+  if (kind !== "user") return;
+  const all = held.length > 1 ? `All my roles (${held.map((role) => SEATS[role]).join(", ")})` : SEATS[held[0]];
+  const one = (value, words) => h("option", { value, selected: (seat ?? "") === value }, words);
+  const take = (value) => put("/v1/session/seat", { seat: value || null }).then(() => location.reload(), (problem) => toast(problem.detail, { seconds: 8 }));
+  const choice = h("select", { id: "seat", onchange: (event) => take(event.target.value) }, one("", all), ...(held.length > 1 ? held.map((role) => one(role, SEATS[role])) : []), one("viewer", "Viewer: look, decide nothing"));
+  byId("theme").before(h("div.field", {}, h("label", { for: "seat" }, "Look as"), choice));
+  if (seat) byId("keys").before(h("button.btn.small.seat", { type: "button", title: "Back to all your roles", onclick: () => take("") }, `As ${SEATS[seat].toLowerCase()}`, h("span", { "aria-hidden": "true" }, " ×"), h("span.sr", {}, ": back to all your roles")));
+}
+
 /** Start the frame; a page module calls it once, then draws itself. Resolves with the session. */
 export async function start() {
   setTheme(theme());
@@ -162,6 +175,7 @@ export async function start() {
   live.start();
   setInterval(() => { if (!document.hidden) get("/v1/status").then(showStatus, () => null); }, QUIET_MS); // silence of the gateway is the stream's to tell
   const [session] = await Promise.all([whoAmI(), refreshStatus()]);
+  showSeats(session);
   return session;
 }
 
