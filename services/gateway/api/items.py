@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Response
 
+from kit.clock import zone_of
 from kit.database import Transaction
 from kit.http import Problem
 from services.gateway.api import models, present
@@ -15,6 +16,7 @@ from services.gateway.api.planning import OWNERS_ANSWER
 from services.gateway.api.shared import Code, Cursor, Limit, Parts, Search, Who, behind, following, not_found
 from services.gateway.context import Context
 from services.gateway.domain import fan as fans
+from services.gateway.domain.signals import in_days
 from services.gateway.domain.wording import WITHHELD_REASONS
 from services.gateway.owners import passed
 from services.gateway.store import decided, queue, views
@@ -218,7 +220,7 @@ class _Known:
             past_decisions=[decision_with_result(row, demand.days or []) for row in past],
             evidence=present.evidence(line, outcome),
             exceptions=[present.exception(row) for row in exceptions],
-            signals=[loaded(row["body"]) for row in signals],
+            signals=[in_days(loaded(row["body"]), zone_of(facts.time_zone)) for row in signals],
             unavailable=missing,
         )
 

@@ -1,6 +1,5 @@
 """Scenarios: the signals that count and what they did to the plan, asked of the policy service, with the items' names."""
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -10,7 +9,7 @@ from kit.clock import zone_of
 from services.gateway.api.planning import OWNERS_ANSWER
 from services.gateway.api.shared import Parts, Who
 from services.gateway.context import Context
-from services.gateway.domain.signals import days_of, is_closing
+from services.gateway.domain.signals import in_days
 from services.gateway.store import reference
 
 router = APIRouter(prefix="/v1/scenarios", tags=["planning"])
@@ -24,7 +23,8 @@ async def scenarios(who: Who, parts: Parts) -> dict[str, Any]:
     places = {one["scope"].get("location") for one in said["signals"]} - {None}
     async with parts.database.transaction(who.tenant) as tx:
         zones = await reference.time_zones(tx, who.tenant, places)
-    return said | {"signals": [_in_days(one, zones) for one in said["signals"]]}
+    dated = [in_days(one, zone_of(zones.get(one["scope"].get("location", "")))) for one in said["signals"]]
+    return said | {"signals": dated}
 
 
 @router.get(
@@ -43,13 +43,6 @@ async def without(signal_id: str, who: Who, parts: Parts) -> dict[str, Any]:
     path = f"/scenarios/{quote(signal_id, safe='')}/without"
     said: dict[str, Any] = (await parts.owners.call("policy", "POST", path, who.principal)).json()
     return said | {"changed": await _named(parts, who, said["changed"])}
-
-
-def _in_days(signal: dict[str, Any], zones: dict[str, str]) -> dict[str, Any]:
-    zone = zone_of(zones.get(signal["scope"].get("location", "")))
-    starts_at, ends_at = datetime.fromisoformat(signal["starts_at"]), datetime.fromisoformat(signal["ends_at"])
-    first, last = days_of(starts_at, ends_at, zone)
-    return signal | {"first_on": first.isoformat(), "last_on": last.isoformat(), "is_closing": is_closing(signal)}
 
 
 async def _named(parts: Context, who: Who, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -22,6 +22,12 @@ def days_of(starts_at: datetime, ends_at: datetime, zone: tzinfo) -> tuple[date,
     return first.date(), end.date() - (ONE_DAY if is_midnight else timedelta(0))
 
 
+def in_days(signal: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
+    """The same signal with its first and last business day in `zone`, and whether it shuts doors."""
+    first, last = days_of(datetime.fromisoformat(signal["starts_at"]), datetime.fromisoformat(signal["ends_at"]), zone)
+    return {**signal, "first_on": first.isoformat(), "last_on": last.isoformat(), "is_closing": is_closing(signal)}
+
+
 def is_closing(signal: Mapping[str, Any]) -> bool:
     """Whether it shuts the doors of a location; what is advisory shuts nothing."""
     kind, strength, probability = signal["kind"], float(signal["strength"]), float(signal["probability"])

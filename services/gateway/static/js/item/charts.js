@@ -2,6 +2,7 @@
 // Each has the same numbers in a table, and a line of text that follows the pointer.
 import { h, s } from "../dom.js";
 import { day, number, unitWord } from "../format.js";
+import { drawMarks, toldOf } from "./signals.js";
 
 const HISTORY_DAYS_MAX = 42;
 const HISTORY_DAYS_WIDE = 84; // twice as many where the picture has the room
@@ -72,11 +73,16 @@ function runsOf(history) {
   return runs;
 }
 
-/** Sales as bars, days with an empty shelf shaded, then the forecast as a fan. Either part may be unknown. */
-export function demandChart({ history, fan, unit, width, height = 152 }) {
+/** The days a demand chart of this width shows, of what sold and of what is forecast. */
+export function daysShown({ history, fan, width }) {
   const past = (history ?? []).slice(width > WIDE_PX ? -HISTORY_DAYS_WIDE : -HISTORY_DAYS_MAX);
   const ahead = (fan?.days ?? []).slice(0, AHEAD_DAYS_MAX);
-  const all = [...past.map((entry) => entry.date), ...ahead.map((entry) => entry.date)];
+  return { past, ahead, all: [...past, ...ahead].map((entry) => entry.date) };
+}
+
+/** Sales as bars, days with an empty shelf shaded, then the forecast as a fan. Either part may be unknown. */
+export function demandChart({ history, fan, unit, width, events = [], height = 152 }) {
+  const { past, ahead, all } = daysShown({ history, fan, width });
   const levels = fan?.levels ?? [];
   const at = (wanted) => levels.findIndex((level) => Math.abs(level - wanted) < 1e-9);
   const [low, middle, high] = [at(0.1), at(0.5), at(0.9)];
@@ -104,20 +110,23 @@ export function demandChart({ history, fan, unit, width, height = 152 }) {
   }
   if (past.length && ahead.length) svg.append(s("line.today", { x1: x(past.length) - step / 2, x2: x(past.length) - step / 2, y1: ceiling - 8, y2: floor + 4 }));
   svg.append(...dates(all, x, height - 6, width));
+  drawMarks(svg, events, all, { x, step, top: ceiling, bottom: floor });
+  const told = (date) => [toldOf(events, date)].filter(Boolean).map((words_) => `; ${words_}`).join("");
   const likely = (entry) => (low >= 0 && high > low ? `, ${number(entry.quantiles[low], 1)} to ${number(entry.quantiles[high], 1)} likely` : "");
   const sentence = (index) => {
-    if (index < past.length) return `${day(past[index].date)}: ${number(past[index].sold)} ${words} sold${past[index].censored ? ", the shelf was empty" : ""}`;
+    if (index < past.length) return `${day(past[index].date)}: ${number(past[index].sold)} ${words} sold${past[index].censored ? ", the shelf was empty" : ""}${told(past[index].date)}`;
     const entry = ahead[index - past.length];
-    return `${day(entry.date)}: ${number(entry.mean, 1)} ${words} expected${likely(entry)}`;
+    return `${day(entry.date)}: ${number(entry.mean, 1)} ${words} expected${likely(entry)}${told(entry.date)}`;
   };
   const readout = probe(svg, all, x, ceiling, floor, sentence, "");
-  const rows = [...past.map((entry) => [day(entry.date), `${number(entry.sold)}${entry.censored ? " (shelf empty)" : ""}`, ""]), ...ahead.map((entry) => [day(entry.date), "", `${number(entry.mean, 1)}${likely(entry)}`])];
+  const beside = (date) => (events.length ? [toldOf(events, date)] : []);
+  const rows = [...past.map((entry) => [day(entry.date), `${number(entry.sold)}${entry.censored ? " (shelf empty)" : ""}`, "", ...beside(entry.date)]), ...ahead.map((entry) => [day(entry.date), "", `${number(entry.mean, 1)}${likely(entry)}`, ...beside(entry.date)])];
   const kinds = [past.length && ["sold", "sold"], past.some((entry) => entry.censored) && ["empty", "empty"], ahead.length && ["median", "forecast"], high > low && low >= 0 && ["band2", "80 %"], last > high && low >= 0 && ["band", `to ${number(levels[last] * 100, 1)} %`]].filter(Boolean);
-  return h("figure", {}, svg, legend(kinds), readout, tableOf("Show demand as a table", ["Day", `Sold, ${words}`, `Expected, ${words}`], rows));
+  return h("figure", {}, svg, legend(kinds), readout, tableOf("Show demand as a table", ["Day", `Sold, ${words}`, `Expected, ${words}`, ...(events.length ? ["Events"] : [])], rows));
 }
 
 /** Expected stock at the end of each day, with the order and without it, against the reorder point. */
-export function stockChart({ projection, reorderPoint, onHand, quantity, unit, width, height = 148 }) {
+export function stockChart({ projection, reorderPoint, onHand, quantity, unit, width, events = [], height = 148 }) {
   const days = projection.days.slice(0, AHEAD_DAYS_MAX);
   const level = reorderPoint === null || reorderPoint === undefined ? null : Number(reorderPoint);
   const top = Math.max(1, level ?? 0, ...days.map((entry) => Math.max(entry.with_order ?? 0, entry.without_order ?? 0)));
@@ -138,6 +147,7 @@ export function stockChart({ projection, reorderPoint, onHand, quantity, unit, w
   const label = level !== null && Math.abs(above - 4 - y(level)) < 9 ? y(days[arrival]?.with_order ?? 0) + 15 : above; // clear of the dotted line
   if (arrival >= 0 && quantity) svg.append(s("circle.arrive", { cx: x(arrival), cy: y(days[arrival].with_order), r: 3 }), s("text.arrive-word", label > above ? { x: Math.min(x(arrival) + 8, width - 90), y: label } : { x: Math.min(Math.max(x(arrival), PAD.left + 44), width - 48), y: label, "text-anchor": "middle" }, `+${number(quantity)} on ${day(days[arrival].date, { weekday: false })}`));
   svg.append(...dates(days.map((entry) => entry.date), x, height - 6, width));
+  drawMarks(svg, events, days.map((entry) => entry.date), { x, step, top: ceiling, bottom: floor });
   const sentence = (index) => `${day(days[index].date)}: ${number(days[index].with_order, 0)} ${words} with the order, ${number(days[index].without_order, 0)} without${days[index].arrivals ? `; ${number(days[index].arrivals)} arrive` : ""}`;
   const readout = probe(svg, days, x, ceiling, floor, sentence, "");
   const rows = days.map((entry) => [day(entry.date), number(entry.with_order, 1), number(entry.without_order, 1), entry.arrivals ? number(entry.arrivals) : "–"]);

@@ -2,8 +2,9 @@
 import { h } from "../dom.js";
 import { count, day, instant, money, number, percent, quantity, shortId, unitWord, utc, words } from "../format.js";
 import { term } from "../glossary.js";
-import { demandChart, stockChart } from "./charts.js";
+import { daysShown, demandChart, stockChart } from "./charts.js";
 import { movements } from "./movements.js";
+import { eventList, marked } from "./signals.js";
 
 const NARROW_CHART = 400;
 
@@ -75,14 +76,17 @@ function borrowed(likeness) {
 export function pictures(detail, line, width = NARROW_CHART) {
   const unit = detail.item?.unit ?? line?.unit;
   const hasDemand = detail.history?.length || detail.fan?.days?.length;
+  const days = [...daysShown({ ...detail, width }).all, ...(detail.projection?.days ?? []).map((entry) => entry.date)].sort();
+  const events = marked(detail.signals, days[0], days.at(-1));
   return part("Demand and projected stock",
     detail.sentence ? h("p.sentence", {}, detail.sentence) : null,
     detail.fan?.flags?.length ? h("ul.flags", { "aria-label": "About this forecast" }, ...detail.fan.flags_in_words.map((says, index) => h("li", {}, says, detail.fan.flags[index] === "calendar_gap" ? [" ", h("a", { href: "/scenarios#closing" }, "Tell that it was shut")] : null))) : null,
     borrowed(detail.likeness),
-    hasDemand ? demandChart({ history: detail.history, fan: detail.fan, unit, width }) : missingPart(detail, "history", "No sales and no forecast are known for this item yet."),
+    hasDemand ? demandChart({ history: detail.history, fan: detail.fan, unit, width, events }) : missingPart(detail, "history", "No sales and no forecast are known for this item yet."),
     detail.projection?.days?.length
-      ? stockChart({ projection: detail.projection, reorderPoint: detail.levels?.reorder_point ?? line?.reorder_point, onHand: line?.on_hand ?? detail.position?.on_hand, quantity: line?.quantity, unit, width })
-      : missingPart(detail, "projection", "There is no projection, because no recommendation has been computed."));
+      ? stockChart({ projection: detail.projection, reorderPoint: detail.levels?.reorder_point ?? line?.reorder_point, onHand: line?.on_hand ?? detail.position?.on_hand, quantity: line?.quantity, unit, width, events })
+      : missingPart(detail, "projection", "There is no projection, because no recommendation has been computed."),
+    eventList(events));
 }
 
 /** The derivation in words. The step that bound the quantity is marked in colour and in words. */

@@ -3,7 +3,8 @@ import { announce, toast } from "../announce.js";
 import { get, post, whoAmI } from "../api.js";
 import { open } from "../dialog.js";
 import { byId, h } from "../dom.js";
-import { count, day, money, number, percent, plusDays, quantity, utc, words } from "../format.js";
+import { count, day, money, number, plusDays, quantity, utc, words } from "../format.js";
+import { isToldHere, kindWord, saying } from "../item/signals.js";
 import * as live from "../live.js";
 import { effectBox } from "../policy/effect.js";
 import { field, refusalWords, table } from "../policy/governing.js";
@@ -16,19 +17,8 @@ const head = h("div.head", {}, h("div", {}, h("h1", {}, "Scenarios"), h("p.sub",
 let mayTell = false;
 const STATES = { active: ["g", "Under way"], coming: ["a", "Coming"], over: ["", "Over"] };
 const path = (signal, what) => `/v1/scenarios/${encodeURIComponent(signal.signal_id)}/${what}`;
-const TOLD_HERE = "closing-"; // how a closing that a person told on this page is named; other systems take back their own
-const isToldHere = (signal) => signal.signal_id.startsWith(TOLD_HERE);
-const kindWord = (signal) => (signal.is_closing || isToldHere(signal) ? "Closed doors" : words(signal.kind));
 const scopeWords = (scope) => Object.entries(scope).map(([name, value]) => `${name === "sku" ? "SKU" : words(name).toLowerCase()} ${value}`).join(", ") || "everything";
 const signed = (value, write) => (Number(value) > 0 ? `+${write(value)}` : write(value));
-
-/** What a signal says, in one sentence; demand signals multiply demand, a disruption lengthens the lead time. */
-function saying(signal) {
-  if (signal.is_closing) return "Doors shut: no demand at all";
-  if (isToldHere(signal)) return "Taken back: open as usual";
-  const what = signal.kind === "supply_disruption" ? "Lead time" : "Demand";
-  return `${what} × ${number(signal.strength, 2)}, probability ${percent(signal.probability)}`;
-}
 
 function did(signal) {
   if (signal.advisory) return h("span.faint", {}, "advisory: moves no plan");
