@@ -2,7 +2,7 @@
 import { get, withQuery } from "./api.js";
 import { open } from "./dialog.js";
 import { h } from "./dom.js";
-import { listed } from "./keys.js";
+import { keyLabel, listed } from "./keys.js";
 
 const PLACES = [["Today", "/today", "g t"], ["Queue", "/queue", "g q"], ["Exceptions", "/exceptions", "g e"], ["Orders", "/orders", "g o"], ["Data problems", "/data-problems", "g d"], ["Items", "/items", "g i"], ["Forecasts", "/forecasts", "g f"], ["Back-tests", "/backtests", "g b"], ["Scenarios", "/scenarios", "g c"], ["Suppliers", "/suppliers", "g u"], ["Classes", "/classes", "g l"], ["Usage", "/usage", "g m"], ["Policy", "/policy", "g p"], ["Audit", "/audit", "g a"], ["Settings", "/settings", "g s"]];
 export const places = PLACES;
@@ -22,7 +22,7 @@ export async function showPalette() {
     const show = (next) => {
       entries = next;
       active = Math.min(active, Math.max(0, entries.length - 1));
-      list.replaceChildren(...entries.map((entry, index) => h("li", { role: "option", id: `palette-${index}`, "aria-selected": String(index === active), onclick: () => finish(entry) }, h("span", {}, entry.title), entry.note ? h("small", {}, entry.note) : null, entry.key ? h("kbd", { "aria-hidden": "true" }, entry.key) : null)));
+      list.replaceChildren(...entries.map((entry, index) => h("li", { role: "option", id: `palette-${index}`, "aria-selected": String(index === active), onclick: () => finish(entry) }, h("span", {}, entry.title), entry.note ? h("small", {}, entry.note) : null, entry.key ? h("kbd", { "aria-hidden": "true" }, entry.key.split(" ").map(keyLabel).join(" ")) : null)));
       list.hidden = !entries.length;
       input.setAttribute("aria-activedescendant", entries.length ? `palette-${active}` : "");
       list.children[active]?.scrollIntoView({ block: "nearest" });

@@ -72,7 +72,7 @@ export async function overridesPanel({ today, may, redraw, prefill = {} }) {
   const button = may ? h("button.btn.p", { type: "button", id: "set-override", disabled: !today, onclick: set }, "Override a forecast ", h("kbd", { "aria-hidden": "true" }, "C")) : null;
   try {
     const { items, value } = await get("/v1/overrides");
-    place.append(h("section.card", {}, h("header", {}, h("h2", {}, "Overrides"), button),
+    place.append(h("section.card", {}, h("header", {}, h("h2", {}, "Overrides"), button), may && !today ? h("p.quiet", {}, "It speaks of days after the last closed one: it can be set once a business day has closed.") : null,
       items.length ? plainTable("Overrides", [["What", false], ["Period", true], ["Change", true], ["Reason", false], ["Worth so far", true], ["State", false], ["Action", false]], items.map((item) => [
         [h("b", {}, scopeOf(item)), h("small", {}, `by ${item.created_by}`)], [`${day(item.from_on, { weekday: false })} to ${day(item.to_on, { weekday: false })}`, item.expires_on ? h("small", {}, `expires ${day(item.expires_on, { weekday: false })}`) : null], changeOf(item),
         [words(item.reason), item.note ? h("small", {}, item.note) : null], [item.value ? added(item.value.added) : null, h("small", {}, windowsOf(item.value))],

@@ -117,7 +117,7 @@ const bar = h("div.filters", { role: "group", "aria-label": "Filters" });
 function draw() {
   const now = filters.read();
   const search = byId("page-search");
-  bar.replaceChildren(search ?? searchField("Recommendation, order or sku/location", now.subject, (subject) => filters.write({ subject })), ...[["", "All"], ["decision.made.v1", "Decisions"], ["order.released.v1", "Orders"], ["recommendation.issued.v1", "Recommendations"], ["forecast.issued.v1", "Forecasts"], ["account.changed.v1", "Accounts"], ["api-key.changed.v1", "Keys"]].map(([type, label]) => h("button.chip", { type: "button", "aria-pressed": String(now.type === type), onclick: () => filters.write({ type }) }, label)));
+  bar.replaceChildren(search ?? searchField("An id, or sku/location", now.subject, (subject) => filters.write({ subject })), ...[["", "All"], ["decision.made.v1", "Decisions"], ["order.released.v1", "Orders"], ["recommendation.issued.v1", "Recommendations"], ["forecast.issued.v1", "Forecasts"], ["account.changed.v1", "Accounts"], ["api-key.changed.v1", "Keys"]].map(([type, label]) => h("button.chip", { type: "button", "aria-pressed": String(now.type === type), onclick: () => filters.write({ type }) }, label)));
 }
 
 byId("page").replaceChildren(h("div.head", {}, h("div", {}, h("h1", {}, "Audit"), h("p.sub", {}, "What was known, decided and sent. It can be checked here or offline, without trusting the database."))), verdict, h("section.card", { id: "checkpoint" }, h("p.quiet", {}, "Reading the checkpoint …")), bar, table.frame);

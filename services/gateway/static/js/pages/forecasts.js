@@ -43,6 +43,7 @@ async function draw() {
   const mine = (turn += 1);
   const { tab } = filters.read();
   tabs.replaceChildren(...TABS.map(([value, label]) => h("a", { href: value ? `?tab=${value}` : "/forecasts", "aria-current": value === tab ? "page" : null, onclick: (event) => { event.preventDefault(); filters.write({ tab: value }); } }, label)));
+  tabs.querySelector("[aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone the last ones stand outside
   place.setAttribute("aria-busy", "true");
   if (!place.firstChild) place.replaceChildren(h("p.muted", {}, "Reading …"));
   let shown;
