@@ -195,7 +195,10 @@ async def test_a_new_items_forecast_names_the_like_items_it_was_borrowed_from(st
     assert told["milk"] is None and told["bread"] is None  # a quarter of their own speaks for them
     oats = told["oats"]
     assert (oats["category"], oats["price_third"], oats["items"], oats["known_days"]) == ("food", None, 2, 2)
-    assert [(one["sku"], Decimal(one["per_day"])) for one in oats["examples"]] == [("milk", 9), ("bread", 3)]
+    assert [(one["sku"], Decimal(one["per_day"])) for one in oats["examples"]] == [
+        ("milk", Decimal(9)),
+        ("bread", Decimal(3)),
+    ]
     # Two weeks of theirs beside two days of its own, which count in both windows.
     assert Decimal(oats["share"]) == pytest.approx(Decimal(14) / 18, abs=Decimal("0.0001"))
     borrowed = Decimal(oats["share"]) * Decimal(oats["per_day"]) + (1 - Decimal(oats["share"]))
