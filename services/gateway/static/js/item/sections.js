@@ -69,7 +69,7 @@ function borrowed(likeness) {
   const { category, price_third: third, items, per_day: perDay, share, known_days: known, examples } = likeness;
   const kind = `${category ? `in ${category}` : "without a category"}${third ? `, ${third} third by price` : ""}`;
   const own = known ? `${count(known, "day")} of its own ${known === 1 ? "says" : "say"} the rest` : "nothing is known of itself yet";
-  return h("p.muted", {}, `${percent(share)} of this forecast is borrowed from ${count(items, "like item")} (${kind}), which sell ${number(perDay, 2)} a day each; ${own}.`,
+  return h("p.sentence", {}, `${percent(share)} of this forecast is borrowed from ${count(items, "like item")} (${kind}), which sell ${number(perDay, 2)} a day each; ${own}.`,
     examples.length ? [" Those that weigh most: ", ...examples.flatMap((one, index) => [index ? ", " : "", h("a", { href: `/items/${encodeURIComponent(one.sku)}/${encodeURIComponent(one.location)}` }, `${one.sku} at ${one.location}`), ` (${number(one.per_day, 2)})`]), "."] : null);
 }
 
