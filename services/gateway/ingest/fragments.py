@@ -19,6 +19,8 @@ from schemas.topics import SALES, STOCK
 
 # Per field. A field of ever new values (a moment, a receipt line) starts afresh here; 10 fields cost some 10 MB at most.
 REMEMBERED_MAX = 8_192
+# A longer text is a number with a thousand zeros before it: it does not come again, and thousands of them would fill the memory.
+CHARACTERS_MAX = 128
 MASSES = frozenset((*SALES.messages, *STOCK.messages))
 # 1, true and "1" are equal or look alike and mean different things, so each type has its own memory. Floats have none:
 # 0.0 and -0.0 are one key.
@@ -59,9 +61,10 @@ class FieldWriter:
             fragment = self._prefix + self._adapter.dump_json(meant)
         except (ValidationError, PydanticSerializationError):
             return None
-        if len(known) >= REMEMBERED_MAX:
-            known.clear()
-        known[value] = fragment
+        if value.__class__ is not str or len(value) <= CHARACTERS_MAX:
+            if len(known) >= REMEMBERED_MAX:
+                known.clear()
+            known[value] = fragment
         return fragment
 
 

@@ -143,6 +143,12 @@ def test_memory_of_a_field_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert sum(len(known) for known in field._known.values()) <= 10
 
 
+def test_text_of_any_length_is_written_and_a_long_one_is_not_kept() -> None:
+    field = FieldWriter(MESSAGES["sale.recorded.v1"], "quantity")
+    assert field.write("2".zfill(100_000)) == b'"quantity":"2"'
+    assert not field.texts
+
+
 def test_message_whose_fields_depend_on_each_other_is_left_to_the_whole_contract() -> None:
     assert writer("business-day.closed.v1") is None
     assert writer("supplier-item.defined.v1") is None
