@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx2
 import psutil
+import uvloop
 
 from cli import demo_access, output
 from cli.errors import Exit, Trouble
@@ -126,7 +127,7 @@ def _working(
     pids = {name: one.pid for name, one in owned.items() if one is not None}
     before = processor_seconds(pids)
     output.say(f"{len(tokens)} planners decide {len(lines)} lines")
-    told, recorded = asyncio.run(planners.measure(local.gateway_url, tokens, lines, contested))
+    told, recorded = uvloop.run(planners.measure(local.gateway_url, tokens, lines, contested))
     used = {name: round(seconds - before[name], 1) for name, seconds in processor_seconds(pids).items()}
     published = asyncio.run(full_queue.decisions_told(settings, recorded, PATIENCE_SECONDS))
     lost = sorted(recorded - set(published))

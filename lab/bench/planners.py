@@ -15,12 +15,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx2
+import orjson
 
 from kit.database import Database
 from lab.bench.machine import percentiles
+from lab.bench.wire import Wire
 from services.gateway.access import COOKIE
 from services.gateway.accounts import hash_password
 from services.gateway.domain.access import PLANNER
@@ -81,7 +84,7 @@ class Tally:
 class Planner:
     """One person's browser."""
 
-    client: httpx2.AsyncClient
+    client: Wire
     lines: Sequence[str]
     tally: Tally
     place: int
@@ -97,8 +100,8 @@ class Planner:
             await self._decide(line, VERDICTS[number % len(VERDICTS)], due)
 
     async def _read(self, path: str, due: float) -> float:
-        answer = await self.client.get(path)
-        assert answer.status_code == httpx2.codes.OK, answer.text[:300]
+        answer = await self.client.ask("GET", path)
+        assert answer.status == HTTPStatus.OK, answer.body[:300]
         ended = time.perf_counter()
         self.tally.reads.append((ended - due) * 1000)
         return ended
@@ -107,24 +110,30 @@ class Planner:
         due = await self._read(f"/v1/recommendations/{line}", due)
         status, told = await decide(self.client, line, '"0"', body)
         self.tally.decisions.append((time.perf_counter() - due) * 1000)
-        if status == httpx2.codes.OK:
+        if status == HTTPStatus.OK:
             self.tally.recorded.append(told["decision_id"])
         else:
             self.tally.refused[f"{status} {told.get('code')}"] += 1
 
     async def listen(self) -> None:
         """The live stream, open until the work is over."""
-        async with self.client.stream("GET", "/v1/stream", timeout=None) as stream:
-            async for text in stream.aiter_lines():
-                self.tally.heard += text.startswith("event: decision")
+        cut = b""
+
+        def heard(piece: bytes) -> None:
+            nonlocal cut
+            *whole, cut = (cut + piece).split(b"\n")
+            self.tally.heard += whole.count(b"event: decision")
+
+        await self.client.listen("/v1/stream", heard)
 
 
-async def decide(client: httpx2.AsyncClient, line: str, etag: str, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
+async def decide(client: Wire, line: str, etag: str, body: dict[str, str]) -> tuple[int, dict[str, Any]]:
     """Status and document of one decision."""
-    headers = {"If-Match": etag, "Idempotency-Key": str(uuid.uuid4())}
-    answer = await client.post(f"/v1/recommendations/{line}/decisions", json=body, headers=headers)
-    told: dict[str, Any] = answer.json()
-    return answer.status_code, told
+    headers = {"if-match": etag, "idempotency-key": str(uuid.uuid4())}
+    path = f"/v1/recommendations/{line}/decisions"
+    answer = await client.ask("POST", path, body=orjson.dumps(body), headers=headers)
+    told: dict[str, Any] = orjson.loads(answer.body)
+    return answer.status, told
 
 
 async def measure(
@@ -134,9 +143,10 @@ async def measure(
     decide `contested` at the same moment. Raises AssertionError when a read fails or not exactly one of them wins."""
     tally = Tally()
     hands = [lines[number :: len(tokens)] for number in range(len(tokens))]
-    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=None)
+    parts = urlsplit(url)
+    assert parts.hostname is not None and parts.port is not None
     clients = [
-        httpx2.AsyncClient(base_url=url, cookies={COOKIE: token}, timeout=TIMEOUT_SECONDS, limits=limits)
+        Wire(parts.hostname, parts.port, {"cookie": f"{COOKIE}={token}", "origin": url}, TIMEOUT_SECONDS)
         for token in tokens
     ]
     planners = [
@@ -144,7 +154,7 @@ async def measure(
     ]
     streams = [asyncio.create_task(one.listen()) for one in planners]
     try:
-        await asyncio.gather(*(one.client.get("/v1/status") for one in planners))
+        await asyncio.gather(*(one.client.ask("GET", "/v1/status") for one in planners))
         begun = time.perf_counter()
         stagger = SECONDS_PER_LINE / len(planners)
         await asyncio.gather(*(one.work(begun + one.place * stagger) for one in planners))
@@ -152,14 +162,16 @@ async def measure(
         asked = [decide(client, contested, '"0"', {"verdict": "approve"}) for client in clients]
         outcomes = await asyncio.gather(*asked)
     finally:
+        ended = [stream for stream in streams if stream.done()]
         for stream in streams:
             stream.cancel()
         await asyncio.gather(*streams, return_exceptions=True)
         for client in clients:
-            await client.aclose()
-    won = [told["decision_id"] for status, told in outcomes if status == httpx2.codes.OK]
+            client.close()
+    assert not ended, f"{len(ended)} live streams ended on their own: {ended[0].exception()!r}"
+    won = [told["decision_id"] for status, told in outcomes if status == HTTPStatus.OK]
     assert len(won) == 1, f"{len(won)} of {len(outcomes)} planners decided the same line"
-    lost = Counter(str(status) for status, _ in itertools.filterfalse(lambda one: one[0] == httpx2.codes.OK, outcomes))
+    lost = Counter(str(status) for status, _ in itertools.filterfalse(lambda one: one[0] == HTTPStatus.OK, outcomes))
     document = {"planners": len(planners), "seconds": round(seconds, 1), "lines": sum(len(hand) for hand in hands)}
     document |= tally.document() | {"same_line_at_once": {"recorded": 1, "refused": dict(lost)}}
     return document, {*tally.recorded, *won}
