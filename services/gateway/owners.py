@@ -20,6 +20,9 @@ PASSED_BACK = ("content-type", "etag", "retry-after", "location", "content-dispo
 CONNECT_TIMEOUT_SECONDS = 2.0
 # A stream may be long, but between two pieces of it an owner reads one page of its tables.
 STREAM_SILENCE_SECONDS = 60.0
+# An owner hangs up on a connection nobody uses (uvicorn: after 5 s). We do so before it, or a command would be written to a
+# connection that ends at the same moment, and come back as "cannot be reached".
+IDLE_SECONDS_MAX = 3.0
 
 
 class Owners:
@@ -28,7 +31,7 @@ class Owners:
     def __init__(self, urls: Mapping[str, str], mint: Mint, timeout_seconds: float) -> None:
         self._mint = mint
         timeout = httpx2.Timeout(timeout_seconds, connect=CONNECT_TIMEOUT_SECONDS)
-        limits = httpx2.Limits(max_connections=50, max_keepalive_connections=20)
+        limits = httpx2.Limits(max_connections=50, max_keepalive_connections=20, keepalive_expiry=IDLE_SECONDS_MAX)
         self._clients = {
             name: httpx2.AsyncClient(base_url=url, timeout=timeout, limits=limits) for name, url in urls.items()
         }
