@@ -1,5 +1,6 @@
 """The queue as pages ask for it: filtered, sorted, paged, summed up. All conditions are parameters."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,13 +13,14 @@ from services.gateway.store.rows import Row, as_dicts, like
 
 # Written out, so that Postgres knows at once that its index of waiting lines will do.
 _IS_WAITING = "l.status in ('pending', 'awaiting_second')"
-_JOINED = (
-    " left join catalogue i on i.tenant = $1 and i.kind = 'item' and i.identity = l.sku"
-    " left join catalogue p on p.tenant = $1 and p.kind = 'location' and p.identity = l.location"
-    " left join catalogue s on s.tenant = $1 and s.kind = 'supplier' and s.identity = l.supplier"
-    f" left join assignments a on a.tenant = $1 and a.line_id = l.line_id and {_IS_WAITING}"
-)
-# Postgres leaves out the joins a statement uses nothing of: each of them finds one row or none.
+# What stands beside a line, by the letter a statement names it with; each of them finds one row or none.
+_BESIDE_LINES = {
+    "i": " left join catalogue i on i.tenant = $1 and i.kind = 'item' and i.identity = l.sku",
+    "p": " left join catalogue p on p.tenant = $1 and p.kind = 'location' and p.identity = l.location",
+    "s": " left join catalogue s on s.tenant = $1 and s.kind = 'supplier' and s.identity = l.supplier",
+    "a": f" left join assignments a on a.tenant = $1 and a.line_id = l.line_id and {_IS_WAITING}",
+}
+_JOINED = "".join(_BESIDE_LINES.values())
 FROM_LINES = f" from lines l{_JOINED}"
 # What a list shows of a line: all but its derivation and projection.
 _LISTED_NAMES = (
@@ -120,6 +122,14 @@ def _where(filters: Filters) -> _Where:
     return where
 
 
+def _from(*parts: str) -> str:
+    """Lines with what these parts of a statement name beside them, and no more. Postgres leaves out a join nothing is used of,
+    but still reads the columns it would have joined by: then no index alone will do, and counting 5,000 lines takes ten times
+    as long."""
+    named = {one for part in parts for one in re.findall(r"\b([a-z])\.", part)}
+    return " from lines l" + "".join(join for letter, join in _BESIDE_LINES.items() if letter in named)
+
+
 async def page(
     tx: Transaction, tenant: str, filters: Filters, *, sort: str, after: Sequence[Any] | None, limit: int
 ) -> list[Row]:
@@ -136,7 +146,7 @@ async def page(
         place = len(where.values) + 1
         where.add(f"({expression} {sign} ${place} or l.line_id > {{}})", after[1])
     records = await tx.fetch(
-        f"select {_LISTED}, k.sort_value from (select l.line_id, {expression} as sort_value{FROM_LINES}{where.text}"
+        f"select {_LISTED}, k.sort_value from (select l.line_id, {expression} as sort_value{_from(expression, where.text)}{where.text}"
         f" order by {expression} {direction}, l.line_id limit ${len(where.values) + 2}) k"
         f" join lines l on l.tenant = $1 and l.line_id = k.line_id{_JOINED} order by k.sort_value {direction}, k.line_id",
         tenant,
@@ -148,7 +158,7 @@ async def page(
 
 async def count(tx: Transaction, tenant: str, filters: Filters) -> int:
     where = _where(filters)
-    return int(await tx.fetchval(f"select count(*){FROM_LINES}{where.text}", tenant, *where.values))
+    return int(await tx.fetchval(f"select count(*){_from(where.text)}{where.text}", tenant, *where.values))
 
 
 async def one(
@@ -186,11 +196,17 @@ async def newest_of_item(tx: Transaction, tenant: str, sku: str, location: str) 
     return dict(row) if row else None
 
 
+# All of it stands in the index `lines_summed`, so that the lines themselves, which are wide, need not be read.
+_SUMMED = (
+    "l.supplier, l.location, i.category, l.route_reasons, l.currency, l.money_at_risk,"
+    " coalesce(l.decided_value, l.value) as value"
+)
 # How the filtered lines fall into groups, in one look at them; each group with what the page needs to name it.
 _GROUPS = """
  select 'all' as part, null as code, null as name, count(*) as count, coalesce(sum(value), 0) as value, coalesce(sum(money_at_risk), 0) as extra,
    min(currency) as currency, null::numeric as truck from shown
- union all (select 'reason', r.code, null, count(*), null, null, null, null from shown cross join unnest(route_reasons) as r(code)
+ union all (select 'reason', r.code, null, sum(g.count)::bigint, null, null, null, null
+   from (select route_reasons, count(*) as count from shown group by route_reasons) g cross join unnest(g.route_reasons) as r(code)
    group by r.code)
  union all (select 'supplier', g.supplier, s.name, g.count, g.value, (s.body->>'minimum_order_value')::numeric, null,
      (s.body->>'truck_volume_m3')::numeric
@@ -211,8 +227,7 @@ async def summary(tx: Transaction, tenant: str, filters: Filters) -> dict[str, l
     `location`, `category`, most first. Of all lines: `status`, and `by_rule` out of the newest business day."""
     where = _where(filters)
     rows = await tx.fetch(
-        "with shown as materialized (select l.supplier, l.location, i.category, l.route_reasons, l.currency, l.money_at_risk,"
-        f" coalesce(l.decided_value, l.value) as value{FROM_LINES}{where.text}){_GROUPS}",
+        f"with shown as materialized (select {_SUMMED}{_from(_SUMMED, where.text)}{where.text}){_GROUPS}",
         tenant,
         *where.values,
     )
