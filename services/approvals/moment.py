@@ -7,17 +7,12 @@ from kit.database import Transaction
 from services.approvals.domain.lifecycle import Moment
 from services.approvals.matrix_messages import matrix_of
 from services.approvals.settings import Settings
-from services.approvals.store import matrices, terms
+from services.approvals.store import in_force
 
 
 async def now_for(tx: Transaction, tenant: str, settings: Settings, clock: Clock) -> Moment:
     """The moment without a business date, which belongs to a location, and without the money signed before, which belongs
     to a supplier and day: who decides about a line adds them."""
-    return Moment(
-        clock.now(),
-        date.min,
-        await terms.limits(tx, tenant, settings.default_limits),
-        settings.undo_window,
-        matrix_of(await matrices.newest(tx, tenant)),
-        await matrices.owners(tx, tenant),
-    )
+    now = clock.now()
+    found = await in_force.read(tx, tenant, settings.default_limits)
+    return Moment(now, date.min, found.limits, settings.undo_window, matrix_of(found.matrix), found.owners)

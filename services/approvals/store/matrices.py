@@ -9,7 +9,6 @@ import orjson
 from kit.database import Transaction
 from schemas.catalogue import ItemDefined, OwnerScopeDefined
 from schemas.matrix import ApprovalMatrixPublished
-from services.approvals.domain.matrix import Owner, Scope
 
 
 async def newest(tx: Transaction, tenant: str) -> ApprovalMatrixPublished | None:
@@ -98,20 +97,6 @@ async def end(tx: Transaction, tenant: str, proposal_id: str, state: str, by: st
         state,
         by,
         now,
-    )
-
-
-async def owners(tx: Transaction, tenant: str) -> tuple[Owner, ...]:
-    """Everybody who answers for something."""
-    rows = await tx.fetch(
-        "select owner, suppliers, categories, locations from owner_scopes where tenant = $1 order by owner", tenant
-    )
-    return tuple(
-        Owner(
-            row["owner"],
-            Scope(frozenset(row["suppliers"]), frozenset(row["categories"]), frozenset(row["locations"])),
-        )
-        for row in rows
     )
 
 

@@ -5,25 +5,6 @@ from datetime import date
 from decimal import Decimal
 
 from kit.database import Transaction
-from services.approvals.domain.authority import Limits
-
-
-async def limits(tx: Transaction, tenant: str, default: Limits) -> Limits:
-    """The limits in force: the lowest that any published scope names, the default where none does.
-
-    The lowest, because a line may be in several scopes: asking a person once too often is the cheaper mistake.
-    """
-    row = await tx.fetchrow(
-        "select min(rule_value_limit) as rule, min(second_signature_above) as second, coalesce(max(policy_version), 0) as version"
-        " from limits where tenant = $1",
-        tenant,
-    )
-    rule, second, version = (row["rule"], row["second"], row["version"]) if row else (None, None, 0)
-    return Limits(
-        default.rule_value_limit if rule is None else rule,
-        default.second_signature_above if second is None else second,
-        version,
-    )
 
 
 async def publish_limits(
