@@ -1,5 +1,6 @@
 """Decisions: checked for form here, made by the approvals service, answered with the line as it is afterwards."""
 
+import asyncio
 from datetime import date
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -13,6 +14,7 @@ from services.gateway.api import models, present
 from services.gateway.api.shared import Parts, Who
 from services.gateway.context import Context
 from services.gateway.store import queue
+from services.gateway.store.rows import Row
 
 router = APIRouter(prefix="/v1", tags=["decisions"])
 BULK_LINES_MAX = 200
@@ -97,11 +99,14 @@ def once(key: str | None) -> dict[str, str]:
     return {"idempotency-key": key}
 
 
-async def _outcome(answer: httpx2.Response, who: Who, parts: Context, response: Response) -> models.DecisionOutcome:
-    """The owner's answer with our line, as it will be once the decision has come round."""
+async def _outcome(
+    answer: httpx2.Response, who: Who, parts: Context, response: Response, known: Row | None = None
+) -> models.DecisionOutcome:
+    """The owner's answer with our line, as it will be once the decision has come round. `known`: that line, if it was read."""
     said = answer.json()
-    async with parts.reading(who) as tx:
-        row = await queue.one(tx, who.tenant, line_id=said["line_id"], whole=False)
+    row = known
+    if row is None or row["line_id"] != said["line_id"]:
+        row = await _listed(who, parts, line_id=said["line_id"])
     line = None
     if row is not None:
         line = present.line(row).model_copy(update=_as_decided(said))
@@ -115,6 +120,12 @@ async def _outcome(answer: httpx2.Response, who: Who, parts: Context, response: 
         undo_until=said.get("undo_until"),
         line=line,
     )
+
+
+async def _listed(who: Who, parts: Context, **named: str) -> Row | None:
+    """The line as a list shows it, by its own id or a recommendation's, among what this caller reads."""
+    async with parts.reading(who) as tx:
+        return await queue.one(tx, who.tenant, **named, whole=False)
 
 
 def _as_decided(said: dict[str, Any]) -> dict[str, Any]:
@@ -144,15 +155,19 @@ async def decide(
 ) -> models.DecisionOutcome:
     """Missing If-Match 428, stale 412 with who, when and what; missing Idempotency-Key 400; refusals 403, 409, 422."""
     headers = _version(if_match) | once(idempotency_key)
-    answer = await parts.owners.call(
-        "approvals",
-        "POST",
-        f"/lines/{segment(recommendation_id)}/decisions",
-        who.principal,
-        json=_sent(body),
-        headers=headers,
+    path = f"/lines/{segment(recommendation_id)}/decisions"
+    # The owner takes much longer than this, and says what the decision changes of the line. Neither is cut off when the other
+    # fails: a query that is cut off takes its connection out of the pool for a while.
+    answer, known = await asyncio.gather(
+        parts.owners.call("approvals", "POST", path, who.principal, json=_sent(body), headers=headers),
+        _listed(who, parts, recommendation_id=recommendation_id),
+        return_exceptions=True,
     )
-    return await _outcome(answer, who, parts, response)
+    if isinstance(answer, BaseException):
+        raise answer
+    if isinstance(known, BaseException):
+        raise known
+    return await _outcome(answer, who, parts, response, known)
 
 
 @router.post("/recommendations/{recommendation_id}/undo", summary="Take a decision back until its order is out")
