@@ -23,6 +23,8 @@ export class Panel {
     this.scroll = h("div.scroll", { tabindex: 0, role: "region", "aria-label": "Why this quantity" });
     this.decide = h("div.decide");
     this.scroll.addEventListener("scroll", () => { this.isScrolled = true; }, { passive: true });
+    // How wide it is, as last told: asked for in the middle of a change of the list, it made the browser lay out the page twice.
+    new ResizeObserver(() => { this.width = this.scroll.clientWidth; }).observe(this.scroll);
   }
 
   get isOverlay() {
@@ -117,7 +119,7 @@ export class Panel {
 
   #argument(line, detail) {
     const zone = detail.item?.time_zone;
-    const width = Math.max(320, this.scroll.clientWidth - 38);
+    const width = Math.max(320, (this.width || this.scroll.clientWidth) - 38);
     return [pictures(detail, line, width), steps(detail.steps, detail.position), whatIf(detail, line), pastDecisions(detail.past_decisions, line.unit, zone), openExceptions(detail.exceptions), this.#talk(detail, line), evidence(detail.evidence, line)];
   }
 
