@@ -18,7 +18,7 @@ from kernel.naming import Fact
 from kit.database import Database
 from kit.events import Envelope, Outgoing, Received, decode, headers_of
 from schemas.base import Message
-from schemas.catalogue import IdentityAliasDefined
+from schemas.catalogue import ChannelDefined, IdentityAliasDefined
 from schemas.topics import TOPIC_OF
 from services.forecaster.stream import Intake
 from services.policy.stream import Stream
@@ -30,7 +30,11 @@ pytestmark = pytest.mark.integration
 OWN = ("A", "B")
 CODES = ("A", "x", "036000291452")
 Scheme = Literal["gtin", "supplier_code", "legacy_code", "own_code"]
+channels = st.sampled_from(["store", "store", "web"])
 days = st.integers(0, 1).map(lambda number: DAY + timedelta(days=number))
+
+
+Sold = tuple[date, int, int, str]  # business day, moment it was recorded, units, channel
 
 
 class NamesMachine(RuleBasedStateMachine):
@@ -44,7 +48,8 @@ class NamesMachine(RuleBasedStateMachine):
         self.tenant = uuid.uuid4().hex[:12]
         self.now_ms = 0
         self.facts: list[Fact] = []
-        self.waiting: dict[str, list[tuple[date, int, int]]] = defaultdict(list)  # code -> (day, moment, units)
+        self.waiting: dict[str, list[Sold]] = defaultdict(list)
+        self.channels = {"store"}
         self.booked: dict[str, int] = defaultdict(int)
         self.databases: dict[str, Database] = {}
         self.intake, self.stream = Intake(lambda: None), Stream()
@@ -60,12 +65,12 @@ class NamesMachine(RuleBasedStateMachine):
             self.loop.run_until_complete(database.close())
         self.loop.close()
 
-    @rule(sold=st.lists(st.tuples(st.sampled_from(CODES), days, st.integers(1, 9)), min_size=1, max_size=5))
-    def sell(self, sold: list[tuple[str, date, int]]) -> None:
+    @rule(sold=st.lists(st.tuples(st.sampled_from(CODES), days, st.integers(1, 9), channels), min_size=1, max_size=5))
+    def sell(self, sold: list[tuple[str, date, int, str]]) -> None:
         events = []
-        for code, day, units in sold:
-            events.append(sale(code, units, day))
-            self.waiting[code].append((day, self.now_ms + len(events), units))
+        for code, day, units, channel in sold:
+            events.append(sale(code, units, day, channel=channel))
+            self.waiting[code].append((day, self.now_ms + len(events), units, channel))
         self._hand(*events)
         self._flow()
 
@@ -74,6 +79,12 @@ class NamesMachine(RuleBasedStateMachine):
         self._hand(item(sku))
         if not any(one.code == sku and one.scheme == naming.OWN for one in self.facts):
             self.facts.append(Fact(sku, naming.OWN, "", sku, True, None, NOON, self.now_ms))
+        self._flow()
+
+    @rule()
+    def open_the_web_shop(self) -> None:
+        self._hand(ChannelDefined(tenant=self.tenant, channel="web", name="Web shop", defined_at=NOON))
+        self.channels.add("web")
         self._flow()
 
     @rule(
@@ -102,15 +113,19 @@ class NamesMachine(RuleBasedStateMachine):
 
     def _flow(self) -> None:
         """The model: the first event of a key decides; behind it nothing moves."""
-        told = {one.code: [other for other in self.facts if other.code == one.code] for one in self.facts}
         for code, queue in self.waiting.items():
-            while queue:
-                day, moment, units = queue[0]
-                target = naming.meaning(told, code, day, moment).target
-                if target is None:
-                    break
-                self.booked[target] += units
+            while queue and not self._lacks(code, queue[0]):
+                self.booked[self._means(code, queue[0]) or ""] += queue[0][2]
                 queue.pop(0)
+
+    def _means(self, code: str, sold: Sold) -> str | None:
+        told = {one.code: [other for other in self.facts if other.code == one.code] for one in self.facts}
+        return naming.meaning(told, code, sold[0], sold[1]).target
+
+    def _lacks(self, code: str, sold: Sold) -> set[str]:
+        """What a person has to be asked about this sale."""
+        item = set() if self._means(code, sold) else {f"item:{code}"}
+        return item | {f"channel:{channel}" for channel in {sold[3]} - self.channels}
 
     def _hand(self, *messages: Message) -> None:
         events = []
@@ -149,8 +164,12 @@ class NamesMachine(RuleBasedStateMachine):
         for service in SERVICES:
             rows = await self._rows(service, "select record_key, count(*) as n from parked_events group by 1")
             assert {row["record_key"]: row["n"] for row in rows} == held, service
-        subjects = await self._rows("policy", "select subject from open_exceptions order by 1")
-        assert [row["subject"] for row in subjects] == sorted(f"item:{key.split('/')[1]}" for key in held)
+        rows = await self._rows("policy", "select subject from open_exceptions")
+        asked = {row["subject"] for row in rows}
+        assert len(asked) == len(rows), "one exception per code"
+        queues = [(code, queue) for code, queue in self.waiting.items() if queue]
+        assert asked >= {lacked for code, queue in queues for lacked in self._lacks(code, queue[0])}
+        assert asked <= {lacked for code, queue in queues for sold in queue for lacked in self._lacks(code, sold)}
 
     async def _rows(self, service: str, sql: str) -> list[Any]:
         async with self.databases[service].transaction(self.tenant) as tx:
