@@ -38,6 +38,8 @@ NO_PLAN = Previous(None, "none", None, None, None, False, None)
 # Terms of the location itself come before those for everywhere, then the supplier's priority, then the lower cost.
 # What is still to come of an order line = what was confirmed (or ordered) minus the receipts booked against its order; what is
 # still to leave for another location = what was ordered minus what was booked out for that order, as a negative quantity.
+# `offset 0` has every row sought by its key: joined at PostgreSQL's own choice, all rows of the tenant were read for every chunk while
+# it believed that there are few of them.
 LOAD = """
 select t.sku, t.location,
   s.on_hand, s.reserved, s.backorders, s.movements,
@@ -57,11 +59,11 @@ select t.sku, t.location,
   p.as_of as plan_as_of, p.outcome, p.reason, p.recommendation_id, p.line_id, p.is_open, p.signature,
   p.hold_reason, p.hold_until
 from unnest($2::text[], $3::text[]) with ordinality as t(sku, location, n)
-left join positions s on s.tenant = $1 and s.sku = t.sku and s.location = t.location
-left join forecasts f on f.tenant = $1 and f.sku = t.sku and f.location = t.location
+left join lateral (select * from positions r where r.tenant = $1 and r.sku = t.sku and r.location = t.location offset 0) s on true
+left join lateral (select * from forecasts r where r.tenant = $1 and r.sku = t.sku and r.location = t.location offset 0) f on true
 left join products i on i.tenant = $1 and i.sku = t.sku
-left join item_classes k on k.tenant = $1 and k.sku = t.sku and k.location = t.location
-left join plans p on p.tenant = $1 and p.sku = t.sku and p.location = t.location
+left join lateral (select * from item_classes r where r.tenant = $1 and r.sku = t.sku and r.location = t.location offset 0) k on true
+left join lateral (select * from plans r where r.tenant = $1 and r.sku = t.sku and r.location = t.location offset 0) p on true
 left join closed_days d on d.tenant = $1 and d.location = t.location
 left join lateral (
   select x.*, u.order_weekdays, u.receipt_weekdays, u.closed_on, u.cut_off, u.currency as supplier_currency
@@ -93,6 +95,13 @@ left join lateral (
 order by t.n
 """
 
+# Items' rows in the order of their keys. Each is sought by its whole key: of a join PostgreSQL would read all rows of the tenant for
+# every chunk as long as it believes that there are few, which it does while a tenant's first run fills the table.
+LOCK = (
+    "select count((select 1 from {} r where r.tenant = $1 and r.sku = t.sku and r.location = t.location for update))"
+    " from (select * from unnest($2::text[], $3::text[]) as u(sku, location) order by 1, 2) t"
+)
+
 
 async def load(
     tx: Transaction, tenant: str, items: Sequence[tuple[str, str]], policy: Policy
@@ -100,13 +109,7 @@ async def load(
     """Evidence and last plan of each item, in the given order; the items' plans are locked in a fixed order first."""
     skus, locations = [sku for sku, _location in items], [location for _sku, location in items]
     # Positions before plans, each in the order of its key, as the booking of sales takes them: no deadlock with a run.
-    await tx.execute(
-        "select 1 from positions where tenant = $1 and (sku, location) in (select * from unnest($2::text[], $3::text[]))"
-        " order by sku, location for update",
-        tenant,
-        skus,
-        locations,
-    )
+    await tx.execute(LOCK.format("positions"), tenant, skus, locations)
     await tx.execute(
         "insert into plans (tenant, sku, location, outcome, is_open) select $1, *, 'none', false"
         " from unnest($2::text[], $3::text[]) as t(sku, location) order by 2, 3 on conflict do nothing",
@@ -114,13 +117,7 @@ async def load(
         skus,
         locations,
     )
-    await tx.execute(
-        "select 1 from plans where tenant = $1 and (sku, location) in (select * from unnest($2::text[], $3::text[]))"
-        " order by sku, location for update",
-        tenant,
-        skus,
-        locations,
-    )
+    await tx.execute(LOCK.format("plans"), tenant, skus, locations)
     return await read(tx, tenant, items, policy)
 
 

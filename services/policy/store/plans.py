@@ -48,17 +48,22 @@ class Published:
 
 
 async def keep(tx: Transaction, tenant: str, plans: Sequence[Plan]) -> None:
-    """Write the newest plans of items (their rows exist, locked by `evidence.load`)."""
+    """Write the newest plans of items (their rows exist, locked by `evidence.load`).
+
+    Written as an insert that finds its rows there: it always goes by the key, which an update joined with what is new does not
+    while PostgreSQL believes the table empty.
+    """
     await tx.execute(
-        "update plans p set as_of = t.as_of, run_id = coalesce(t.run_id, p.run_id), outcome = t.outcome, reason = t.reason,"
-        " recommendation_id = t.recommendation_id, line_id = t.line_id, is_open = t.is_open, signature = t.signature,"
-        " quantity = t.quantity, reorder_point = t.reorder_point, order_up_to = t.order_up_to,"
-        " hold_reason = case when p.hold_until > t.as_of then p.hold_reason end,"
-        " hold_until = case when p.hold_until > t.as_of then p.hold_until end"
-        " from unnest($2::text[], $3::text[], $4::date[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],"
-        " $10::boolean[], $11::text[], $12::text[]::numeric[], $13::text[]::numeric[], $14::text[]::numeric[])"
-        " as t(sku, location, as_of, run_id, outcome, reason, recommendation_id, line_id, is_open, signature, quantity,"
-        " reorder_point, order_up_to) where p.tenant = $1 and p.sku = t.sku and p.location = t.location",
+        "insert into plans as p (tenant, sku, location, as_of, run_id, outcome, reason, recommendation_id, line_id, is_open,"
+        " signature, quantity, reorder_point, order_up_to) select $1, * from unnest($2::text[], $3::text[], $4::date[],"
+        " $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::boolean[], $11::text[], $12::text[]::numeric[],"
+        " $13::text[]::numeric[], $14::text[]::numeric[]) on conflict (tenant, sku, location) do update set"
+        " as_of = excluded.as_of, run_id = coalesce(excluded.run_id, p.run_id), outcome = excluded.outcome,"
+        " reason = excluded.reason, recommendation_id = excluded.recommendation_id, line_id = excluded.line_id,"
+        " is_open = excluded.is_open, signature = excluded.signature, quantity = excluded.quantity,"
+        " reorder_point = excluded.reorder_point, order_up_to = excluded.order_up_to,"
+        " hold_reason = case when p.hold_until > excluded.as_of then p.hold_reason end,"
+        " hold_until = case when p.hold_until > excluded.as_of then p.hold_until end",
         tenant,
         [one.sku for one in plans],
         [one.location for one in plans],
