@@ -1,12 +1,14 @@
-"""Many lines at once: what was not recorded is tried again by itself, and a selection outlives the session it was made in."""
+"""Many lines: fifty one after the other by keyboard; at once, where what was not recorded is tried again, and a selection outlives
+the session it was made in."""
 
 import re
+from decimal import Decimal
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Seat
-from tests.browser.stage import Stage, eventually, issued, product
+from tests.browser.stage import PLACES, Stage, eventually, issued, product
 from tests.browser.test_keyboard_session import find, line_of, reason, signed_out_and_back, toast
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -99,3 +101,43 @@ def test_what_was_selected_is_selected_again_after_the_session_ended(planner: Se
     expect(page.locator(".canvas .row.active .c-item b")).to_be_visible()
     expect(page.locator(".canvas .row input:checked")).to_have_count(0)
     assert {line_of(stage, f"Gathered {number}")["status"] for number in (1, 2, 3)} == {"pending"}
+
+
+def test_fifty_lines_are_reviewed_without_a_mouse(planner: Seat) -> None:
+    """Every fifth is rejected with a reason, every seventh put aside, the others approved; each is recorded as it was said."""
+    stage, keys = planner.stage, {}
+    goods = [product(f"sku-f{number:02}", f"Fifty {number:02}") for number in range(50)]
+    lines = [
+        issued(
+            number,
+            sku=f"sku-f{number:02}",
+            location=PLACES[number % 2][0],
+            line_id=f"line-f{number:02}",
+            recommendation_id=f"rec-f{number:02}",
+            value=Decimal(50),
+            unit_cost=Decimal(1),
+        )
+        for number in range(50)
+    ]
+    stage.publish(*goods, *lines)
+    with stage.client("planner") as client:
+        eventually(lambda: client.get("/v1/recommendations?q=Fifty").json()["total"] == 50)
+    page = planner.open("/queue?q=Fifty&sort=item")
+    for number in range(50):
+        name = f"Fifty {number:02}"
+        expect(page.locator(".canvas .row.active .c-item b")).to_have_text(name)
+        expect(page.locator("#panel h2")).to_have_text(name)
+        keys[name] = "r" if number % 5 == 0 else "s" if number % 7 == 0 else "a"
+        page.keyboard.press(keys[name])
+        if keys[name] != "a":
+            expect(page.get_by_role("dialog")).to_contain_text(name)
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("dialog")).to_have_count(0)
+    expected = {"r": {"rejected"}, "s": {"snoozed"}, "a": {"approved", "released"}}
+    with stage.client("planner") as client:
+
+        def statuses() -> dict[str, str]:
+            answer = client.get("/v1/recommendations", params={"q": "Fifty", "status": "all", "limit": 60}).json()
+            return {line["item_name"]: line["status"] for line in answer["items"]}
+
+        eventually(lambda: all(statuses()[name] in expected[key] for name, key in keys.items()))

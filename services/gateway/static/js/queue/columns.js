@@ -82,7 +82,7 @@ function written(selector) {
 export class LineRow {
   constructor() {
     this.box = h("input", { type: "checkbox", tabindex: -1 });
-    for (const [name, selector] of Object.entries({ name: "b", asked: "span.asked", place: "span", hand: "span.num", days: "span.num", out: "b", likely: "small", quantity: "b.qty", packs: "small", value: "span.num", risk: "small" })) this[name] = written(selector);
+    for (const [name, selector] of Object.entries({ name: "b", asked: "span.asked", place: "span", hand: "span.num", days: "span.num", out: "b", likely: "small", quantity: "b.qty", packs: "span", arrives: "span.arrives", value: "span.num", risk: "small" })) this[name] = written(selector);
     this.bar = new CoverBar();
     this.cells = [
       { index: 0, className: "pick c-pick", content: [h("span.tick", {}, this.box)] },
@@ -90,7 +90,7 @@ export class LineRow {
       box(2, this.hand.element),
       box(3, h("div.cover", {}, this.days.element, this.bar.element)),
       box(4, h("div.out", {}, this.out.element, this.likely.element)),
-      box(5, [this.quantity.element, this.packs.element]),
+      box(5, [this.quantity.element, h("small", {}, this.packs.element, this.arrives.element)]),
       box(6, [this.value.element, this.risk.element]),
       box(7, []),
     ];
@@ -125,7 +125,9 @@ export class LineRow {
     this.risk.say(Number(line.margin_at_risk) > 0 ? `${money(line.margin_at_risk, line.currency)} ${isBuy ? "at risk" : "gain"}` : "");
     this.cells[1].title = `${name} · ${place} · SKU ${line.sku}${line.supplier_name ? ` · ${line.supplier_name}` : ""}`;
     this.cells[3].title = line.reorder_point === null ? "" : `Position ${number(line.inventory_position)}, reorder point ${number(line.reorder_point, 1)}, order up to ${number(line.order_up_to, 1)} ${unitWord(line.unit)}`;
-    this.cells[5].title = isBuy ? packs : doing(line);
+    const arrival = line.arrives_on && line.action !== "cancel" ? line.arrives_on : null;
+    this.arrives.say(arrival ? ` · ${day(arrival, { weekday: false })}` : "");
+    this.cells[5].title = `${isBuy ? packs : doing(line)}${arrival ? `, arriving ${day(arrival)}` : ""}`;
     const tag = why(line);
     this.cells[7].content = [tag];
     // Where there is no room for that column, its first word stands before the place.
