@@ -46,18 +46,20 @@ class Kept:
         return is_held(self.hold_until, as_of)
 
 
+# An item's own lines, then those of others that stand in for it. Each item's are sought by their key (see `evidence.LOAD`).
+_OF_ITEM = ("r.sku = t.sku and r.kind <> 'substitute'", "r.code = t.sku and r.kind = 'substitute'")
+_LOCKED = """
+select b.* from (select * from unnest($2::text[], $3::text[]) as u(sku, location) order by 1, 2) t cross join lateral (
+  select sku, location, kind, code, as_of, recommendation_id, line_id, signature, is_open, hold_reason, hold_until
+  from lines_beside r where r.tenant = $1 and r.location = t.location and {} order by kind, code, sku for update
+) b
+"""
+
+
 async def of_items(tx: Transaction, tenant: str, items: Sequence[tuple[str, str]]) -> dict[Key, Kept]:
-    """The lines that belong to the plans of these items, locked in the order of their keys."""
-    rows = await tx.fetch(
-        "select sku, location, kind, code, as_of, recommendation_id, line_id, signature, is_open, hold_reason, hold_until"
-        " from lines_beside where tenant = $1 and"
-        " (kind <> 'substitute' and (sku, location) in (select * from unnest($2::text[], $3::text[]))"
-        " or kind = 'substitute' and (code, location) in (select * from unnest($2::text[], $3::text[])))"
-        " order by sku, location, kind, code for update",
-        tenant,
-        [sku for sku, _location in items],
-        [location for _sku, location in items],
-    )
+    """The lines that belong to the plans of these items, locked in a fixed order."""
+    skus, locations = [sku for sku, _location in items], [location for _sku, location in items]
+    rows = [row for which in _OF_ITEM for row in await tx.fetch(_LOCKED.format(which), tenant, skus, locations)]
     found = [Kept(**dict(row)) for row in rows]
     return {one.key: one for one in found}
 

@@ -270,11 +270,19 @@ def _terms(row: Any) -> Terms:
 async def keep_thresholds(
     tx: Transaction, tenant: str, items: Sequence[tuple[str, str]], thresholds: Sequence[Thresholds]
 ) -> None:
-    """Write the stock levels at which each item is to be planned again."""
+    """Write the stock levels at which each item is to be planned again; nothing for one without a position.
+
+    Written as `plans.keep` is, and for the same reason.
+    """
     await tx.execute(
-        "update positions p set replan_below = t.below, replan_at_or_above = t.above"
+        "insert into positions (tenant, sku, location, on_hand, reserved, backorders, movements, moved_at, replan_below,"
+        " replan_at_or_above) select r.tenant, r.sku, r.location, r.on_hand, r.reserved, r.backorders, r.movements, r.moved_at,"
+        " t.below, t.above"
         " from (select * from unnest($2::text[], $3::text[], $4::numeric[], $5::numeric[]) as u(sku, location, below, above)"
-        " order by 1, 2) t where p.tenant = $1 and p.sku = t.sku and p.location = t.location",
+        " order by 1, 2) t cross join lateral"
+        " (select * from positions r where r.tenant = $1 and r.sku = t.sku and r.location = t.location offset 0) r"
+        " on conflict (tenant, sku, location) do update set replan_below = excluded.replan_below,"
+        " replan_at_or_above = excluded.replan_at_or_above",
         tenant,
         [sku for sku, _location in items],
         [location for _sku, location in items],

@@ -221,7 +221,7 @@ class TestRoutes:
 
     @pytest.mark.parametrize("path", READS)
     def test_no_answer_holds_another_tenants_facts(self, people: dict[str, httpx2.Client], path: str) -> None:
-        allowed = sorted(ROUTES["GET", path].roles)
+        allowed = sorted(ROUTES["GET", path].roles & people.keys())
         answer = people[allowed[-1]].get(filled(path), params={"limit": 200, "tenant": "globex"})
         found = (
             answer.text.replace(GLOBEX_LINE.recommendation_id, "").replace("SECRET/367", "").replace("PO-GLOBEX", "")
