@@ -73,7 +73,7 @@ async def identify(
         code = getattr(body, "sku", "")
         sku = items.get(code) if code else ""
         place = places.get(body.location)
-        channel = body.channel if type(body) in SOLD else ""
+        channel = _channel(body)
         if sku is None or place is None or unmade or (channel and channel not in channels):
             sku, place, unnamed = _slowly(tenant, one, names, unmade)
         else:
@@ -100,7 +100,12 @@ async def learn(tx: Transaction, tenant: str, events: Sequence[Received[Any]], n
     """Look up the codes of these events."""
     await names.learn(tx, tenant, ITEM, {one.body.sku for one in events if hasattr(one.body, "sku")})
     await names.learn(tx, tenant, LOCATION, {one.body.location for one in events})
-    await names.learn(tx, tenant, CHANNEL, {one.body.channel for one in events if type(one.body) in SOLD})
+    await names.learn(tx, tenant, CHANNEL, {channel for one in events if (channel := _channel(one.body))})
+
+
+def _channel(body: Any) -> str:
+    """The code of the channel it went through; "" where an event names none."""
+    return body.channel if type(body) in SOLD else ""
 
 
 async def _held(
@@ -121,8 +126,7 @@ def _slowly(
     body = one.body
     found: list[str | None] = []
     missing: list[Unnamed] = []
-    channel = body.channel if type(body) in SOLD else ""
-    asked = ((ITEM, getattr(body, "sku", "")), (LOCATION, body.location), (CHANNEL, channel))
+    asked = ((ITEM, getattr(body, "sku", "")), (LOCATION, body.location), (CHANNEL, _channel(body)))
     for subject, code in asked:
         if not code:
             found.append("")
@@ -131,6 +135,7 @@ def _slowly(
         found.append(meaning.target)
         if meaning.target is None:
             missing.append(Unnamed(subject, code, meaning))
-    if type(body) is StockMoved and body.commitment_served in unmade:
-        missing.append(Unnamed(COMMITMENT, body.commitment_id or "", naming.UNKNOWN))
+    served = body.commitment_served if type(body) is StockMoved else None
+    if served is not None and served in unmade:
+        missing.append(Unnamed(COMMITMENT, served, naming.UNKNOWN))
     return found[0], found[1], tuple(missing)

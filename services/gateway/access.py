@@ -57,6 +57,11 @@ class Caller:
         """Roles for the route table: a machine has none, only scopes."""
         return rules.seen_as(self.held, self.seat) if self.principal.kind == "user" else frozenset()
 
+    @property
+    def reading_roles(self) -> frozenset[str]:
+        """Roles that say what may be read: of a person those they look as, of a machine its own."""
+        return self.person_roles or self.principal.roles
+
 
 class Door:
     """Looks up sessions and keys, and remembers for a few seconds what it found."""
@@ -81,7 +86,7 @@ class Door:
             else:
                 row = await accounts.key(tx, secret.tenant, secret.sha256, now)
                 found = None if row is None else _machine(secret.tenant, row)
-            if found is not None and not (found.person_roles or found.principal.roles) & rules.READS_ALL:
+            if found is not None and not found.reading_roles & rules.READS_ALL:
                 names = await coverage.readers(tx, secret.tenant, found.principal.subject, now.date())
                 found = replace(found, reads_as=names)
         self.forget(secret)
@@ -267,4 +272,4 @@ async def caller(found: Annotated[Caller | None, Depends(authorise)]) -> Caller:
 async def page_principal(request: Request) -> Principal | None:
     """For pages: who is signed in, in the roles they look as, or None, when a page sends the visitor to the sign-in."""
     found = await identify(request)
-    return None if found is None else replace(found.principal, roles=found.person_roles or found.principal.roles)
+    return None if found is None else replace(found.principal, roles=found.reading_roles)

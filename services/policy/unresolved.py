@@ -32,6 +32,10 @@ class Overtaking:
     says: str
     remedy: str
 
+    def key(self, event: Received[Any]) -> str:
+        """What the exception is about."""
+        return f"{self.subject}:{self.code(event.body)}"
+
 
 OVERTAKERS = {
     UNKNOWN_ORDER: Overtaking(
@@ -88,7 +92,7 @@ async def open_for_overtakers(
         for event in await parking.heads_for(tx, tenant, reason, seconds=seconds):
             code = about.code(event.body)
             details = {"subject": about.subject, "code": code, "candidates": []}
-            asked[f"{about.subject}:{code}"] = Question(event, about.says.format(code), about.remedy, details)
+            asked[about.key(event)] = Question(event, about.says.format(code), about.remedy, details)
     return await _ask(tx, tenant, asked)
 
 
@@ -125,8 +129,7 @@ async def close_except(
     are none (a person has dropped what waited) it is closed on the day of the act."""
     needed = {exception_id(tenant, missing.key) for one in left for missing in one.unnamed}
     for reason, about in OVERTAKERS.items():
-        for one in await parking.heads_for(tx, tenant, reason):
-            needed.add(exception_id(tenant, f"{about.subject}:{about.code(one.body)}"))
+        needed |= {exception_id(tenant, about.key(one)) for one in await parking.heads_for(tx, tenant, reason)}
     still = await exceptions.open_of(tx, tenant, UNRESOLVED)
     done = await exceptions.resolve(tx, tenant, [one for one in still if one not in needed])
     newest = max(freed, key=lambda one: one.body.business_date) if freed else None

@@ -9,36 +9,25 @@ import uvicorn
 from kit.identity import Mint, Principal, ensure_keys
 from services.gateway import owners
 from services.gateway.owners import Owners
+from tests.answering import answering
 
 WHO = Principal("t", "ann", frozenset({"planner"}))
 
 
+def _nothing(_: bytes, writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+
+
 async def _connections(folder: Path, calls: int) -> int:
     """How many connections so many calls, one after the other, are made over."""
-    serving: list[asyncio.Task[None] | None] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        serving.append(asyncio.current_task())
+    async with answering(_nothing) as there:
+        gateway = Owners({"approvals": f"http://{there.host}:{there.port}"}, Mint(ensure_keys(folder)[0]), 5.0)
         try:
-            while await reader.readuntil(b"\r\n\r\n"):
-                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
-        except (asyncio.IncompleteReadError, ConnectionResetError):
-            pass  # the gateway hung up
+            for _ in range(calls):
+                assert (await gateway.call("approvals", "GET", "/decision-reasons", WHO)).status_code == 200
         finally:
-            writer.close()
-            await writer.wait_closed()
-
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    host, port = listening.sockets[0].getsockname()
-    gateway = Owners({"approvals": f"http://{host}:{port}"}, Mint(ensure_keys(folder)[0]), 5.0)
-    try:
-        for _ in range(calls):
-            assert (await gateway.call("approvals", "GET", "/decision-reasons", WHO)).status_code == 200
-    finally:
-        await gateway.close()
-        listening.close()
-        await asyncio.gather(*(task for task in serving if task is not None))
-    return len(serving)
+            await gateway.close()
+    return len(there.served)
 
 
 async def test_a_connection_is_used_again_until_it_was_idle_for_too_long(

@@ -1,48 +1,25 @@
 """The connection the planners of the bench ask over: whole answers, one connection while it is in use, no silent loss."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
 
 from lab.bench import wire
 from lab.bench.wire import Answer, ConnectionEnded, Wire
-
-Answers = Callable[[bytes, asyncio.StreamWriter], None]
+from tests.answering import Answers, answering
 
 
 @asynccontextmanager
-async def server(answers: Answers) -> AsyncIterator[tuple[Wire, list[int]]]:
-    """A wire to a server that says `answers` to each request, and how many connections were opened."""
-    opened: list[int] = []
-    served: list[asyncio.Task[None] | None] = []
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        opened.append(1)
-        served.append(asyncio.current_task())
+async def server(answers: Answers) -> AsyncIterator[tuple[Wire, list[asyncio.Task[None] | None]]]:
+    """A wire to a server that says `answers` to each request, and what serves the connections that were opened."""
+    async with answering(answers) as there:
+        one = Wire(there.host, there.port, {"cookie": "who=me"}, timeout=5)
         try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                length = next(
-                    (int(one[15:]) for one in head.lower().split(b"\r\n") if one.startswith(b"content-length:")), 0
-                )
-                answers(head + await reader.readexactly(length), writer)
-        except (asyncio.IncompleteReadError, ConnectionResetError):
-            pass  # the wire hung up
+            yield one, there.served
         finally:
-            writer.close()
-            await writer.wait_closed()
-
-    listening = await asyncio.start_server(serve, "127.0.0.1", 0)
-    host, port = listening.sockets[0].getsockname()
-    one = Wire(host, port, {"cookie": "who=me"}, timeout=5)
-    try:
-        yield one, opened
-    finally:
-        one.close()
-        listening.close()
-        await asyncio.gather(*(task for task in served if task is not None))
+            one.close()
 
 
 def _echo(asked: bytes, writer: asyncio.StreamWriter) -> None:
