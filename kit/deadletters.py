@@ -49,12 +49,17 @@ def _text(raw: bytes) -> str:
 
 def conflict(received: Received[Any], service: str) -> Outgoing:
     """The dead letter of an event that came with an id already used for another content."""
-    place = f"{received.topic.name}/{received.partition}/{received.offset}"
     error = Rejected(
         "id_reused",
         f"event id {received.envelope.id!r} of {received.envelope.source!r} was used before for another content",
         field="id",
     )
+    return refused(received, service, error)
+
+
+def refused(received: Received[Any], service: str, error: Rejected) -> Outgoing:
+    """The dead letter of an event that could be read, and not be handled."""
+    place = f"{received.topic.name}/{received.partition}/{received.offset}"
     return _letter(
         topic=received.topic,
         service=service,

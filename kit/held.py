@@ -6,6 +6,7 @@ calls these routes for each service that reads events; nothing here changes a po
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
+from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from fastapi import APIRouter, Depends, FastAPI, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from kernel import naming
-from kit import deadletters, names, outbox, parking
+from kit import deadletters, names, outbox, parking, references
 from kit.consumer import BatchConsumer
 from kit.database import Database, Transaction, scope
 from kit.errors import Rejected
@@ -21,6 +22,7 @@ from kit.events import Outgoing, outgoing
 from kit.http import Problem
 from kit.identity import Principal, require
 from schemas.base import Text
+from schemas.catalogue import Subject
 from schemas.recommendations import HeldEventSettled
 
 Caller = Annotated[Principal, Depends(require())]
@@ -61,14 +63,21 @@ class ReplayRequest(BaseModel):
     letter_ids: Annotated[list[UUID], Field(min_length=1, max_length=PAGE_MAX)]
 
 
-def attach(app: FastAPI, database: Database, consumer: BatchConsumer, free: Free | None = None) -> None:
-    """Add the routes. `free` is for services that park events by their names."""
+def attach(
+    app: FastAPI,
+    database: Database,
+    consumer: BatchConsumer,
+    free: Free | None = None,
+    made: Mapping[str, references.Made] = MappingProxyType({}),
+) -> None:
+    """Add the routes. `free` is for services that park events by their names; `made` says of purchase orders and
+    commitments which there are, where the service knows."""
     router = APIRouter(prefix="/held")
     _dead(router, database, consumer)
     _parked(router, database, free)
     app.include_router(router)
     if free is not None:
-        app.include_router(_names(database))
+        app.include_router(_names(database, made))
 
 
 def _parked(router: APIRouter, database: Database, free: Free | None) -> None:
@@ -96,6 +105,7 @@ def _parked(router: APIRouter, database: Database, free: Free | None) -> None:
             before = len(await parking.events_of(tx, who.tenant, body.record_key, PAGE_MAX))
             if free is not None:
                 says = await free(tx, who.tenant)
+                await deadletters.keep(tx, says)
                 await outbox.enqueue(tx, says)
                 await scope(tx, who.tenant)
             left = len(await parking.events_of(tx, who.tenant, body.record_key, PAGE_MAX))
@@ -114,7 +124,9 @@ def _parked(router: APIRouter, database: Database, free: Free | None) -> None:
                 said = _settled(database.service, who, one, "parked", "dropped", body.reason)
                 await outbox.enqueue(tx, [said])
             if free is not None and taken:
-                await outbox.enqueue(tx, await free(tx, who.tenant))
+                says = await free(tx, who.tenant)
+                await deadletters.keep(tx, says)
+                await outbox.enqueue(tx, says)
         if not taken:
             raise _unknown_key(body.record_key)
         return {"record_key": body.record_key, "dropped": taken}
@@ -244,12 +256,12 @@ def _unknown_letter(letter_id: UUID) -> Problem:
     return Problem(404, "letter_unknown", "There is no such dead letter", f"None has the id {letter_id}.")
 
 
-def _names(database: Database) -> APIRouter:
+def _names(database: Database, made: Mapping[str, references.Made]) -> APIRouter:
     router = APIRouter()
 
     @router.get("/names/{subject}/{code}")
     async def meaning(
-        subject: Literal["item", "location", "channel", "supplier"],
+        subject: Subject,
         code: str,
         who: Caller,
         on: date,
@@ -259,9 +271,13 @@ def _names(database: Database) -> APIRouter:
         memory = names.Names()
         at_ms = 2**62 if known_at is None else int(known_at.timestamp() * 1000)
         async with database.transaction(who.tenant) as tx:
-            await memory.refresh(tx, who.tenant)
-            await memory.learn(tx, who.tenant, subject, [code])
-            found = memory.known(who.tenant, subject, code, on, at_ms)
+            if subject in made:
+                facts = await references.facts_about(tx, who.tenant, subject, [code], made[subject])
+                found = naming.known_meaning(facts, code, on, at_ms)
+            else:
+                await memory.refresh(tx, who.tenant)
+                await memory.learn(tx, who.tenant, subject, [code])
+                found = memory.known(who.tenant, subject, code, on, at_ms)
             told = await names.history(tx, who.tenant, subject, code)
         return {"code": code, "target": found.target, "candidates": list(found.candidates), "facts": _facts(told)}
 

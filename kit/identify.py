@@ -4,21 +4,24 @@ An event waits when a code of it is unknown or ambiguous, or when an earlier eve
 dropped is left out. Both consumers of sales and stock go through here, so they never disagree about a name.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
-from kernel import naming
 from kernel.naming import Meaning
 from kit import parking
 from kit.database import Transaction
 from kit.events import Received
-from kit.names import CHANNEL, ITEM, LOCATION, Names
-from schemas.demand import SOLD, StockMoved
+from kit.names import CHANNEL, COMMITMENT, ITEM, LOCATION, Names
+from schemas.demand import SOLD
 
 UNKNOWN, AMBIGUOUS, BEHIND = "unknown_identity", "ambiguous_identity", "behind_an_earlier_event"
 UNKNOWN_COMMITMENT = "unknown_commitment"
-COMMITMENT = "commitment"
+# By the hash of an event: what the commitment it serves may mean, where that is nothing certain.
+Unmade = Mapping[UUID, Meaning]
+NONE: Unmade = MappingProxyType({})
 
 Named = tuple[Received[Any], str, str]  # an event with the own codes of its item ("" if it names none) and location
 
@@ -54,11 +57,11 @@ class Waiting:
 
 
 async def identify(
-    tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names, unmade: Collection[str] = ()
+    tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names, unmade: Unmade = NONE
 ) -> tuple[list[Named], list[Waiting]]:
     """Events with own codes, in order; the others are parked, in order, and returned with what they wait for.
 
-    `unmade`: customer commitments nobody has made; what would serve one of them waits, too.
+    `unmade`: what would serve a customer commitment nobody has made; it waits, too.
     """
     if not events:
         return [], []
@@ -88,12 +91,17 @@ async def identify(
 
 
 async def unnamed(
-    tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names, unmade: Collection[str] = ()
+    tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names, unmade: Unmade = NONE
 ) -> list[Waiting]:
-    """What each of these events would still wait for, without touching it; nothing for one that could be booked."""
+    """What each of these parked events would still wait for; nothing for one that could be booked.
+
+    Where that is something else by now, the park says so: an item may have become known and its commitment not.
+    """
     await names.refresh(tx, tenant)
     await learn(tx, tenant, events, names)
-    return [Waiting(one, _slowly(tenant, one, names, unmade)[2]) for one in events]
+    found = [Waiting(one, _slowly(tenant, one, names, unmade)[2]) for one in events]
+    await parking.give_reasons(tx, tenant, {one.event.hash: one.reason for one in found if one.unnamed})
+    return found
 
 
 async def learn(tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names) -> None:
@@ -120,7 +128,7 @@ async def _held(
 
 
 def _slowly(
-    tenant: str, one: Received[Any], names: Names, unmade: Collection[str]
+    tenant: str, one: Received[Any], names: Names, unmade: Unmade
 ) -> tuple[str | None, str | None, tuple[Unnamed, ...]]:
     """The meaning of codes that depend on the day or the moment, or that mean nothing."""
     body = one.body
@@ -135,7 +143,6 @@ def _slowly(
         found.append(meaning.target)
         if meaning.target is None:
             missing.append(Unnamed(subject, code, meaning))
-    served = body.commitment_served if type(body) is StockMoved else None
-    if served is not None and served in unmade:
-        missing.append(Unnamed(COMMITMENT, served, naming.UNKNOWN))
+    if one.hash in unmade:
+        missing.append(Unnamed(COMMITMENT, body.commitment_served, unmade[one.hash]))
     return found[0], found[1], tuple(missing)

@@ -17,8 +17,8 @@ from kit.errors import Rejected
 from kit.events import Received
 from schemas.base import Message
 from schemas.catalogue import (
+    AliasDefined,
     ChannelDefined,
-    IdentityAliasDefined,
     ItemDefined,
     LocationDefined,
     SupplierDefined,
@@ -26,9 +26,10 @@ from schemas.catalogue import (
 from schemas.demand import COUNTER
 
 ITEM, LOCATION, CHANNEL = "item", "location", "channel"
+ORDER, COMMITMENT = "purchase_order", "commitment"  # what events make; see `kit.references`
 # An own code is told by every version of its master data; only the first counts, so they share one key.
 FIRST_ONLY = UUID(int=0)
-BEFORE_ALL = datetime.min.replace(tzinfo=UTC)  # when the one code was told that needs no telling
+BEFORE_ALL = datetime.min.replace(tzinfo=UTC)  # when a code was told that needs no telling
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ class Names:
         for _ in range(naming.STEPS_MAX + 1):
             if not edge:
                 break
-            found = await _read(tx, tenant, subject, sorted(edge))
+            found = await read(tx, tenant, subject, sorted(edge))
             facts.update({code: tuple(found.get(code, ())) for code in edge})
             edge = {
                 name
@@ -105,7 +106,8 @@ class Names:
         return naming.known_meaning(self._memory[tenant].facts[subject], code, on, at_ms)
 
 
-async def _read(tx: Transaction, tenant: str, subject: str, codes: Sequence[str]) -> dict[str, list[Fact]]:
+async def read(tx: Transaction, tenant: str, subject: str, codes: Sequence[str]) -> dict[str, list[Fact]]:
+    """The facts about these codes, as stored, in the order in which they were told."""
     rows = await tx.fetch(
         "select code, scheme, supplier, target, active, valid_from, defined_at, told_at_ms from name_facts"
         " where tenant = $1 and subject = $2 and code = any($3::text[]) order by told_at_ms, event_hash",
@@ -117,8 +119,13 @@ async def _read(tx: Transaction, tenant: str, subject: str, codes: Sequence[str]
     for row in rows:
         found[row["code"]].append(Fact(*row))
     if subject == CHANNEL and COUNTER in codes and not any(one.scheme == naming.OWN for one in found[COUNTER]):
-        found[COUNTER].append(Fact(COUNTER, naming.OWN, "", COUNTER, True, None, BEFORE_ALL, 0))
+        found[COUNTER].append(own(COUNTER))
     return found
+
+
+def own(code: str) -> Fact:
+    """The fact that a code is its own, where nobody has to tell it."""
+    return Fact(code, naming.OWN, "", code, True, None, BEFORE_ALL, 0)
 
 
 async def tell(tx: Transaction, tenant: str, events: Sequence[Received[Message]]) -> bool:
@@ -151,7 +158,7 @@ _Row = tuple[str, str, str, str, str, bool, date | None, datetime, int, UUID]
 
 def _row(one: Received[Message]) -> _Row | None:
     body = one.body
-    if isinstance(body, IdentityAliasDefined):
+    if isinstance(body, AliasDefined):
         _check(body)
         code = naming.stored_code(body.scheme, body.code)
         about = (body.subject, code, body.scheme, body.supplier or "", body.target, body.active, body.valid_from)
@@ -169,7 +176,7 @@ def _row(one: Received[Message]) -> _Row | None:
     return subject, code, naming.OWN, "", code, True, None, body.defined_at, one.stored_at_ms, FIRST_ONLY
 
 
-def _check(alias: IdentityAliasDefined) -> None:
+def _check(alias: AliasDefined) -> None:
     if alias.code == alias.target:
         raise Rejected(
             "alias_of_itself", f"{alias.code!r} is said to stand for itself; name another target", field="target"
@@ -180,5 +187,5 @@ def _check(alias: IdentityAliasDefined) -> None:
 
 async def history(tx: Transaction, tenant: str, subject: str, code: str) -> list[Fact]:
     """Every fact ever told about a code itself, oldest first."""
-    found = await _read(tx, tenant, subject, list(naming.spellings(code)))
+    found = await read(tx, tenant, subject, list(naming.spellings(code)))
     return sorted((one for told in found.values() for one in told), key=lambda one: (one.told_at_ms, one.scheme))

@@ -1,6 +1,6 @@
 """Parked events: what nobody can interpret yet waits here, and so do the later events of its key, in order."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +38,18 @@ async def park(tx: Transaction, tenant: str, received: Sequence[Received[Any]], 
     )
     for each in reasons:
         PARKED.labels(each).inc()
+
+
+async def give_reasons(tx: Transaction, tenant: str, reasons: Mapping[UUID, str]) -> None:
+    """Say what these parked events wait for now, where that has changed."""
+    if reasons:
+        await tx.execute(
+            "update parked_events p set reason = r.reason from unnest($2::uuid[], $3::text[]) as r(event_hash, reason)"
+            " where p.tenant = $1 and p.event_hash = r.event_hash and p.reason <> r.reason",
+            tenant,
+            list(reasons),
+            list(reasons.values()),
+        )
 
 
 async def parked_keys(tx: Transaction, tenant: str, keys: Iterable[str]) -> set[str]:

@@ -128,13 +128,15 @@ class SupplierItemDefined(CatalogueMessage):
         return f"{self.supplier}/{self.sku}/{self.location or '*'}"
 
 
-class IdentityAliasDefined(CatalogueMessage):
-    """Another code for something: GTIN, supplier code, legacy code. It names `target` from `valid_from` on."""
+# What a code may be a code of.
+Subject = Literal["item", "location", "channel", "supplier", "purchase_order", "commitment"]
 
-    TYPE: ClassVar[str] = "identity-alias.defined.v1"
-    KIND: ClassVar[str] = "identity-alias"
-    scheme: Literal["gtin", "supplier_code", "legacy_code", "own_code"]
-    subject: Literal["item", "location", "channel", "supplier"]
+
+class AliasDefined(CatalogueMessage):
+    """Another code for something. It names `target` from `valid_from` on."""
+
+    scheme: str
+    subject: str
     code: Code
     target: Code
     supplier: Code | None = None
@@ -142,6 +144,24 @@ class IdentityAliasDefined(CatalogueMessage):
 
     def identity(self) -> str:
         return f"{self.subject}/{self.scheme}/{self.supplier or '*'}/{self.code}"
+
+
+class IdentityAliasDefined(AliasDefined):
+    """Another code for something: GTIN, supplier code, legacy code. It names `target` from `valid_from` on."""
+
+    TYPE: ClassVar[str] = "identity-alias.defined.v1"
+    KIND: ClassVar[str] = "identity-alias"
+    scheme: Literal["gtin", "supplier_code", "legacy_code", "own_code"]
+    subject: Literal["item", "location", "channel", "supplier"]
+
+
+class ReferenceAliasDefined(AliasDefined):
+    """Another code for what events make: a purchase order, a customer commitment. It names `target` from `valid_from` on."""
+
+    TYPE: ClassVar[str] = "reference-alias.defined.v1"
+    KIND: ClassVar[str] = "reference-alias"
+    scheme: Literal["supplier_code", "legacy_code", "own_code"]
+    subject: Literal["purchase_order", "commitment"]
 
 
 class SupersessionDefined(CatalogueMessage):

@@ -23,6 +23,7 @@ MESSAGES: dict[str, type[Message]] = {
         catalogue.SupplierDefined,
         catalogue.SupplierItemDefined,
         catalogue.IdentityAliasDefined,
+        catalogue.ReferenceAliasDefined,
         catalogue.SupersessionDefined,
         catalogue.SubstituteDefined,
         catalogue.OwnerScopeDefined,

@@ -54,6 +54,7 @@ CATALOGUE = Topic(
         "supplier.defined.v1",
         "supplier-item.defined.v1",
         "identity-alias.defined.v1",
+        "reference-alias.defined.v1",
         "supersession.defined.v1",
         "substitute.defined.v1",
         "owner-scope.defined.v1",

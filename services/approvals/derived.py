@@ -21,6 +21,9 @@ TABLES = (
     Table("orders", ("order_id", "status"), reset=_ANSWERS_RESET),
     # Rows are added and never changed, also by a rebuild: what is missing comes back, what came first counts.
     Table("order_line_ends", ("order_id", "sku", "how"), reset=None),
+    # Other codes of orders: the catalogue forgets earlier meanings.
+    Table("name_facts", ("subject", "code", "scheme", "supplier", "target", "active", "valid_from"), reset=None),
+    Table("parked_events", ("record_key", "event_hash", "topic", "partition", "record_offset")),
 )
 
 

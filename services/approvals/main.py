@@ -14,12 +14,13 @@ async def main() -> None:
     settings = Settings()
     async with Runtime.start("approvals", settings) as runtime:
         clock = runtime.clock
-        stream.attach(runtime.consumer(), settings, clock)
+        answers = stream.attach(runtime.consumer(), settings, clock)
         api.attach(runtime.api(), database=runtime.database, relay=runtime.relay, settings=settings, clock=clock)
-        held.attach(runtime.api(), runtime.database, runtime.consumer())
+        held.attach(runtime.api(), runtime.database, runtime.consumer(), answers.free)
         release = ReleaseJob(runtime.database, runtime.relay, settings, clock)
         runtime.every(settings.release_every_seconds, release.run, "release")
         runtime.every(settings.escalate_every_seconds, release.escalate, "escalate")
+        runtime.every(settings.escalate_every_seconds, lambda: answers.sweep(runtime.database), "sweep")
         runtime.every(FORGET_EVERY_SECONDS, release.forget_old_answers, "forget_old_answers")
         runtime.every(statistics.EVERY_SECONDS, statistics.Statistics(runtime.database).run, "statistics")
         await runtime.serve()

@@ -8,13 +8,15 @@ queue only where that still stands for the order.
 from collections.abc import Sequence
 from typing import Any
 
+from kit import deadletters, outbox, references
 from kit.clock import Clock
-from kit.database import Transaction
+from kit.database import Database, Transaction
 from kit.errors import Rejected
 from kit.events import Outgoing, Received
 from schemas.decisions import OrderUpdated
 from services.approvals.domain import lifecycle
 from services.approvals.domain.line import State
+from services.approvals.messages import SERVICE
 from services.approvals.store import lines, orders
 
 # The way of an order to its end. Updates may come late and out of order: an order never goes back on this way.
@@ -32,20 +34,34 @@ class OrderAnswers:
         self._is_replay = is_replay
 
     async def update_orders(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
-        """Move orders along, and close the lines whose goods are received. Raises Rejected: unknown_order, unknown_order_line."""
-        for event in events:
-            if isinstance(event.body, OrderUpdated):
-                await self._update_order(tx, tenant, event.body)
+        """Move orders along, and close the lines whose goods are received. An answer to an order that was never released
+        here waits, as it does at policy, which asks a person about it. Raises Rejected: unknown_order_line."""
+        answers = [event for event in events if isinstance(event.body, OrderUpdated)]
+        for heard in await references.hear(tx, tenant, answers, orders.made):
+            await self._update_order(tx, tenant, heard.body)
         return []
+
+    async def free(self, tx: Transaction, tenant: str) -> list[Outgoing]:
+        """Hear the answers that waited and whose order is known by now. One about a line that was not ordered dies."""
+        letters = []
+        for heard in await references.free(tx, tenant, orders.made):
+            try:
+                await self._update_order(tx, tenant, heard.body)
+            except Rejected as error:
+                letters.append(deadletters.refused(heard, SERVICE, error))
+        return letters
+
+    async def sweep(self, database: Database) -> None:
+        """Hear the answers whose order was released, or told another code of, while they were put aside."""
+        for tenant in await database.tenants():
+            async with database.transaction(tenant) as tx:
+                letters = await self.free(tx, tenant)
+                await deadletters.keep(tx, letters)
+                await outbox.enqueue(tx, letters)
 
     async def _update_order(self, tx: Transaction, tenant: str, update: OrderUpdated) -> None:
         order = await orders.lock(tx, tenant, update.order_id)
-        if order is None:
-            raise Rejected(
-                "unknown_order",
-                f"order {update.order_id} was never released here; check the id, then send it again",
-                field="order_id",
-            )
+        assert order is not None, "only answers to orders that were released are heard"
         ordered = await orders.skus_of(tx, tenant, update.order_id)
         _demand_known_lines(update, ordered)
         reached: str = update.status

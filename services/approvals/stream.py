@@ -6,12 +6,13 @@ from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from kit import names
 from kit.clock import Clock
 from kit.consumer import BatchConsumer
 from kit.database import Transaction
 from kit.errors import Rejected
 from kit.events import Outgoing, Received
-from schemas.catalogue import ItemDefined, OwnerScopeDefined
+from schemas.catalogue import ItemDefined, OwnerScopeDefined, ReferenceAliasDefined
 from schemas.matrix import ApprovalMatrixPublished
 from schemas.recommendations import PolicyPublished, RecommendationIssued, RecommendationWithheld
 from schemas.topics import CATALOGUE, ORDER_UPDATES, POLICIES, RECOMMENDATIONS
@@ -30,14 +31,15 @@ RULE_LIMIT, SECOND_LIMIT = "auto_approve_value_limit", "second_signature_above"
 
 
 class Intake:
-    """The handlers, with what they need to know: settings, and the clock for undo windows.
+    """The handlers, with what they need to know: settings, the clock for undo windows, and who hears answers to orders.
 
     In a replay nothing is asked, decided or assigned: that happened when the events came first.
     """
 
-    def __init__(self, settings: Settings, clock: Clock, *, is_replay: bool = False) -> None:
+    def __init__(self, settings: Settings, clock: Clock, answers: OrderAnswers, *, is_replay: bool = False) -> None:
         self._settings = settings
         self._clock = clock
+        self._answers = answers
         self._is_replay = is_replay
 
     async def receive(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
@@ -70,16 +72,20 @@ class Intake:
         return await carry.keep(tx, tenant, [step.line for step in steps], steps, moment)
 
     async def define(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
-        """Keep what the catalogue says of categories and owners; waiting lines go to their new owners."""
+        """Keep what the catalogue says of categories and owners; waiting lines go to their new owners, waiting answers to
+        the orders their codes mean."""
         bodies = [event.body for event in events]
+        codes = [event for event in events if isinstance(event.body, ReferenceAliasDefined)]
+        says = await self._answers.free(tx, tenant) if await names.tell(tx, tenant, codes) else []
         await matrices.define_categories(tx, tenant, [one for one in bodies if isinstance(one, ItemDefined)])
         owners = [one for one in bodies if isinstance(one, OwnerScopeDefined)]
         if not owners:
-            return []
+            return says
         await matrices.define_owners(tx, tenant, owners)
         if self._is_replay:
-            return []
-        return await carry.assign_anew(tx, tenant, await now_for(tx, tenant, self._settings, self._clock))
+            return says
+        moment = await now_for(tx, tenant, self._settings, self._clock)
+        return [*says, *await carry.assign_anew(tx, tenant, moment)]
 
     async def publish_limits(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Put the limits of newly published policies in force, and newly published matrices that are not yet."""
@@ -182,11 +188,13 @@ def limit_of(parameters: Mapping[str, Any], name: str) -> Decimal | None:
     return limit
 
 
-def attach(consumer: BatchConsumer, settings: Settings, clock: Clock, *, is_replay: bool = False) -> None:
+def attach(consumer: BatchConsumer, settings: Settings, clock: Clock, *, is_replay: bool = False) -> OrderAnswers:
     """Consume policies and the catalogue first (limits, matrix and owners must be known before anything passes by rule), then
-    recommendations and order updates."""
-    intake = Intake(settings, clock, is_replay=is_replay)
+    recommendations and order updates. Returns who hears the answers to orders, for those that wait."""
+    answers = OrderAnswers(clock, is_replay=is_replay)
+    intake = Intake(settings, clock, answers, is_replay=is_replay)
     consumer.on((POLICIES,), intake.publish_limits, first=True)
     consumer.on((CATALOGUE,), intake.define, first=True)
     consumer.on((RECOMMENDATIONS,), intake.receive)
-    consumer.on((ORDER_UPDATES,), OrderAnswers(clock, is_replay=is_replay).update_orders)
+    consumer.on((ORDER_UPDATES,), answers.update_orders)
+    return answers

@@ -4,8 +4,15 @@ from kit.rebuild import Derived, Table
 from services.gateway import stream
 from services.gateway.store.rebuild import READ_MODELS
 
+# Other codes of orders: the catalogue forgets earlier meanings.
+NAMES = Table("name_facts", ("subject", "code", "scheme", "supplier", "target", "active", "valid_from"), reset=None)
+
 # A row of a read model holds nothing that does not come from an event, so whole rows are compared.
-TABLES = (*(Table(name, (f"{name}.*",)) for name in READ_MODELS), Table("live_events", ("tenant",), where="false"))
+TABLES = (
+    *(Table(name, (f"{name}.*",)) for name in READ_MODELS),
+    Table("live_events", ("tenant",), where="false"),
+    NAMES,
+)
 
 # Notices are mailed and sent to webhooks; those of events that were read before have been.
 DERIVED = Derived(TABLES, stream.attach, quiet=("notices",))

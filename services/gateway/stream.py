@@ -7,11 +7,13 @@ the consumer's transaction, so a page never hears of something a reload would no
 from collections.abc import Sequence
 from typing import Any
 
+from kit import names, references
 from kit.consumer import BatchConsumer, Handler
 from kit.database import Transaction
 from kit.events import Outgoing, Received
 from schemas import topics
 from schemas.base import Message
+from schemas.catalogue import ReferenceAliasDefined
 from schemas.decisions import DecisionMade, LineAssigned, LineCommented, OrderCancelled, OrderReleased, OrderUpdated
 from schemas.forecasts import ForecastIssued, ModelPromoted
 from schemas.matrix import ApprovalMatrixPublished
@@ -145,6 +147,7 @@ async def orders(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]
     cancelled: list[Received[OrderCancelled]] = of_type(events, OrderCancelled)
     if released:
         await decided.put_orders(tx, tenant, [rows.order(one) for one in released])
+        await decided.find_orders(tx, tenant)
         await notices.add(tx, tenant, list(tell.of_orders(one.body for one in released)))
     if cancelled:
         await decided.put_order_updates(tx, tenant, [rows.cancellation(one) for one in cancelled])
@@ -157,8 +160,12 @@ async def orders(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]
 
 
 async def order_updates(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
-    """What ERP and suppliers answered."""
-    answers: list[Received[OrderUpdated]] = of_type(events, OrderUpdated)
+    """What ERP and suppliers answered, under the order it is about as far as that is known."""
+    found = await references.of_answers(tx, tenant, of_type(events, OrderUpdated), decided.made_orders)
+    answers: list[Received[OrderUpdated]] = [
+        one._replace(body=one.body.model_copy(update={"order_id": meaning.target or one.body.order_id}))
+        for one, meaning in found
+    ]
     await decided.put_order_updates(tx, tenant, [rows.order_update(one) for one in answers])
     await _tell(tx, tenant, [("order", {"order_id": one.body.order_id, "status": one.body.status}) for one in answers])
     return []
@@ -192,7 +199,9 @@ async def forecasts(tx: Transaction, tenant: str, events: Events) -> list[Outgoi
 
 
 async def catalogue(tx: Transaction, tenant: str, events: Events) -> list[Outgoing]:
-    """Master data; within a batch the newest definition of a thing counts."""
+    """Master data; within a batch the newest definition of a thing counts. Answers under another code find their order."""
+    if await names.tell(tx, tenant, of_type(events, ReferenceAliasDefined)):
+        await decided.find_orders(tx, tenant)
     newest: dict[tuple[str, str], Received[Any]] = {}
     for one in events:
         place = (one.body.KIND, one.body.identity())

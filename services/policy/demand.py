@@ -23,7 +23,7 @@ from schemas.demand import (
 from services.policy import unresolved
 from services.policy.domain.movements import check_movement
 from services.policy.domain.refusal import PolicyRefusal
-from services.policy.store import commitments, ledger, supply
+from services.policy.store import commitments, ledger, order_codes, supply
 from services.policy.store.deliveries import Came
 from services.policy.store.ledger import Count, Movement
 
@@ -78,6 +78,9 @@ async def _enter(tx: Transaction, tenant: str, named: Sequence[Named]) -> tuple[
             counts.append(Count(sku, location, one.hash, body.quantity, body.counted_at, body.business_date))
         else:
             movements.append(_movement(one, sku, location, sold_at.get(one.hash)))
+    if any(one.order_id is not None for one in movements):
+        stored_at_ms = {one.hash: one.stored_at_ms for one, _sku, _location in named}
+        movements = await order_codes.of_movements(tx, tenant, movements, stored_at_ms)
     due = await ledger.book(tx, tenant, movements)
     due += await ledger.book_counts(tx, tenant, counts)
     of_orders = [(one.order_id, one) for one in movements if one.order_id is not None]

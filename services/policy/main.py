@@ -1,11 +1,12 @@
 """Starts the policy service: settings, plumbing, handlers, planning runs, HTTP; then runs until told to stop."""
 
-from kit import held
+from kit import held, names
 from kit.runtime import Runtime, run
 from services.policy import api, classes_api, cut_offs, parameters_api, recommendations_api, scenarios_api, stream
 from services.policy.rationale import model_of
 from services.policy.runner import Runner
 from services.policy.settings import Settings
+from services.policy.store import commitments, order_codes
 
 
 async def main() -> None:
@@ -25,7 +26,11 @@ async def main() -> None:
         parameters_api.attach(app, runtime.database, runner, runtime.relay)
         recommendations_api.attach(app, runtime.database, model_of(settings))
         held.attach(
-            app, runtime.database, runtime.consumer(), lambda tx, tenant: handlers.free(tx, tenant, cause="held")
+            app,
+            runtime.database,
+            runtime.consumer(),
+            lambda tx, tenant: handlers.free(tx, tenant, cause="held"),
+            {names.ORDER: order_codes.made, names.COMMITMENT: commitments.made},
         )
         await runtime.serve()
 

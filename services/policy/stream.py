@@ -1,10 +1,11 @@
 """Topics in, positions and plans out. Every judgement is in `domain`; this file only carries."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from kit import names, parking
+from kit import names, parking, references
 from kit.consumer import BatchConsumer
 from kit.database import Database, Transaction
 from kit.events import Outgoing, Received
@@ -14,6 +15,7 @@ from schemas.catalogue import (
     ItemDefined,
     LocationDefined,
     OwnerScopeDefined,
+    ReferenceAliasDefined,
     SubstituteDefined,
     SupersessionDefined,
     SupplierDefined,
@@ -33,6 +35,7 @@ from services.policy.store import (
     deliveries,
     forecasts,
     order_changes,
+    order_codes,
     owners,
     plans,
     policies,
@@ -43,6 +46,17 @@ from services.policy.store import (
 )
 
 APPROVALS = ("approved", "approved_by_rule")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What has found its order: items to be planned again, what to publish, answers, and receipts by their former codes."""
+
+    due: list[tuple[str, str]] = field(default_factory=list)
+    says: list[Outgoing] = field(default_factory=list)
+    answers: list[OrderUpdated] = field(default_factory=list)
+    codes: list[str] = field(default_factory=list)
+    came: list[deliveries.Came] = field(default_factory=list)
 
 
 class Stream:
@@ -84,6 +98,8 @@ class Stream:
             says += planned.says
         if await names.tell(tx, tenant, events):
             await supplier_codes.settle(tx, tenant, self._names)
+            if any(isinstance(one, ReferenceAliasDefined) for one in bodies):
+                says += await self._find_orders(tx, tenant)
             says += await self.free(tx, tenant, cause=events[-1].envelope.id)
         return says
 
@@ -127,6 +143,7 @@ class Stream:
             elif isinstance(one.body, OrderReleased):
                 due += await self._release(tx, tenant, one.body)
                 freed = await parking.release(tx, tenant, [one.body.order_id])
+                freed = await references.hear(tx, tenant, freed, order_codes.made)
                 moved, told = await self._hear(tx, tenant, freed)
                 due, says = [*due, *moved], [*says, *told]
                 answers += [waiting.body for waiting in freed]
@@ -134,11 +151,13 @@ class Stream:
                 due += await supply.cancel(tx, tenant, one.body.order_id)
                 due += await order_changes.cancel(tx, tenant, one.body.order_id)
                 says += [] if self._is_replay else await answering.close(tx, tenant, one.body.order_id, one)
-        planned = await self._plan(tx, tenant, due)
         orders = [one.body for one in events if isinstance(one.body, OrderReleased)]
+        found = await self._find(tx, tenant) if orders else _Found()
+        planned = await self._plan(tx, tenant, due + found.due)
         await deliveries.ordered(tx, tenant, [one for one in orders if one.kind == "purchase_order"])
-        await deliveries.answered(tx, tenant, answers)
-        return [*says, *planned.says]
+        await deliveries.answered(tx, tenant, [*answers, *found.answers])
+        await deliveries.came_under_codes(tx, tenant, found.codes, found.came)
+        return [*says, *found.says, *planned.says]
 
     async def _release(self, tx: Transaction, tenant: str, order: OrderReleased) -> list[tuple[str, str]]:
         """What is ordered is on its way; what changes an order changes what is on its way."""
@@ -146,38 +165,41 @@ class Stream:
             return await order_changes.release(tx, tenant, order)
         return await supply.release(tx, tenant, order)
 
-    async def _answer(self, tx: Transaction, tenant: str, answer: OrderUpdated) -> list[tuple[str, str]] | None:
-        """What an answer moved; None: its order is not known yet."""
+    async def _answer(self, tx: Transaction, tenant: str, answer: OrderUpdated) -> list[tuple[str, str]]:
+        """What an answer moved: its order, or what changes one."""
         if await supply.is_known(tx, tenant, answer.order_id):
             return await supply.update(tx, tenant, answer)
-        if await order_changes.is_known(tx, tenant, answer.order_id):
-            return await order_changes.answer(tx, tenant, answer)
-        return None
+        return await order_changes.answer(tx, tenant, answer)
 
     async def _hear(
-        self, tx: Transaction, tenant: str, freed: Sequence[Received[Any]]
+        self, tx: Transaction, tenant: str, answers: Sequence[Received[Any]]
     ) -> tuple[list[tuple[str, str]], list[Outgoing]]:
-        """What answers move that waited for an order that is known now, and what of them a person has to know."""
+        """What answers to known orders move, and what of them a person has to know."""
         moved: list[tuple[str, str]] = []
         says: list[Outgoing] = []
-        for one in freed:
-            moved += await self._answer(tx, tenant, one.body) or []
+        for one in answers:
+            moved += await self._answer(tx, tenant, one.body)
             says += await self._tell(tx, tenant, one)
         return moved, says
 
-    async def _hear_overtaken(self, tx: Transaction, tenant: str) -> list[Outgoing]:
-        """Answers of orders that are known. One process may put an answer aside in the moment in which another books its
-        order: neither sees yet what the other does, and the order comes only once."""
-        heads = await parking.heads_for(tx, tenant, unresolved.UNKNOWN_ORDER)
-        known = [one.body.order_id for one in heads if await self._is_known(tx, tenant, one.body.order_id)]
-        freed = await parking.release(tx, tenant, known) if known else []
-        moved, says = await self._hear(tx, tenant, freed)
-        planned = await self._plan(tx, tenant, moved)
-        await deliveries.answered(tx, tenant, [one.body for one in freed])
-        return [*says, *planned.says]
+    async def _find(self, tx: Transaction, tenant: str) -> "_Found":
+        """Answers that waited for an order that is known by now, and receipts that were booked before it was.
 
-    async def _is_known(self, tx: Transaction, tenant: str, order_id: str) -> bool:
-        return await supply.is_known(tx, tenant, order_id) or await order_changes.is_known(tx, tenant, order_id)
+        An alias may say which one a code means; and one process may put an answer aside in the moment in which another
+        books its order: neither sees yet what the other does, and the order comes only once.
+        """
+        heard = await references.free(tx, tenant, order_codes.made)
+        moved, says = await self._hear(tx, tenant, heard)
+        settled = await order_codes.settle(tx, tenant)
+        return _Found(moved + settled.due, says, [one.body for one in heard], settled.codes, settled.came)
+
+    async def _find_orders(self, tx: Transaction, tenant: str) -> list[Outgoing]:
+        """As `_find`, and plan what that moves."""
+        found = await self._find(tx, tenant)
+        planned = await self._plan(tx, tenant, found.due)
+        await deliveries.answered(tx, tenant, found.answers)
+        await deliveries.came_under_codes(tx, tenant, found.codes, found.came)
+        return [*found.says, *planned.says]
 
     async def _tell(self, tx: Transaction, tenant: str, answer: Received[Any]) -> list[Outgoing]:
         """What of an answer a person has to know."""
@@ -205,21 +227,11 @@ class Stream:
 
     async def update(self, tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Sequence[Outgoing]:
         """Answers to orders: quantities and dates move; an answer that overtook its order waits for it."""
-        due: list[tuple[str, str]] = []
-        says: list[Outgoing] = []
-        answers: list[OrderUpdated] = []
-        for one in events:
-            if not isinstance(one.body, OrderUpdated):
-                continue
-            moved = await self._answer(tx, tenant, one.body)
-            if moved is None:
-                await parking.park(tx, tenant, [one], unresolved.UNKNOWN_ORDER)
-                continue
-            due += moved
-            answers.append(one.body)
-            says += await self._tell(tx, tenant, one)
-        planned = await self._plan(tx, tenant, due)
-        await deliveries.answered(tx, tenant, answers)
+        answers = [one for one in events if isinstance(one.body, OrderUpdated)]
+        heard = await references.hear(tx, tenant, answers, order_codes.made)
+        moved, says = await self._hear(tx, tenant, heard)
+        planned = await self._plan(tx, tenant, moved)
+        await deliveries.answered(tx, tenant, [one.body for one in heard])
         return [*says, *planned.says]
 
     async def sweep(self, database: Database) -> None:
@@ -227,7 +239,7 @@ class Stream:
         of what has waited long for an order or a commitment."""
         for tenant in await database.tenants():
             async with database.transaction(tenant) as tx:
-                says = await self._hear_overtaken(tx, tenant)
+                says = await self._find_orders(tx, tenant)
                 says += await self.free(tx, tenant, cause="sweep")
                 says += await unresolved.open_for_overtakers(tx, tenant)
                 if says:

@@ -1,8 +1,8 @@
 """One exception per code that stands for nothing, or for too much: opened when an event first waits for it, closed when
-no event waits for it any more. Orders and customer commitments are such codes, too: they have no alias, but what names them
-may have overtaken them, so a person is asked only once it has waited for a while."""
+no event waits for it any more. Orders and customer commitments are such codes, too, but what names them may have overtaken
+them, so a person is asked only once it has waited for a while."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -11,15 +11,16 @@ from kernel import gtin
 from kit import parking
 from kit.database import Transaction
 from kit.events import Outgoing, Received, derived_id, outgoing
-from kit.identify import COMMITMENT, UNKNOWN_COMMITMENT, Unnamed, Waiting
+from kit.identify import UNKNOWN_COMMITMENT, Unmade, Unnamed, Waiting
+from kit.names import COMMITMENT, ORDER
+from kit.references import UNKNOWN_ORDER
 from schemas.recommendations import ExceptionRaised, ExceptionResolved
-from services.policy.store import exceptions, owners
+from services.policy.store import commitments, exceptions, order_codes, owners
 
 SERVICE = "policy"
 UNRESOLVED = "unresolved_identity"
 SUBJECT_MAX = 200
-# Why an answer waits. It may overtake its order on the way here, as they come on two topics: only then it is a question.
-UNKNOWN_ORDER = "unknown_order"
+# What has waited so long has not overtaken what it names: only then it is a question.
 OVERTAKING_SECONDS_MAX = 60.0
 
 
@@ -30,7 +31,9 @@ class Overtaking:
     subject: str
     code: Callable[[Any], str]
     says: str
+    unknown: str
     remedy: str
+    unmade: Callable[[Transaction, str, Sequence[Received[Any]]], Awaitable[Unmade]]
 
     def key(self, event: Received[Any]) -> str:
         """What the exception is about."""
@@ -39,16 +42,21 @@ class Overtaking:
 
 OVERTAKERS = {
     UNKNOWN_ORDER: Overtaking(
-        "purchase_order",
+        ORDER,
         lambda answer: answer.order_id,
-        "An answer names the order {}, which was never released here; it waits, and moves nothing.",
-        "Ask its sender which order is meant and to answer that one, then drop this answer with the reason.",
+        "An answer names the order {}, {}; it waits, and moves nothing.",
+        "which was never released here",
+        "Say which order is meant, as an alias of this code; or drop this answer with the reason.",
+        order_codes.unknown,
     ),
     UNKNOWN_COMMITMENT: Overtaking(
         COMMITMENT,
         lambda movement: movement.commitment_id,
-        "A movement serves the customer commitment {}, which nobody has made; it waits with its item's later events.",
-        "Ask its sender for the reservation or backorder that made it, or drop this movement with the reason.",
+        "A movement serves the customer commitment {}, {}; it waits with its item's later events.",
+        "which nobody has made",
+        "Say which commitment is meant, as an alias of this code; or ask its sender for the reservation or backorder that"
+        " made it; or drop this movement with the reason.",
+        commitments.unknown,
     ),
 }
 
@@ -89,10 +97,15 @@ async def open_for_overtakers(
     """Tell a person, once per order or commitment, what has waited for it so long that it will hardly come."""
     asked = {}
     for reason, about in OVERTAKERS.items():
-        for event in await parking.heads_for(tx, tenant, reason, seconds=seconds):
-            code = about.code(event.body)
-            details = {"subject": about.subject, "code": code, "candidates": []}
-            asked[about.key(event)] = Question(event, about.says.format(code), about.remedy, details)
+        heads = await parking.heads_for(tx, tenant, reason, seconds=seconds)
+        unmade = await about.unmade(tx, tenant, heads) if heads else {}
+        for event in heads:
+            if event.hash not in unmade:
+                continue  # it is known by now, and flows with the next sweep
+            code, candidates = about.code(event.body), unmade[event.hash].candidates
+            why = f"which may be any of {', '.join(candidates[:5])}" if candidates else about.unknown
+            details = {"subject": about.subject, "code": code, "candidates": list(candidates)}
+            asked[about.key(event)] = Question(event, about.says.format(code, why), about.remedy, details)
     return await _ask(tx, tenant, asked)
 
 

@@ -56,6 +56,12 @@ async def add(tx: Transaction, tenant: str, orders: Sequence[Order], released_at
     )
 
 
+async def made(tx: Transaction, tenant: str, codes: Sequence[str]) -> set[str]:
+    """Those of these that were released here."""
+    rows = await tx.fetch("select order_id from orders where tenant = $1 and order_id = any($2::text[])", tenant, codes)
+    return {row["order_id"] for row in rows}
+
+
 async def lock(tx: Transaction, tenant: str, order_id: str) -> Any:
     """Status, kind and changed order of an order, locked; None when there is no such order."""
     return await tx.fetchrow(

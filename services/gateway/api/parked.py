@@ -12,6 +12,7 @@ from kernel import gtin
 from kit.http import Problem
 from schemas.base import Code as Identifier
 from schemas.base import Text
+from schemas.catalogue import IdentityAliasDefined, ReferenceAliasDefined, Subject
 from services.gateway.access import Caller
 from services.gateway.api import models
 from services.gateway.api.shared import Cursor, Limit, Parts, Who, behind
@@ -21,9 +22,10 @@ from services.gateway.domain.cursors import write_cursor
 from services.gateway.store.rows import instant
 
 router = APIRouter(prefix="/v1", tags=["held events"])
-# Both read sales and stock and wait for the same names; policy is asked first, because its positions order goods.
-KEEPERS = ("policy", "forecaster")
-Keeper = Literal["policy", "forecaster"]
+# Policy and forecaster read sales and stock and wait for the same names, policy and approvals answers to orders; policy is
+# asked first, because its positions order goods.
+KEEPERS = ("policy", "forecaster", "approvals")
+Keeper = Literal["policy", "forecaster", "approvals"]
 Key = Annotated[str, Query(min_length=1, max_length=300, description="tenant/sku/location, as the list shows it")]
 EXAMPLE_KEY = "demo/04012345678901/367"
 
@@ -58,7 +60,7 @@ class Alias(_In):
             "examples": [{"subject": "item", "scheme": "gtin", "code": "4012345678901", "target": "1029743"}]
         },
     )
-    subject: Literal["item", "location", "channel", "supplier"]
+    subject: Subject
     scheme: Literal["gtin", "supplier_code", "legacy_code", "own_code"]
     code: Identifier
     target: Identifier
@@ -66,12 +68,19 @@ class Alias(_In):
     valid_from: date | None = None
     active: bool = True
 
+    @property
+    def is_reference(self) -> bool:
+        """Whether it is a code of what events make, not of what the catalogue defines."""
+        return self.subject in ("purchase_order", "commitment")
+
     @model_validator(mode="after")
     def _fits_its_scheme(self) -> Self:
         if self.code == self.target:
             raise ValueError("code and target are the same; name another target")
         if self.scheme == "supplier_code" and self.supplier is None:
             raise ValueError("a supplier's code needs its supplier")
+        if self.scheme == "gtin" and self.is_reference:
+            raise ValueError("a GTIN is never the code of a purchase order or commitment; name another scheme")
         if self.scheme == "gtin" and (fault := gtin.fault(self.code)) is not None:
             raise ValueError(fault)
         return self
@@ -81,7 +90,7 @@ class Alias(_In):
 async def keys(
     who: Who, parts: Parts, service: Keeper = "policy", limit: Limit = 50, cursor: Cursor = None
 ) -> models.Page[models.ParkedKeyView]:
-    """Each with its first waiting event. Policy and forecaster wait for the same names; `service` says whose list it is."""
+    """Each with its first waiting event. Policy waits for whatever another service waits for; `service` says whose list it is."""
     query = f"parked {service}"
     after = behind(query, cursor, (str,)) or ("",)
     wanted = {"after": after[0], "limit": limit}
@@ -141,7 +150,7 @@ async def _both(parts: Context, who: Caller, path: str, body: dict[str, Any]) ->
 
 @router.get("/names/{subject}/{code}", summary="What a code means for a day, and every fact told about it")
 async def meaning(
-    subject: Literal["item", "location", "channel", "supplier"],
+    subject: Subject,
     code: Identifier,
     on: Annotated[date, Query(description="business day")],
     who: Who,
@@ -159,6 +168,7 @@ async def define_alias(body: Alias, who: Who, parts: Parts) -> models.AliasView:
     """A fact of the master data, kept for ever under the name of the person who told it; events that waited for it flow."""
     now = parts.clock.now()
     data = {**body.model_dump(mode="json", exclude_none=True), "defined_at": instant(now)}
-    event = told_by(who, "identity-alias.defined.v1", data, now)
+    alias = ReferenceAliasDefined if body.is_reference else IdentityAliasDefined
+    event = told_by(who, alias.TYPE, data, now)
     await send(parts, who, event)
     return models.AliasView(event_id=event["id"], code=body.code, target=body.target)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from kit import names, references
 from kit.database import Transaction
 from services.gateway.store.rows import Row, as_json
 
@@ -121,6 +122,30 @@ async def put_order_updates(tx: Transaction, tenant: str, rows: Sequence[Row]) -
         """,
         tenant,
         as_json(rows),
+    )
+
+
+async def made_orders(tx: Transaction, tenant: str, codes: Sequence[str]) -> set[str]:
+    """Those of these that were released."""
+    rows = await tx.fetch("select order_id from orders where tenant = $1 and order_id = any($2::text[])", tenant, codes)
+    return {row["order_id"] for row in rows}
+
+
+async def find_orders(tx: Transaction, tenant: str) -> None:
+    """Let answers whose order was not known go to the order that an alias of its code means by now."""
+    rows = await tx.fetch(
+        "select u.order_id, u.event_id, u.business_date from order_updates u where u.tenant = $1 and u.order_id in"
+        " (select code from name_facts where tenant = $1 and subject = $2) and not exists"
+        " (select from orders o where o.tenant = $1 and o.order_id = u.order_id) and u.business_date is not null order by 1, 2",
+        tenant,
+        names.ORDER,
+    )
+    asked = [(row["order_id"], row["business_date"], references.NOW_MS) for row in rows]
+    means = await references.meanings(tx, tenant, names.ORDER, asked, made_orders)
+    found = [(row, meaning.target) for row, meaning in zip(rows, means, strict=True) if meaning.target is not None]
+    await tx.executemany(
+        "update order_updates set order_id = $4 where tenant = $1 and order_id = $2 and event_id = $3",
+        [(tenant, row["order_id"], row["event_id"], target) for row, target in found],
     )
 
 

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from kit import names, references
 from kit.database import Transaction
 from kit.events import Received
+from kit.identify import Unmade
 from schemas.demand import StockMoved
 
 
@@ -21,14 +23,17 @@ async def tell(tx: Transaction, tenant: str, events: Sequence[Received[Any]]) ->
     return bool(new)
 
 
-async def unknown(tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> frozenset[str]:
-    """Of the commitments these events release or serve, those that nobody has told of."""
-    taken = {taken for one in events if type(one.body) is StockMoved and (taken := one.body.commitment_served)}
-    if not taken:
-        return frozenset()
+async def made(tx: Transaction, tenant: str, codes: Sequence[str]) -> set[str]:
+    """Those of these that somebody has told of."""
     rows = await tx.fetch(
-        "select commitment_id from commitments where tenant = $1 and commitment_id = any($2::text[])",
-        tenant,
-        list(taken),
+        "select commitment_id from commitments where tenant = $1 and commitment_id = any($2::text[])", tenant, codes
     )
-    return frozenset(taken - {row["commitment_id"] for row in rows})
+    return {row["commitment_id"] for row in rows}
+
+
+async def unknown(tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Unmade:
+    """Of these events, those that release or serve a commitment nobody has told of, and none by another code either."""
+    serving = [(one, taken) for one in events if type(one.body) is StockMoved and (taken := one.body.commitment_served)]
+    asked = [(taken, one.body.business_date, one.stored_at_ms) for one, taken in serving]
+    means = await references.meanings(tx, tenant, names.COMMITMENT, asked, made)
+    return {one.hash: meaning for (one, _), meaning in zip(serving, means, strict=True) if meaning.target is None}

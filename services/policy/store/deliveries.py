@@ -69,6 +69,16 @@ async def came(tx: Transaction, tenant: str, receipts: Iterable[Came]) -> None:
     )
 
 
+async def came_under_codes(tx: Transaction, tenant: str, codes: Sequence[str], receipts: Iterable[Came]) -> None:
+    """As `came`, for goods that were noted under other codes of their orders; there, they came of nothing."""
+    if not codes:
+        return
+    await tx.execute(
+        "delete from deliveries where tenant = $1 and order_id = any($2::text[]) and ordered_on is null", tenant, codes
+    )
+    await came(tx, tenant, receipts)
+
+
 NEWEST = """
 select t.supplier, t.location,
   array_agg(n.received_on - n.promised_on order by n.received_on, n.order_id) as after_promise,

@@ -65,14 +65,6 @@ async def cancel(tx: Transaction, tenant: str, order_id: str) -> Items:
     return _items(rows)
 
 
-async def is_known(tx: Transaction, tenant: str, order_id: str) -> bool:
-    """Whether this is a change that was sent, as far as this service has read."""
-    found: bool | None = await tx.fetchval(
-        "select true from supply where tenant = $1 and change_order_id = $2 limit 1", tenant, order_id
-    )
-    return bool(found)
-
-
 async def answer(tx: Transaction, tenant: str, event: OrderUpdated) -> Items:
     """Agreed: the changed quantity and date are the order's own. Failed: the order stands as it was."""
     if event.status == "failed":

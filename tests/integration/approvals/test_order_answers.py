@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from kit.database import OWNER, Database, migration_files
 from kit.rebuild import digest, rebuild
-from schemas.catalogue import ItemDefined, OwnerScopeDefined
+from schemas.catalogue import ItemDefined, OwnerScopeDefined, ReferenceAliasDefined
 from schemas.decisions import OrderCancelled, OrderLineUpdate, OrderUpdated
 from schemas.recommendations import PolicyPublished
 from services.approvals.derived import DERIVED
@@ -100,6 +100,36 @@ async def test_agreeing_to_cancel_some_lines_ends_those_and_the_others_still_com
     await seat.send([answer(first, "received", "sku-0004")], source="gateway")
     await seat.wait_for("select status = 'received' from orders where order_id = $1", first.order_id)
     assert await seat.sql("select code from dead_letters") == []
+
+
+async def test_answers_under_a_code_of_the_erp_are_heard_in_order_once_it_is_said_to_be_an_order(seat: Seat) -> None:
+    await seat.send([by_rule(1), by_rule(2, supplier="SUP-2")])
+    await seat.wait_for_lines(2, "released")
+    first, other = sorted(await seat.orders(), key=lambda order: order.supplier)
+    named = {"order_id": "4500"}
+    early = answer(first, "shipped").model_copy(update=named)
+    never_ordered = answer(other, "shipped").model_copy(update=named)
+    received = answer(first, "received").model_copy(update=named)
+    await seat.send([early, never_ordered, received], source="gateway")
+    await seat.wait_for("select count(*) = 3 from parked_events where record_key = '4500' and reason = 'unknown_order'")
+    assert await seat.sql("select 1 from orders where status <> 'released'") == []
+    alias = ReferenceAliasDefined(
+        tenant="acme", scheme="legacy_code", subject="purchase_order", code="4500", target=first.order_id,
+        defined_at=WHEN,
+    )  # fmt: skip
+    await seat.send([alias], source="gateway")
+    await seat.wait_for("select status = 'received' from orders where order_id = $1", first.order_id)
+    assert await seat.sql("select 1 from parked_events") == []
+    letters = [tuple(row) for row in await seat.sql("select code, record_key from dead_letters")]
+    assert letters == [("unknown_order_line", "4500")], "it alone dies, not the alias that set it free"
+    await seat.end(signal.SIGTERM)
+    url = seat.database.url("approvals")
+    database = await Database.open(url, "approvals", pool_max=3)
+    try:
+        settings = seat.settings.model_copy(update={"database_url": SecretStr(url)})
+        assert (await rebuild(settings, database, DERIVED, lambda _done, _total: None)).differing == []
+    finally:
+        await database.close()
 
 
 async def end_lines_of_before(seat: Seat) -> None:

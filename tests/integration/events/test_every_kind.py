@@ -327,7 +327,7 @@ async def test_no_kind_of_event_from_outside_is_without_a_case() -> None:
     said = {type(event).TYPE for case in CASES for event in case.events("S")}
     catalogue = {
         "item.defined.v1", "location.defined.v1", "channel.defined.v1", "supplier.defined.v1", "supplier-item.defined.v1",
-        "identity-alias.defined.v1", "supersession.defined.v1", "substitute.defined.v1", "owner-scope.defined.v1",
+        "identity-alias.defined.v1", "reference-alias.defined.v1", "supersession.defined.v1", "substitute.defined.v1", "owner-scope.defined.v1",
     }  # fmt: skip
     others = {closed().TYPE, signal("s", "promotion").TYPE, answered("shipped").TYPE}
     outside = {kind for topic in (SALES, STOCK, CATALOGUE, SIGNALS, ORDER_UPDATES) for kind in topic.messages}

@@ -332,6 +332,28 @@ def test_an_order_comes_as_far_as_its_lines_and_shows_what_changed_it(gateway: G
     assert [one["order_id"] for one in listed] == ["PO-TWO"]
 
 
+def test_answers_under_a_code_of_the_erp_are_shown_at_the_order_it_is_said_to_be(
+    gateway: Gateway, planner: httpx2.Client
+) -> None:
+    soap = messages.issued(sku="SOAP", location="406")
+    order = messages.ordered(soap, messages.decided(soap), "PO-SOAP")
+    named = {"order_id": "4500-SOAP"}
+    shipped = messages.answered(order, "shipped").model_copy(update=named)
+    gateway.publish(said(order, "approvals"), said(messages.answered(order), "gateway"), said(shipped, "gateway"))
+
+    def seen() -> list[str]:
+        return [one["kind"] for one in planner.get("/v1/orders/PO-SOAP").json().get("updates", [])]
+
+    eventually(lambda: seen() == ["confirmed"])
+    alias = {"subject": "purchase_order", "scheme": "legacy_code", "code": "4500-SOAP", "target": "PO-SOAP"}
+    refused = planner.post("/v1/aliases", json=alias | {"scheme": "gtin"})
+    assert (refused.status_code, "another scheme" in refused.text) == (422, True)
+    assert planner.post("/v1/aliases", json=alias).status_code == 201
+    eventually(lambda: sorted(seen()) == ["confirmed", "shipped"])
+    gateway.publish(said(messages.answered(order, "received").model_copy(update=named), "gateway"))
+    eventually(lambda: planner.get("/v1/orders/PO-SOAP").json()["status"] == "received")
+
+
 def test_named_lines_are_read_together_whatever_became_of_them(planner: httpx2.Client) -> None:
     ids = [MILK.line_id, EGGS.line_id, "line-of-nobody"]
     page = planner.get("/v1/recommendations", params={"line_id": ids, "status": "all"}).json()

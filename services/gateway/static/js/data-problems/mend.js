@@ -51,32 +51,52 @@ export async function lookAtKey(key) {
   ], { wide: true });
 }
 
-const SCHEMES = [["gtin", "GTIN (barcode)"], ["supplier_code", "supplier's code"], ["legacy_code", "code of an older system"], ["own_code", "own code, merged"]];
+const SCHEMES = [["gtin", "GTIN (barcode)"], ["supplier_code", "supplier's code"], ["legacy_code", "code of another or older system"], ["own_code", "own code, merged"]];
+const SUBJECTS = { item: "an item", location: "a location", channel: "a channel", purchase_order: "a purchase order", commitment: "a customer commitment" };
+const HINTS = { item: "Our own code; type part of its name.", purchase_order: "The order as it was released here; those of the location are offered.", commitment: "The commitment as its reservation or backorder named it." };
+const REFERENCES = ["purchase_order", "commitment"]; // what events make; a barcode never names one
 
-/** The codes of the first waiting event, by what they are of; and which of them nobody knows (else the item's). */
+/** The codes of the first waiting event, by what they are of; and which of them nobody knows (else the first). */
 async function codesOf(key) {
-  const { sku, location, channel, business_date: day } = JSON.parse(key.body);
-  const codes = Object.fromEntries(Object.entries({ item: sku, location, channel }).filter(([, code]) => code));
+  const { sku, location, channel, order_id: order, commitment_id: commitment, business_date: day } = JSON.parse(key.body);
+  // A movement that names an order is booked: only an answer waits for the order itself, and for nothing else.
+  const sent = key.reason === "unknown_order" ? { purchase_order: order } : { item: sku, location, channel, commitment };
+  const codes = Object.fromEntries(Object.entries(sent).filter(([, code]) => code));
   const known = await Promise.all(Object.entries(codes).map(([subject, code]) => get(withQuery(`/v1/names/${subject}/${encodeURIComponent(code)}`, { on: day })).then(({ target }) => [subject, target], () => [subject, code])));
-  return { codes, unknown: known.find(([, target]) => !target)?.[0] ?? "item" };
+  return { codes, location, unknown: known.find(([, target]) => !target)?.[0] ?? Object.keys(codes)[0] };
+}
+
+/** What a code may stand for, as far as there is a list of it: [own code, in words]. */
+async function meantBy(subject, text, location) {
+  if (subject === "item" && text.length >= 2) return (await get(withQuery("/v1/items", { q: text, limit: 8 }))).items.map((item) => [item.sku, item.item_name]);
+  if (subject === "purchase_order") return (await get(withQuery("/v1/orders", { location, limit: 50 }))).items.map((order) => [order.order_id, `${order.supplier_name ?? order.supplier ?? order.kind}, ${words(order.status)}, to arrive ${order.arrive_on}`]);
+  return [];
 }
 
 /** Say what an unknown code stands for; resolves with the alias that was kept. */
 export async function nameIt(key) {
-  const { codes, unknown } = await codesOf(key);
+  const { codes, location, unknown } = await codesOf(key);
   return open("Say what a code means", (finish, id) => {
     const supplier = field(`${id}-supplier`, "Supplier", h("input", { id: `${id}-supplier`, name: "supplier", maxlength: 64 }));
     supplier.hidden = true;
     const code = h("input", { id: `${id}-code`, name: "code", value: codes[unknown], required: true, maxlength: 64 });
-    const subject = h("select", { id: `${id}-subject`, name: "subject", onchange: () => { code.value = codes[subject.value]; } }, ...Object.keys(codes).map((one) => h("option", { value: one, selected: one === unknown }, one === "item" ? "an item" : `a ${one}`)));
-    const scheme = h("select", { id: `${id}-scheme`, name: "scheme", onchange: () => { supplier.hidden = scheme.value !== "supplier_code"; } }, ...SCHEMES.map(([value, label]) => h("option", { value, selected: /^\d{8,14}$/.test(codes[unknown]) === (value === "gtin") && ["gtin", "legacy_code"].includes(value) }, label)));
+    const subject = h("select", { id: `${id}-subject`, name: "subject", onchange: () => { code.value = codes[subject.value]; offer(); } }, ...Object.keys(codes).map((one) => h("option", { value: one, selected: one === unknown }, SUBJECTS[one])));
+    const scheme = h("select", { id: `${id}-scheme`, name: "scheme", onchange: () => { supplier.hidden = scheme.value !== "supplier_code"; } });
     const found = h("datalist", { id: `${id}-found` });
-    let timer = 0;
     const suggest = async (text) => {
-      if (subject.value !== "item" || text.length < 2) return;
-      const { items } = await get(withQuery("/v1/items", { q: text, limit: 8 })).catch(() => ({ items: [] }));
-      found.replaceChildren(...[...new Map(items.map((item) => [item.sku, item.item_name])).entries()].map(([value, name]) => h("option", { value }, name)));
+      const offered = await meantBy(subject.value, text, location).catch(() => []);
+      found.replaceChildren(...[...new Map(offered).entries()].map(([value, name]) => h("option", { value }, name)));
     };
+    const offer = () => {
+      const isBarcode = /^\d{8,14}$/.test(code.value) && subject.value === "item";
+      scheme.replaceChildren(...SCHEMES.filter(([value]) => value !== "gtin" || !REFERENCES.includes(subject.value)).map(([value, label]) => h("option", { value, selected: value === (isBarcode ? "gtin" : "legacy_code") }, label)));
+      hint.textContent = HINTS[subject.value] ?? "Our own code.";
+      supplier.hidden = true;
+      suggest("");
+    };
+    const hint = h("span");
+    offer();
+    let timer = 0;
     const target = h("input", { id: `${id}-target`, name: "target", list: `${id}-found`, required: true, maxlength: 64, autofocus: true, autocomplete: "off", oninput: (event) => { clearTimeout(timer); timer = setTimeout(() => suggest(event.target.value.trim()), 200); } });
     return [form(finish, (said) => {
       const alias = { subject: said.get("subject"), scheme: said.get("scheme"), code: said.get("code").trim(), target: said.get("target").trim() };
@@ -84,9 +104,9 @@ export async function nameIt(key) {
       if (said.get("valid_from")) alias.valid_from = said.get("valid_from");
       return post("/v1/aliases", alias);
     },
-      h("div.body", {}, h("h2", { id }, "Say what a code means"), h("p.lead", {}, `${key.waiting} events wait under this key. Once the code has a meaning they are booked in their order. It is kept under your name.`),
+      h("div.body", {}, h("h2", { id }, "Say what a code means"), h("p.lead", {}, `${key.waiting} ${key.waiting === 1 ? "event waits" : "events wait"} under this key. Once the code has a meaning, what waits is booked in its order. It is kept under your name.`),
         field(`${id}-subject`, "The code is that of", subject), field(`${id}-code`, "Code", code), field(`${id}-scheme`, "It is a", scheme), supplier,
-        field(`${id}-target`, "It stands for", target, "Our own code; of an item, type part of its name."), found,
+        field(`${id}-target`, "It stands for", target, hint), found,
         field(`${id}-from`, "From business day", h("input", { id: `${id}-from`, name: "valid_from", type: "date" }), "Empty: always.")),
       buttons(finish, "Keep and let them flow"))];
   });

@@ -42,7 +42,7 @@ const drop = (some) => act(async () => {
 });
 const mend = (letter) => act(async () => { const done = await correct(letter); return done && `The corrected event is ${done.event_id}.`; });
 
-const name = (key) => act(async () => { const done = await nameIt(key); return done && `${done.code} stands for ${done.target}; its events are booked within moments.`; });
+const name = (key) => act(async () => { const done = await nameIt(key); return done && `${done.code} stands for ${done.target}; what waited for it is booked within moments.`; });
 const again = (key) => act(async () => {
   const { handled, waiting } = await post("/v1/parked:release", { record_key: key.record_key });
   return `${handled.policy ?? 0} handled, ${waiting.policy ?? 0} still wait.`;
@@ -72,7 +72,7 @@ const keys = pagedTable({
     { title: "Waiting", numeric: true, cell: (key) => String(key.waiting) },
     { title: "First from", cell: (key) => [key.source, h("small", {}, key.type)] },
     { title: "Since", numeric: true, cell: (key) => since(key.parked_at) },
-    { title: "Do", cell: (key) => h("div.actions", {}, button("Look", () => act(async () => { await lookAtKey(key); return null; })), canMend ? [["unknown_order", "unknown_commitment"].includes(key.reason) ? null : button("Say what it means", () => name(key)), button("Try again", () => again(key)), button("Drop", () => dropKey(key))] : null) },
+    { title: "Do", cell: (key) => h("div.actions", {}, button("Look", () => act(async () => { await lookAtKey(key); return null; })), canMend ? [button("Say what it means", () => name(key)), button("Try again", () => again(key)), button("Drop", () => dropKey(key))] : null) },
   ],
 });
 
