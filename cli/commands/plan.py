@@ -4,7 +4,7 @@ import json
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,14 @@ from services.policy.domain.scarcity import Budget
 from services.policy.offline_files import FileRefused
 
 app = typer.Typer(add_completion=False)
+Pareto = Annotated[
+    Path | None,
+    typer.Option("--pareto", help="JSON to write: what other weights of service, cost and risk would lead to."),
+]
+History = Annotated[
+    Path | None,
+    typer.Option("--history", help="Past demand (unique_id or sku and location, ds, y): judge --pareto by it, too."),
+]
 
 
 @app.command()
@@ -39,9 +47,12 @@ def plan(
     documents: Annotated[
         bool, typer.Option("--documents", help="Write each recommendation whole, for derive.")
     ] = False,
-    pareto: Annotated[
+    pareto: Pareto = None,
+    history: Annotated[
         Path | None,
-        typer.Option("--pareto", help="JSON to write: what other weights of service, cost and risk would lead to."),
+        typer.Option(
+            "--history", help="Past demand (unique_id or sku and location, ds, y): judge --pareto by it, too."
+        ),
     ] = None,
     lines: Annotated[
         Path | None,
@@ -57,6 +68,7 @@ def plan(
       ./run plan --items items.parquet --forecasts forecasts.parquet --out plan.parquet
       ./run plan --items I.parquet --forecasts F.parquet --budget 25000 --volume 12.5 --out R.parquet --json
       ./run plan --items I.parquet --forecasts F.parquet --pareto weights.json --out R.parquet
+      ./run plan --items I.parquet --forecasts F.parquet --origin 2026-03-01 --pareto W.json --history H.parquet --out R.parquet
       ./run plan --items I.parquet --forecasts F.parquet --policy P.json --lines L.parquet --out R.parquet
     """
     request = offline.Request(
@@ -68,6 +80,7 @@ def plan(
         origin=_day(origin),
         documents=documents,
         pareto=pareto,
+        history=_history(history, pareto),
         lines=lines,
         workers=workers,
     )
@@ -94,13 +107,23 @@ def _tell(out: Path, found: offline.Summary) -> None:
         output.line(f"  no order, {reason}: {count:,}")
     for action, count in sorted(found.lines.items()):
         output.line(f"  {action}: {count:,}")
-    for row in [found.pareto["all"]["in_force"], *found.pareto["all"]["efficient"]] if found.pareto else ():
-        output.line(
-            f"  {row['setting']}: margin lost {row['margin_lost_a_year']:,.0f}, holding {row['holding_a_year']:,.0f},"
-            f" risk {row['risk_a_year']:,.0f} a year; demand met {row['fill_rate']:.1%}"
-        )
+    if found.pareto:
+        _tell_weights(found.pareto["all"])
+    if past := found.pareto.get("history"):
+        output.line(f"  on what happened from {past['first_day']} to {past['last_day']} ({past['items']:,} items):")
+        _tell_weights(past["all"])
     for name, one in found.scarce.get("resources", {}).items():
         output.line(f"  {name}: {one['used']:,} of {one['capacity']:,}; one more earns {one['shadow_price']}")
+
+
+def _tell_weights(judged: dict[str, Any]) -> None:
+    """The settings that no other beats, with the policy in force before them."""
+    for row in [judged["in_force"], *judged["efficient"]]:
+        met = "" if row["fill_rate"] is None else f"; demand met {row['fill_rate']:.1%}"
+        output.line(
+            f"  {row['setting']}: margin lost {row['margin_lost_a_year']:,.0f}, holding {row['holding_a_year']:,.0f},"
+            f" risk {row['risk_a_year']:,.0f} a year{met}"
+        )
 
 
 def _file(path: Path) -> Path:
@@ -110,6 +133,15 @@ def _file(path: Path) -> Path:
             way_out="check the path; relative paths count from the folder you are in", exit_code=Exit.USAGE,
         )  # fmt: skip
     return path
+
+
+def _history(path: Path | None, pareto: Path | None) -> Path | None:
+    if path is not None and pareto is None:
+        raise Trouble(
+            "option_refused", "--history was given without --pareto.", why="past demand judges weights, and nothing else",
+            way_out="name the file to write with --pareto, or leave --history out", exit_code=Exit.USAGE,
+        )  # fmt: skip
+    return None if path is None else _file(path)
 
 
 def _limit(option: str, text: str) -> Decimal | None:

@@ -12,14 +12,16 @@ from kit.http import Problem
 from kit.identity import Principal
 from schemas.recommendations import PolicyPublished
 from services.policy import planner
+from services.policy.domain.classes import DAYS_MIN
 from services.policy.domain.comparison import compare, under
 from services.policy.domain.evidence import Evidence, Policy
 from services.policy.domain.parameters import NAMES, parse_parameters
 from services.policy.domain.refusal import PolicyRefusal
 from services.policy.pareto import for_people, report
+from services.policy.pareto_history import History, Origin, report_on
 from services.policy.planned import SERVICE
+from services.policy.store import classes, plans, policies, proposals, runs, sold
 from services.policy.store import evidence as evidence_store
-from services.policy.store import plans, policies, proposals, runs
 
 # Who may change the rules; that nobody can alone is what the second person is for.
 GOVERNS = ("approver", "admin")
@@ -90,15 +92,20 @@ class Council:
 
     async def weights(self, tenant: str) -> dict[str, Any]:
         """What other weights of service, cost and risk would lead to, beside the parameters in force, for all items looked at
-        and by class. Reckoned away from the event loop: two thousand items take a second or two."""
+        and by class: on the forecasts, and (`history`) on the days the classes stand on, once there are enough of them.
+        Reckoned away from the event loop: two thousand items take a second or two."""
         async with self._database.transaction(tenant) as tx:
             version, _current = await in_force(tx, tenant)
             known = await runs.count_items(tx, tenant)
             evidences = await newest_evidence(tx, tenant, await plans.open_first(tx, tenant, ITEMS_MAX))
+            past = await _past(tx, tenant, evidences)
         found = await asyncio.to_thread(report, evidences)
+        told = None
+        if past is not None:
+            told = for_people(await asyncio.to_thread(report_on, past, [Origin(past.first_day, evidences)]))
         currencies = {one.item.currency for one in evidences if one.item is not None and one.item.currency}
         currency = currencies.pop() if len(currencies) == 1 else None
-        return {"version": version, "known_items": known, "currency": currency} | for_people(found)
+        return {"version": version, "known_items": known, "currency": currency, "history": told} | for_people(found)
 
     async def propose(
         self,
@@ -181,6 +188,15 @@ def _demand_base(base: int, current: int) -> None:
             "The rules changed since this was proposed",
             f"It was reckoned from version {base}, version {current} is in force; look at the effect again.",
         )
+
+
+async def _past(tx: Transaction, tenant: str, evidences: list[Evidence]) -> History | None:
+    """What these items were asked for on the days the classes stand on; None while those are too few to judge by."""
+    window = await classes.window(tx, tenant)
+    if window is None or (window[1] - window[0]).days + 1 < DAYS_MIN:
+        return None
+    items = [(one.sku, one.location) for one in evidences]
+    return History(window[0], await sold.asked_for(tx, tenant, items, *window))
 
 
 async def newest_evidence(tx: Transaction, tenant: str, items: list[tuple[str, str]]) -> list[Evidence]:

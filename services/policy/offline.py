@@ -27,6 +27,7 @@ from services.policy.domain.screening import LEAD_TIME_REACH, Fault, screen
 from services.policy.domain.transfer_lines import coming, receiving
 from services.policy.offline_files import LINES, RESULT, ResultFile, forecasts_of, item_chunks
 from services.policy.offline_forecasts import ForecastBook
+from services.policy.offline_history import weights_on
 from services.policy.offline_lines import Proposed, line_rows, transfers_in
 from services.policy.offline_rows import BadRow, rows_of
 from services.policy.pareto import report
@@ -41,7 +42,7 @@ TENANT = "offline"
 @dataclass(frozen=True, slots=True)
 class Request:
     """What to plan, by which rules, under which limits. `documents`: write each recommendation whole, for `derive`;
-    `pareto`: where to write what other weights would lead to; `lines`: where to write transfers and changes of open orders.
+    `pareto`: where to write what other weights would lead to, with `history` also what they would have led to; `lines`: where to write transfers and changes of open orders.
     Without it nothing moves and no order is changed."""
 
     items: Path
@@ -52,6 +53,7 @@ class Request:
     origin: date | None = None
     documents: bool = False
     pareto: Path | None = None
+    history: Path | None = None
     lines: Path | None = None
     workers: int = 0
 
@@ -95,7 +97,10 @@ def run(request: Request, say: Say = lambda line: None) -> Summary:
         entries = _rationed(entries, request.budget, summary)
     if request.pareto is not None:
         say("weighing service, cost and risk otherwise")
-        summary.pareto = report(_ready(entries))
+        summary.pareto = report(ready := _ready(entries))
+        if request.history is not None:
+            say(f"and on the days of {request.history.name}")
+            summary.pareto["history"] = weights_on(request.history, request.forecasts, ready, _forecast_fault)
         request.pareto.write_text(json.dumps(summary.pareto, indent=1) + "\n", "utf-8")
     moves: list[Proposed] = []
     if request.lines is not None:

@@ -1,6 +1,7 @@
 """Parquet and CSV at the edge of offline planning: columns in, a result file out. The only place here that knows Arrow."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -13,12 +14,15 @@ from numpy.typing import NDArray
 
 from kernel.distribution import DAYS, HORIZONS_DAYS, LEVELS
 from services.policy import offline_forecasts
-from services.policy.offline_forecasts import ForecastBook, ForecastsRefused
+from services.policy.offline_forecasts import ForecastBook, ForecastsRefused, keys_of
 from services.policy.offline_rows import REQUIRED
 
 ROWS_PER_READ = 8_192
 NODES = len(HORIZONS_DAYS) * len(LEVELS)
 MONEY = pa.decimal128(18, 4)
+DAY_COLUMNS, UNITS_COLUMNS, ORIGIN_COLUMNS = ("ds", "date", "day"), ("y", "units", "quantity"), ("origin", "cutoff")
+WAY_OUT = "name the columns as docs/policy.md says"
+EPOCH = date(1970, 1, 1).toordinal()  # where Arrow begins to count days
 RESULT = pa.schema(
     [
         ("sku", pa.string()), ("location", pa.string()), ("outcome", pa.string()), ("reason", pa.string()),
@@ -65,7 +69,7 @@ def item_chunks(path: Path) -> Iterator[Mapping[str, Sequence[Any]]]:
     if missing:
         raise FileRefused(
             "columns_missing", f"{path} lacks {', '.join(missing)}.", f"it has {', '.join(table.column_names)}",
-            "name the columns as docs/policy.md says",
+            WAY_OUT,
         )  # fmt: skip
     for batch in table.to_batches(ROWS_PER_READ):
         yield batch.to_pydict()
@@ -99,6 +103,54 @@ def forecasts_of(path: Path, origin: date | None = None) -> ForecastBook:
     except ForecastsRefused as refused:
         why, way_out = refused.args
         raise FileRefused("forecasts_unreadable", f"{path} is no forecast file.", f"it {why}", way_out) from None
+
+
+def origins_of(path: Path) -> list[date]:
+    """When the forecasts of a file were made, in order. Raises FileRefused: file_unreadable, columns_missing."""
+    table = table_of(path)
+    days = pa.compute.cast(table[_named(path, table, ORIGIN_COLUMNS)], pa.date32())
+    return sorted(pa.compute.unique(days).drop_null().to_pylist())
+
+
+@dataclass(frozen=True, slots=True)
+class PastRows:
+    """Past demand: the file's items, and of each row the number of its item, the day (-1: none) and units (NaN: unknown)."""
+
+    items: list[tuple[str, str]]
+    item: NDArray[np.int64]
+    days: NDArray[np.int64]
+    units: NDArray[np.float64]
+    day_name: str
+    units_name: str
+
+
+def past_of(path: Path) -> PastRows:
+    """A file of past demand. Raises FileRefused: file_unreadable, columns_missing, history_unreadable."""
+    table = table_of(path)
+    day_name, units_name = _named(path, table, DAY_COLUMNS), _named(path, table, UNITS_COLUMNS)
+    names = [name for name in ("sku", "location") if name in table.column_names]
+    names = names if "sku" in names else [name for name in ("unique_id",) if name in table.column_names]
+    try:
+        coded = {name: pa.compute.dictionary_encode(table[name]).combine_chunks() for name in names}
+        codes = [one.indices.to_numpy(zero_copy_only=False).astype(np.int64) for one in coded.values()]
+        pairs, item = np.unique(np.stack(codes, axis=1), axis=0, return_inverse=True) if codes else (np.zeros((0, 0)), np.zeros(0, np.int64))  # fmt: skip
+        places = enumerate(coded.items())
+        items = keys_of({name: one.dictionary.take(pa.array(pairs[:, at])).to_pylist() for at, (name, one) in places})
+        days = pa.compute.cast(pa.compute.cast(table[day_name], pa.date32()), pa.int32()).fill_null(-EPOCH - 1)
+        units = pa.compute.cast(table[units_name], pa.float64())
+    except (ForecastsRefused, pa.ArrowException) as error:
+        why = f"it {error.args[0]}" if isinstance(error, ForecastsRefused) else str(error)
+        raise FileRefused("history_unreadable", f"{path} is no history.", why[:200], WAY_OUT) from None
+    numbers = np.asarray(days.to_numpy(), dtype=np.int64) + EPOCH
+    return PastRows(items, item.reshape(-1), numbers, np.asarray(units.to_numpy(), np.float64), day_name, units_name)
+
+
+def _named(path: Path, table: pa.Table, names: Sequence[str]) -> str:
+    found = next((one for one in names if one in table.column_names), None)
+    if found is None:
+        why = f"it has {', '.join(table.column_names)}, none of {', '.join(names)}"
+        raise FileRefused("columns_missing", f"{path} lacks a column.", why, WAY_OUT)
+    return found
 
 
 class ResultFile:

@@ -1,11 +1,15 @@
-"""The Pareto report, of `./run plan --pareto` and of the page Policy: what other weights of service, cost and risk would lead to on the same items, before they go live."""
+"""The Pareto report, of `./run plan --pareto` and of the page Policy: what other weights of service, cost and risk would lead to on the same items, before they go live.
 
-from collections.abc import Mapping, Sequence
+Here on the forecasts' own distributions; `pareto_history` judges the same settings by what really happened.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.policy.domain.cascade import CHUNK_ITEMS
 from services.policy.domain.columns import DAYS_PER_YEAR, Columns, Floats
@@ -13,7 +17,7 @@ from services.policy.domain.evidence import Evidence
 from services.policy.domain.levels import round_up
 from services.policy.domain.numbers import plain
 from services.policy.domain.objectives import Weights, choices_of, efficient, holding_of, judged, outcomes_of
-from services.policy.domain.reckoning import reckon
+from services.policy.domain.reckoning import Reckoned, reckon
 from services.policy.domain.scenarios import heeded
 from services.policy.domain.screening import Fault, screen
 from services.policy.domain.supply_calendar import Opportunity
@@ -25,15 +29,28 @@ MEASURES = ("lost", "held", "tail", "short_units", "demand_units", "stock_value"
 
 
 @dataclass(slots=True)
-class _Sums:
+class Sums:
     """Money and units of a year, and the value of the stock at the levels, by class and setting."""
 
     settings: tuple[str, ...]
     by_class: dict[str, Floats]
 
+    @staticmethod
+    def of(grid: Sequence[Weights]) -> "Sums":
+        """Nothing yet, of the policy in force and each setting of the grid."""
+        return Sums((IN_FORCE, *(f"{one.service:g}:{one.cost:g}:{one.risk:g}" for one in grid)), {})
+
     def add(self, name: str, setting: int, values: Floats) -> None:
         table = self.by_class.setdefault(name, np.zeros((len(self.settings), len(MEASURES))))
         table[setting] += values
+
+    def judged(self) -> dict[str, Any]:
+        """What the settings lead to, for all items and by class."""
+        whole = sum(self.by_class.values(), np.zeros((len(self.settings), len(MEASURES))))
+        return {
+            "all": _judgement(self.settings, whole),
+            "by_class": {name: _judgement(self.settings, table) for name, table in sorted(self.by_class.items())},
+        }
 
 
 def report(evidences: Sequence[Evidence], grid: Sequence[Weights] = GRID) -> dict[str, Any]:
@@ -44,8 +61,7 @@ def report(evidences: Sequence[Evidence], grid: Sequence[Weights] = GRID) -> dic
     sum of its items' risks, as if all had their bad cycle at once: it is never understated. Items that cannot be planned are
     left out, and counted.
     """
-    settings = (IN_FORCE, *(f"{one.service:g}:{one.cost:g}:{one.risk:g}" for one in grid))
-    sums = _Sums(settings, {})
+    sums = Sums.of(grid)
     ready: list[tuple[Evidence, Opportunity]] = []
     for evidence in evidences:
         found = screen(heeded(evidence))
@@ -53,19 +69,13 @@ def report(evidences: Sequence[Evidence], grid: Sequence[Weights] = GRID) -> dic
             ready.append((evidence, found))
     for start in range(0, len(ready), CHUNK_ITEMS):
         _add_chunk(sums, ready[start : start + CHUNK_ITEMS], grid)
-    whole = sum(sums.by_class.values(), np.zeros((len(settings), len(MEASURES))))
-    return {
-        "items": len(ready),
-        "items_left_out": len(evidences) - len(ready),
-        "weights": "service:cost:risk",
-        "all": _judgement(settings, whole),
-        "by_class": {name: _judgement(settings, table) for name, table in sorted(sums.by_class.items())},
-    }
+    told = {"items": len(ready), "items_left_out": len(evidences) - len(ready), "weights": "service:cost:risk"}
+    return told | sums.judged()
 
 
 def for_people(found: Mapping[str, Any]) -> dict[str, Any]:
     """The report with its numbers as decimal text, and the classes as a list: for the API."""
-    told = {name: found[name] for name in ("items", "items_left_out")}
+    told = {name: one for name, one in found.items() if name not in ("weights", "all", "by_class")}
     classes = [{"name": name, **_in_text(one)} for name, one in found["by_class"].items()]
     return told | {"all": {"name": "all", **_in_text(found["all"])}, "by_class": classes}
 
@@ -81,21 +91,29 @@ def _in_text(judgement: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _add_chunk(sums: _Sums, chunk: Sequence[tuple[Evidence, Opportunity]], grid: Sequence[Weights]) -> None:
+def class_names(evidences: Sequence[Evidence]) -> NDArray[np.str_]:
+    """The class of each item, `none` without one."""
+    return np.asarray([evidence.item.class_name if evidence.item else "none" for evidence in evidences])
+
+
+def levels_by_setting(reckoned: Reckoned, demand: Floats, grid: Sequence[Weights]) -> Iterator[Floats]:
+    """The stock level of each item under the policy in force, then under each setting of the grid. Units."""
+    columns = reckoned.columns
+    yield reckoned.levels.reorder_point
+    choices = choices_of(demand, columns.margin, holding_of(columns))
+    for weights in grid:
+        parts = (np.full(len(demand), part) for part in (weights.service, weights.cost, weights.risk))
+        yield round_up(np.maximum(choices.best(*parts), columns.presentation_minimum), columns.step)
+
+
+def _add_chunk(sums: Sums, chunk: Sequence[tuple[Evidence, Opportunity]], grid: Sequence[Weights]) -> None:
     reckoned = reckon([evidence for evidence, _found in chunk], [found for _evidence, found in chunk])
-    columns, levels = reckoned.columns, reckoned.levels
-    demand = outcomes_of(levels.exposure.quantile, len(chunk))
-    holding = holding_of(columns)
-    choices = choices_of(demand, columns.margin, holding)
-    names = np.asarray([evidence.item.class_name if evidence.item else "none" for evidence, _found in chunk])
-    for setting, weights in enumerate((None, *grid)):
-        if weights is None:
-            level = levels.reorder_point
-        else:
-            parts = (np.full(len(chunk), part) for part in (weights.service, weights.cost, weights.risk))
-            level = round_up(np.maximum(choices.best(*parts), columns.presentation_minimum), columns.step)
-        short_units = levels.exposure.expected_shortage(np.maximum(level, 0.0))
-        table = _of_a_year(columns, demand, level, holding, short_units)
+    columns, exposure = reckoned.columns, reckoned.levels.exposure
+    demand = outcomes_of(exposure.quantile, len(chunk))
+    names = class_names([evidence for evidence, _found in chunk])
+    for setting, level in enumerate(levels_by_setting(reckoned, demand, grid)):
+        short_units = exposure.expected_shortage(np.maximum(level, 0.0))
+        table = _of_a_year(columns, demand, level, holding_of(columns), short_units)
         for name in np.unique(names):
             sums.add(str(name), setting, table[names == name].sum(axis=0))
 

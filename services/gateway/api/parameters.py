@@ -89,14 +89,31 @@ _WEIGHED: dict[str, Any] = {
 }  # fmt: skip
 
 
+class WeightsOnHistory(models.View):
+    """The same settings, judged by what was really asked for from the first day to the last: each item ordered up to the levels
+    that the newest forecasts ask for, at each of its reviews, and what was not there is lost."""
+
+    first_day: str
+    last_day: str
+    items: int
+    items_left_out: int
+    all: WeightsOfClass
+    by_class: list[WeightsOfClass]
+
+
 class WeightsView(models.View):
-    """What other weights of service, cost and risk would lead to, expected on the newest forecasts; nothing is kept."""
+    """What other weights of service, cost and risk would lead to, expected on the newest forecasts; nothing is kept. `history`:
+    on the tenant's own sales; null while fewer than 28 days are known."""
 
     model_config = ConfigDict(
         json_schema_extra={
             "example": {
                 "version": 3, "items": 1200, "items_left_out": 14, "known_items": 1214, "currency": "EUR",
                 "all": _WEIGHED, "by_class": [_WEIGHED | {"name": "AX"}],
+                "history": {
+                    "first_day": "2026-08-24", "last_day": "2026-11-22", "items": 1180, "items_left_out": 34,
+                    "all": _WEIGHED, "by_class": [_WEIGHED | {"name": "AX"}],
+                },
             }
         }
     )  # fmt: skip
@@ -107,6 +124,7 @@ class WeightsView(models.View):
     currency: str | None
     all: WeightsOfClass
     by_class: list[WeightsOfClass]
+    history: WeightsOnHistory | None = None
 
 
 @router.get("/weights", summary="What other weights of service, cost and risk would lead to", responses=OWNERS_ANSWER)

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from math import sqrt
 
+import numpy as np
 import pytest
 import pytest_asyncio
 
@@ -15,7 +16,7 @@ from schemas.catalogue import ItemDefined
 from services.policy.domain.evidence import Policy
 from services.policy.domain.movements import DIRECTIONS
 from services.policy.domain.parameters import Parameters
-from services.policy.store import catalogue, classes, evidence, ledger
+from services.policy.store import catalogue, classes, evidence, ledger, sold
 from services.policy.store.ledger import Movement
 from tests.ground import FreshDatabase
 from tests.integration.policy.seat import NOON
@@ -130,6 +131,23 @@ async def test_what_the_ledger_knows_is_what_a_walk_through_the_days_finds(opene
     assert letters == sorted(letters)
     assert sum(row["items"] for row in totals) == len(lives)
     assert sum(row["asked"] for row in totals) > sum(row["served"] for row in totals)  # something was lost
+
+
+async def test_demand_day_by_day_adds_up_to_what_the_classes_were_asked_for(opened: Database) -> None:
+    lives = {f"S{seed}": life(seed) for seed in range(24)}
+    await book(opened, lives)
+    async with opened.transaction(TENANT) as tx:
+        found = await sold.asked_for(tx, TENANT, [(sku, "L1") for sku in [*lives, "NEVER"]], FIRST, LAST)
+    assert found.shape == (len(lives) + 1, DAYS) and np.isnan(found[-1]).all()
+    for row, (_sku, moved) in zip(found, lives.items(), strict=False):
+        truth = walked(moved, FIRST)
+        assert np.nansum(row) == pytest.approx(truth["asked"])
+        begins = (min(at for at, _kind, _units in moved) - FIRST).days
+        assert np.isnan(row[:begins]).all() and not np.isnan(row[begins:]).any()
+        of_day = {
+            at: sum(units for when, kind, units in moved if when == at and kind == "sale") for at, _k, _u in moved
+        }
+        assert all(row[(at - FIRST).days] >= units for at, units in of_day.items() if at <= LAST)
 
 
 async def test_classes_are_evidence_and_set_the_goal(opened: Database) -> None:

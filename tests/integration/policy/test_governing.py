@@ -41,6 +41,7 @@ async def test_the_effect_is_what_the_plan_becomes_once_a_second_person_agrees(s
     assert effect["currency"] == "USD"
     weights = (await seat.call("GET", "/policy/weights")).json()
     assert (weights["items"], weights["known_items"], weights["version"], weights["currency"]) == (3, 3, 1, "USD")
+    assert weights["history"] is None, "nobody knows four weeks of sales yet"
     assert weights["all"]["in_force"]["setting"] == "in force" and weights["all"]["efficient"]
     assert [one["name"] for one in weights["by_class"]] == ["none"]
 

@@ -58,3 +58,13 @@ async def test_a_closed_day_classes_its_items_and_their_plans_follow(seat: Seat)
     line = proposals(said)[-1]
     assert (line["sku"], target(line)["abc_class"], target(line)["goal"]) == ("A", "AX", "0.98")
     assert rederive({name: value for name, value in line.items() if name != "type"})[0]
+
+    # And on these thirty days the weights can be judged by what was really sold.
+    weights = (await seat.call("GET", "/policy/weights")).json()
+    past = weights["history"]
+    assert (past["first_day"], past["last_day"], past["items"]) == (told["first_day"], told["last_day"], 2)
+    assert {one["name"] for one in past["by_class"]} == {"AX", "CZ"}
+    of_a = next(one for one in past["by_class"] if one["name"] == "AX")["in_force"]
+    # The forecast says 2 a day; 10 were sold on each: what the level in force would have met, the forecast cannot tell.
+    expected = next(one for one in weights["by_class"] if one["name"] == "AX")["in_force"]
+    assert float(of_a["fill_rate"]) < 0.9 < float(expected["fill_rate"])
