@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from cli import bench_forecast, bench_ingest, bench_live, bench_planning, bench_ui, output
+from cli import bench_derive, bench_forecast, bench_ingest, bench_live, bench_planning, bench_ui, output
 from cli.demo import bring_up, settings_for
 from cli.demo_access import Access, plain_refusals
 from cli.demo_history import absorb, plan
@@ -50,7 +50,7 @@ EVENTS, BACKLOG_EVENTS = 300_000, 1_000_000
 Part = Annotated[
     str,
     typer.Argument(
-        help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, live, planning, offline, ui, or forecast"
+        help="plan, latency, memory, poison, events, hotkey, backlog, all, ingest, live, planning, derive, offline, ui, or forecast"
     ),
 ]
 
@@ -60,7 +60,7 @@ Count = Annotated[
         "--events",
         min=1000,
         show_default=False,
-        help="Sales of a throughput run; 300,000, of a backlog 1,000,000. Items of `planning`; all sizes.",
+        help="Sales of a throughput run; 300,000, of a backlog 1,000,000. Items of `planning` (all sizes) and `derive` (20,000).",
     ),
 ]
 
@@ -91,6 +91,7 @@ def bench(
       ./run bench ingest --json
       ./run bench live --json
       ./run bench planning --json
+      ./run bench derive --json
       ./run bench ui --json
       ./run bench forecast --data demand --json
       ./run bench offline
@@ -155,6 +156,10 @@ def _without_the_demo(
         planner = LocalPlatform(settings_for(bench_planning.folder_of(data_dir), port_base, any_port=True), output.say)
         bench_planning.measure(planner, count, as_json=as_json)
         return True
+    if part == "derive":  # needs policy and audit and nothing of the demo
+        logged = LocalPlatform(settings_for(bench_derive.folder_of(data_dir), port_base, any_port=True), output.say)
+        bench_derive.measure(logged, count, as_json=as_json)
+        return True
     if part == "ui":  # needs a browser, the gateway and approvals, and nothing of the demo
         seen = LocalPlatform(settings_for(bench_ui.folder_of(data_dir), port_base, any_port=True), output.say)
         bench_ui.measure(seen, as_json=as_json)
@@ -166,7 +171,7 @@ def _without_the_demo(
         return True
     if part not in (*PARTS, "all"):
         why, way_out = (
-            f"the parts are {', '.join(PARTS)}, all, ingest, live, planning, offline, ui and forecast",
+            f"the parts are {', '.join(PARTS)}, all, ingest, live, planning, derive, offline, ui and forecast",
             "name one of them",
         )
         raise Trouble(
