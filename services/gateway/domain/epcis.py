@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any, Final
 
 from services.gateway.domain.epcis_ids import EpcisRefused, gln_of, gtin_of
@@ -36,6 +36,8 @@ UNITS: Final[Mapping[str, str]] = {
 _VOCABULARY = re.compile(
     r"^(?:urn:epcglobal:cbv:(?:bizstep|disp|btt|sdt):|(?:https?://(?:ref|ns)\.gs1\.org/cbv/|cbv:)(?:BizStep|Disp|BTT|SDT)-)"
 )
+# What our contracts take, so that nothing is rounded, overflows, or is written out with a million zeros.
+_QUANTITY = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,4}0{0,12})?")
 _OFFSET = re.compile(r"^([+-])(\d\d):(\d\d)$")
 TYPES: Final = {
     "ObjectEvent": ("epcList", "quantityList"),
@@ -173,13 +175,12 @@ def _quantities(event: Mapping[str, Any], names: tuple[str, str], *, is_count: b
 
 
 def _quantity(value: Any, place: str, *, is_count: bool) -> Decimal:
-    try:
-        quantity = Decimal(str(value)) if isinstance(value, int | float | str) and not isinstance(value, bool) else None
-    except InvalidOperation:
-        quantity = None
-    if quantity is None or not quantity.is_finite() or quantity < 0 or (quantity == 0 and not is_count):
-        raise EpcisRefused(place, "must be a number above 0 (a count may be 0)")
-    return quantity
+    written = str(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else ""
+    if _QUANTITY.fullmatch(written) is None or (Decimal(written) == 0 and not is_count):
+        raise EpcisRefused(
+            place, "must be a number above 0 (a count may be 0), of at most 12 digits before the point and 4 behind it"
+        )
+    return Decimal(written)
 
 
 def _place(event: Mapping[str, Any], name: str) -> str | None:
