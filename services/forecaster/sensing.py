@@ -83,6 +83,10 @@ def build(settings: Settings) -> faust.App:
     return app
 
 
+# What an event raises that cannot be understood.
+UNREADABLE = (ValueError, KeyError, TypeError, ArithmeticError)
+
+
 class Sensing:
     """The agent, its sensor, and the two clocks beside it: learning what is usual, and telling the parent it lives."""
 
@@ -110,7 +114,7 @@ class Sensing:
             try:
                 for sighting in self.sense(dict(message.headers or {}), message.value):
                     await self.tell(sighting)
-            except (ValueError, KeyError, TypeError, ArithmeticError):
+            except UNREADABLE:
                 continue  # unreadable here is unreadable for the consumer that keeps the books, and it says so
 
     def sense(self, headers: dict[str, bytes], value: bytes) -> list[Sighting]:
@@ -123,6 +127,8 @@ class Sensing:
             return self._sensor.sold(item, day, units, headers["ce_id"].decode())
         if kind == BusinessDayClosed.TYPE:
             body = orjson.loads(value)
+            if not isinstance(body, dict):
+                raise TypeError("an event's data is an object")
             if body.get("partition") in (None, 0):  # one close is written to every partition; one is enough here
                 return self._sensor.closed(body["tenant"], body["location"], date.fromisoformat(body["business_date"]))
         return []

@@ -1,10 +1,16 @@
 """Live sensing tells what is unusual, once, and the same again when an event is repeated."""
 
+import contextlib
 from dataclasses import replace
 from datetime import date, timedelta
 
+import orjson
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from services.forecaster.domain.sensing import Sensor, Usual
-from services.forecaster.sensing import event_of, signal_of
+from services.forecaster.sensing import UNREADABLE, Sensing, event_of, signal_of
+from tests.examples import examples
 
 ITEM = ("acme", "milk", "L1")
 DAY = date(2024, 3, 4)
@@ -18,6 +24,32 @@ def test_a_spike_is_told_when_it_passes_the_threshold_and_when_it_doubles() -> N
     assert steps == [1, 2, 3]
     first = next(number for number, seen in enumerate(told) if seen)
     assert first + 1 == 10  # 2 + 5 * sqrt(2) = 9.07
+
+
+headers = st.fixed_dictionaries(
+    {},
+    optional={
+        "ce_type": st.sampled_from([b"sale.recorded.v1", b"business-day.closed.v1", b"\xff"]),
+        "ce_id": st.binary(),
+    },
+)
+fields = st.sampled_from(["tenant", "sku", "location", "business_date", "quantity", "partition"])
+words = st.sampled_from(["2024-03-04", "1e999", "NaN", "-1", "0", "acme"]) | st.text(max_size=5)
+anything = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | words,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(fields, inner, max_size=6),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=examples(300))
+@given(headers, st.binary(max_size=20) | anything.map(orjson.dumps))
+def test_no_bytes_on_the_topic_end_the_reading(headers: dict[str, bytes], value: bytes) -> None:
+    """Faust drops the agent at an exception that is not expected, and what is live is not told any more."""
+    sensing = object.__new__(Sensing)
+    sensing._sensor = Sensor(USUAL)
+    with contextlib.suppress(*UNREADABLE):
+        assert isinstance(sensing.sense(headers, value), list)
 
 
 def test_a_repeated_event_changes_nothing() -> None:
