@@ -29,13 +29,15 @@ class Table:
     """A table whose `columns` follow from the log; other columns are not compared.
 
     `reset` is how it is emptied for one tenant ($1); None keeps it, because its topic may have forgotten what it holds
-    and every event is written over its own row. `where` says which rows count.
+    and every event is written over its own row. `where` says which rows count. `own` are columns of rows that stay which
+    the service itself has written: an older copy does not take their place.
     """
 
     name: str
     columns: tuple[str, ...]
     reset: str | None = ""
     where: str = "true"
+    own: tuple[str, ...] = ()
 
     @property
     def emptying(self) -> str | None:

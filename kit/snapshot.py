@@ -10,12 +10,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kit.database import Database, Transaction, scope
-from kit.rebuild import LONG_SECONDS, Derived
+from kit.rebuild import LONG_SECONDS, Derived, Table
 
 FORMAT = 1
 PORTION = 1_000
-# What every service keeps of what it has read, beside its own tables.
-PLUMBING = ("inbox", "name_versions", "dropped_events")
+# What every service keeps of what it has read, beside its own tables; what people have dropped since stays dropped.
+PLUMBING = (Table("inbox", ()), Table("name_versions", (), reset=None), Table("dropped_events", (), reset=None))
+# Numbers that go on rising: a database that is new begins at one, and what is parked next would come before what waits.
+COUNTED = (
+    ("parked_events", "seq", "pg_get_serial_sequence('parked_events', 'seq')::regclass"),
+    ("name_versions", "version", "'name_versions_drawn'::regclass"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,9 @@ async def write(database: Database, derived: Derived, folder: Path) -> Written:
             for tenant in tenants:
                 await scope(connection, tenant)
                 for table in _tables(derived):
-                    query = f"select row_to_json(t)::text as row from {table} t where tenant = $1"
+                    query = f"select row_to_json(t)::text as row from {table.name} t where tenant = $1"
                     async for row in connection.cursor(query, tenant, prefetch=PORTION):
-                        file.write(f"{table}\t{tenant}\t{row['row']}\n")
+                        file.write(f"{table.name}\t{tenant}\t{row['row']}\n")
                         rows += 1
     draft.rename(path)
     return Written(path, rows, hashlib.sha256(path.read_bytes()).hexdigest())
@@ -58,7 +63,11 @@ def _path(folder: Path, service: str) -> Path:
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """Puts a snapshot in the place of the derived state, inside the transaction of a rebuild."""
+    """Puts a snapshot in the place of the derived state, inside the transaction of a rebuild.
+
+    Rows and columns that a rebuild lets stay are newer here than in the snapshot and stay, too; a database that is new has
+    none, and takes them all.
+    """
 
     derived: Derived
     service: str
@@ -73,22 +82,61 @@ class Filling:
             for tenant in sorted({*head["tenants"], *tenants}):
                 await tx.execute("insert into tenants (tenant) values ($1) on conflict do nothing", tenant)
                 await scope(tx, tenant)
-                for table in _tables(self.derived):
-                    await tx.execute(f"delete from {table} where tenant = $1", tenant, timeout=LONG_SECONDS)
+                for statement in [one.emptying for one in _tables(self.derived) if one.emptying is not None]:
+                    await tx.execute(statement, tenant, timeout=LONG_SECONDS)
+            staying = {one.name: await _staying(tx, one) for one in _tables(self.derived)}
             for tenant, table, rows in _portions(file):
                 await scope(tx, tenant)
                 await tx.execute(
                     f"insert into {table} overriding system value"
-                    f" select * from json_populate_recordset(null::{table}, $1::json)",
+                    f" select * from json_populate_recordset(null::{table}, $1::json) {staying[table]}",
                     f"[{','.join(rows)}]",
                     timeout=LONG_SECONDS,
                 )
+            for tenant in head["tenants"]:
+                await scope(tx, tenant)
+                await tx.execute(
+                    "delete from parked_events p using dropped_events d"
+                    " where p.tenant = $1 and d.tenant = $1 and d.event_hash = p.event_hash",
+                    tenant,
+                )
+            await _go_on_counting(tx, head["tenants"])
             await tx.execute("delete from consumed_positions")
             await tx.executemany("insert into consumed_positions values ($1, $2, $3)", head["positions"])
 
 
-def _tables(derived: Derived) -> tuple[str, ...]:
-    return (*PLUMBING, *(one.name for one in derived.tables))
+async def _staying(tx: Transaction, table: Table) -> str:
+    """What becomes of a row of the snapshot where there is one that stays."""
+    if table.reset == "":
+        return ""
+    if table.reset is None:
+        return "on conflict do nothing"
+    rows = await tx.fetch(
+        "select a.attname as name, coalesce(a.attnum = any(i.indkey), false) as is_key from pg_attribute a"
+        " join pg_index i on i.indrelid = a.attrelid and i.indisprimary"
+        " where a.attrelid = $1::text::regclass and a.attnum > 0 and not a.attisdropped order by a.attnum",
+        table.name,
+    )
+    key = ", ".join(row["name"] for row in rows if row["is_key"])
+    renewed = [row["name"] for row in rows if not row["is_key"] and row["name"] not in table.own]
+    return f"on conflict ({key}) do update set {', '.join(f'{name} = excluded.{name}' for name in renewed)}"
+
+
+async def _go_on_counting(tx: Transaction, tenants: Sequence[str]) -> None:
+    """Draw numbers until the next one is above all that were filled in; the service may not set a sequence."""
+    for table, column, sequence in COUNTED:
+        highest = 0
+        for tenant in tenants:
+            await scope(tx, tenant)
+            highest = max(highest, await tx.fetchval(f"select coalesce(max({column}), 0) from {table}"))
+        drawn = await tx.fetchval(f"select nextval({sequence})")
+        if drawn < highest:
+            query = f"select count(nextval({sequence})) from generate_series(1, $1::bigint)"
+            await tx.execute(query, highest - drawn, timeout=LONG_SECONDS)
+
+
+def _tables(derived: Derived) -> tuple[Table, ...]:
+    return (*PLUMBING, *derived.tables)
 
 
 def _portions(lines: Iterable[str]) -> Iterator[tuple[str, str, list[str]]]:

@@ -26,6 +26,7 @@ TABLES = (
          "trim_scale(promoted)", "revision"),
         reset=_DEMAND_RESET,
         where="(quantity, returned, restocked, promoted) <> (0, 0, 0, 0)",
+        own=("revision", "censored"),
     ),
     Table("stock_days", ("sku", "location", "business_date", "trim_scale(net)")),
     Table("stock_counts", ("sku", "location", "business_date", "trim_scale(quantity)", "counted_at", "at_opening")),

@@ -44,6 +44,7 @@ TABLES = (
          "moved_at", "counted_at"),
         reset=_POSITIONS_RESET,
         where="movements > 0",
+        own=("replan_below", "replan_at_or_above"),
     ),
     Table(
         "supply",

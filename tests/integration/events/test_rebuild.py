@@ -7,19 +7,22 @@ from typing import Any
 
 import pytest
 
-from kit import snapshot
+from kit import parking, snapshot
 from kit.database import SchemaMismatch
 from kit.rebuild import Derived, Outcome, demand_finished, digest, rebuild
 from schemas.catalogue import IdentityAliasDefined, SupersessionDefined
 from schemas.demand import SaleVoided
 from services.forecaster import derived as forecaster
 from services.policy import derived as policy
+from tests import ground
+from tests.ground import Ground
 from tests.integration.events.both import (
     DAY,
     NOON,
     SERVICES,
     TENANT,
     Both,
+    both,
     closed,
     counted,
     item,
@@ -105,6 +108,56 @@ async def test_the_digest_is_the_same_and_nothing_is_said_again(side: Both, tmp_
     await side.settled()
     assert await side.demand("A") == demand[0] + 100
     assert (await side.position("C"))[0] == stock[2][0] + 50
+
+
+async def test_a_rebuild_from_a_snapshot_reads_what_came_after_it_and_comes_out_the_same(
+    side: Both, platform: Ground, tmp_path: Path
+) -> None:
+    """Also where all that is left is the file and the log since: on a database that is new, which counts on from there."""
+    await tell_a_story(side)
+    files = {name: await snapshot.write(side.databases[name], DERIVED[name], tmp_path) for name in SERVICES}
+    await side.send(
+        sale("A", 5), sale("never", 1), moved("never", "receipt", 2), sale("later", 3), closed(DAY + 24 * HOUR)
+    )
+    await side.settled()
+    await side.define(item("D"))
+    await side.define(sale("D", 4))
+    own = {
+        "policy": "select sku, replan_below, replan_at_or_above from positions order by sku",
+        "forecaster": "select sku, business_date, revision, censored from daily_demand order by 1, 2",
+    }
+    for service, change in (
+        ("policy", "update positions set replan_below = 7"),
+        ("forecaster", "update daily_demand set censored = true"),
+    ):
+        async with side.databases[service].transaction(side.tenant) as tx:
+            await tx.execute(change)  # as a plan and a forecast do
+            never = await tx.fetchval("select min(record_key) from parked_events")
+            first = await tx.fetchval("select event_hash from parked_events where record_key = $1 order by seq", never)
+            await parking.drop(tx, side.tenant, never, event_hash=first, reason="a test till", by="pia")
+    waits = "select record_key, topic, record_offset from parked_events order by seq"
+    for service in SERVICES:
+        await side.halt(service)
+        fill = snapshot.Filling(DERIVED[service], service, files[service].path)
+        before = [tuple(row) for row in await side.rows(service, own[service])]
+        outcome = await again(side, service, fill)
+        assert outcome.differing == []
+        assert [tuple(row) for row in await side.rows(service, own[service])] == before, "its own words stay"
+        assert 0 < outcome.records < (await again(side, service)).records
+        parked = [tuple(row) for row in await side.rows(service, waits)]
+        assert len(parked) >= 2
+        with ground.fresh_database(platform) as new:
+            async with both(platform, side.namespace, new) as other:
+                other.tenant = side.tenant
+                await rebuild(other.settings[service], other.databases[service], DERIVED[service], quiet, fill=fill)
+                other.start(service)
+                await other.settled()
+                found = await digest(other.databases[service], DERIVED[service].tables)
+                assert {name for name in found if found[name] != outcome.after[name]} == {"parked_events"}
+                held = [tuple(row) for row in await other.rows(service, waits)]
+                assert [one for one in held if one in parked] == parked, "what is parked next comes behind what waits"
+                assert len(held) == len(parked) + 1, "what was dropped since is looked at again"
+    side.start()
 
 
 async def test_a_rebuild_that_was_interrupted_keeps_the_service_down_and_goes_on(side: Both) -> None:
