@@ -99,11 +99,13 @@ class DemandTable:
         read: Floats = low + (high - low) * share
         return read
 
-    def curves_by_day(self, row: int) -> Floats:
-        """The quantile functions of one item over 0, 1 … 56 days: (57, 13), what `curve` gives for each of those days."""
-        low, high = self.nodes[row, _NODE_BEFORE], self.nodes[row, _NODE_BEFORE + 1]
-        read: Floats = low + (high - low) * _SHARE_PAST_NODE
-        return read
+    def shortages_by_day(self, rows: ArrayLike, units: ArrayLike) -> Floats:
+        """E[(D − units)+] of some items over 0, 1 … 56 days: (len(rows), 57), each from its own `units` of stock."""
+        nodes = self.nodes[np.asarray(rows, dtype=np.int64)]
+        low, high = nodes[:, _NODE_BEFORE], nodes[:, _NODE_BEFORE + 1]
+        curves = (low + (high - low) * _SHARE_PAST_NODE).reshape(-1, len(GRID))
+        stock = np.repeat(np.asarray(units, dtype=np.float64), DAYS + 1)
+        return curve_shortage(curves, stock).reshape(-1, DAYS + 1)
 
     def quantile(self, days: ArrayLike, level: ArrayLike) -> Floats:
         """Smallest level of stock, units, that covers the demand over `days` with probability `level`."""

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from kernel.distribution import DAYS, DemandTable, curve_shortage
+from kernel.distribution import DAYS, DemandTable
 from services.policy.domain.refusal import PolicyRefusal, require_not_negative
 
 # What is shipped cannot be changed; what is approved is changed where it was approved, before it leaves.
@@ -66,13 +66,15 @@ def changes_of(
     order_up_to: float,
     costs: Costs,
     multiple: float = 1.0,
+    short_before: Sequence[float] | None = None,
 ) -> list[Change]:
     """Changes to open orders that pay, at most one per order, in the order of arrival.
 
     Surplus (what counts above the order-up-to level) is taken from the latest orders first: whole orders are cancelled,
     others reduced by whole multiples. An order is brought forward to the first day on which its absence would cost more
     than expediting, and put off while the stock before it covers demand with the same probability. Money compares
-    expected shortage and holding by day with and without the change. Raises PolicyRefusal: demand_invalid.
+    expected shortage and holding by day with and without the change. `short_before`: expected shortage over 0 … DAYS days from
+    what is available before the first order, from who asked for many items at once. Raises PolicyRefusal: demand_invalid.
     Source: Silver, Pyke & Thomas, section 7.4 (rescheduling); field usage of expedite/de-expedite/cancel messages.
     """
     if len(demand) != 1 or not multiple > 0:
@@ -94,19 +96,25 @@ def changes_of(
     stock = available
     for one in ordered:
         if one.order_id not in found and one.status in CHANGEABLE:
-            moved = _moved(demand, as_of, stock, one, costs)
+            known = short_before if stock == available else None
+            moved = _moved(_short(demand, stock) if known is None else known, as_of, stock, one, costs)
             if moved is not None:
                 found[one.order_id] = moved
         stock += found[one.order_id].units if one.order_id in found else one.units
     return [found[one.order_id] for one in ordered if one.order_id in found]
 
 
-def _moved(demand: DemandTable, as_of: date, stock: float, one: Coming, costs: Costs) -> Change | None:
+def _short(demand: DemandTable, stock: float) -> list[float]:
+    short: list[float] = demand.shortages_by_day([0], [max(stock, 0.0)])[0].tolist()
+    return short
+
+
+def _moved(short: Sequence[float], as_of: date, stock: float, one: Coming, costs: Costs) -> Change | None:
     """Earlier or later, whichever saves more money, if any does."""
     arrival = (one.arrive_on - as_of).days
     first = (one.earliest_on - as_of).days if one.earliest_on is not None else arrival
     last = (one.latest_on - as_of).days if one.latest_on is not None else DAYS
-    expected = _costs(demand, stock, one.units, costs)
+    expected = _costs(short, one.units, costs)
     now = expected[min(max(arrival, 1), DAYS + 1) - 1]
     best: Change | None = None
     for day in range(max(first, 1), min(last, DAYS) + 1):
@@ -120,10 +128,11 @@ def _moved(demand: DemandTable, as_of: date, stock: float, one: Coming, costs: C
     return best
 
 
-def _costs(demand: DemandTable, stock: float, units: float, costs: Costs) -> list[float]:
+def _costs(short: Sequence[float], units: float, costs: Costs) -> list[float]:
     """Expected money over the horizon when `units` arrive at the opening of day 1, 2 … DAYS + 1: sales lost before they come,
     holding them from then on. What is short when they come is lost; the order's own units are held until sold."""
     before = np.arange(DAYS + 1)
-    short = curve_shortage(demand.curves_by_day(0), max(stock, 0.0))
-    expected: list[float] = (costs.margin * short + units * costs.holding * (DAYS - before) / 365.0).tolist()
+    expected: list[float] = (
+        costs.margin * np.asarray(short) + units * costs.holding * (DAYS - before) / 365.0
+    ).tolist()
     return expected

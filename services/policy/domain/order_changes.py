@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from kernel.distribution import DAYS
 from services.policy.domain.beside_line import recommended_beside
-from services.policy.domain.columns import arrival_of, arrivals_of, share_counted
+from services.policy.domain.columns import Columns, arrival_of, arrivals_of, share_counted
 from services.policy.domain.evidence import About, Evidence, OpenOrder
 from services.policy.domain.line import Amounts, Line, Numbers, cost_at
 from services.policy.domain.numbers import decimal_of, money, plain
@@ -123,8 +123,13 @@ def _changes(
         _look(evidence, opportunity, reckoned, row)
         for row, (evidence, opportunity) in enumerate(zip(evidences, opportunities, strict=True))
     ]
-    may_pay = _may_pay(reckoned, looks)
-    return [_of_item(reckoned, row, look) if row in may_pay else [] for row, look in enumerate(looks)]
+    may_pay = sorted(_may_pay(reckoned, looks))
+    changes: list[list[Change]] = [[] for _look in looks]
+    stock = [max(looks[row].available, 0.0) for row in may_pay]
+    short = reckoned.columns.demand.shortages_by_day(may_pay, stock).tolist()
+    for row, short_before in zip(may_pay, short, strict=True):
+        changes[row] = _of_item(reckoned, row, looks[row], short_before)
+    return changes
 
 
 def _look(evidence: Evidence, opportunity: Opportunity, reckoned: Reckoned, row: int) -> _Look:
@@ -159,7 +164,7 @@ def _look(evidence: Evidence, opportunity: Opportunity, reckoned: Reckoned, row:
     return _Look(as_of, available, tuple(coming), _costs(evidence))
 
 
-def _of_item(reckoned: Reckoned, row: int, look: _Look) -> list[Change]:
+def _of_item(reckoned: Reckoned, row: int, look: _Look, short_before: Sequence[float]) -> list[Change]:
     columns, levels, lots = reckoned.columns, reckoned.levels, reckoned.lots
     total = look.available + sum(one.units for one in look.coming)
     # What may come too late counts by its probability in the position, and is no surplus beyond it.
@@ -176,6 +181,7 @@ def _of_item(reckoned: Reckoned, row: int, look: _Look) -> list[Change]:
         order_up_to=float("inf") if lots.is_needed[row] else float(levels.order_up_to[row]) + doubtful,
         costs=look.costs,
         multiple=float(columns.pack[row]),
+        short_before=short_before,
     )
 
 
@@ -241,14 +247,25 @@ def _recommended(proposed: Sequence[_Proposed], reckoned: Reckoned) -> list[Reco
     before, _same, empty = projected(columns, levels, rows, nothing)
     arriving, _inside = arrivals_of([_after(one) for one in proposed], [one.opportunity for one in proposed])
     after, _same, _empty = projected(columns, levels, rows, nothing, arriving)
+    short = _short(proposed, rows, columns)
+    expected = np.stack([before, after], axis=1)
     return [
-        _line_of(one, reckoned, int(empty[index]), np.stack([before[index], after[index]]))
-        for index, one in enumerate(proposed)
+        _line_of(one, reckoned, int(empty[index]), expected[index], short[index]) for index, one in enumerate(proposed)
     ]
 
 
-def _line_of(one: _Proposed, reckoned: Reckoned, empty: int, expected: NDArray[np.float64]) -> Recommendation:
-    """The line of a change; `expected` stock by day, rows: as things are, and with the change."""
+def _short(proposed: Sequence[_Proposed], rows: NDArray[np.int64], columns: Columns) -> list[tuple[float, float]]:
+    """(units short until each order is believed to come, and until it would come with the change)."""
+    days = [_days(one.as_of, day) for one in proposed for day in (one.believed, one.change.arrive_on)]
+    stock = np.repeat([max(one.change.stock, 0.0) for one in proposed], 2)
+    short = columns.demand.rows(np.repeat(rows, 2)).expected_shortage(days, stock).tolist()
+    return list(zip(short[::2], short[1::2], strict=True))
+
+
+def _line_of(
+    one: _Proposed, reckoned: Reckoned, empty: int, expected: NDArray[np.float64], short: tuple[float, float]
+) -> Recommendation:
+    """The line of a change; `expected` stock by day, rows: as things are, and with the change; `short` as `_short` says."""
     order, change = one.order, one.change
     numbers = replace(
         Numbers.of(reckoned.columns, reckoned.levels, reckoned.lots, one.row, empty),
@@ -261,7 +278,7 @@ def _line_of(one: _Proposed, reckoned: Reckoned, empty: int, expected: NDArray[n
         "arrive_on": one.promise.isoformat(),
         "changes_order": order.order_id,
     }
-    return recommended_beside(line, change.action, what, _told(line, one, reckoned), expected)
+    return recommended_beside(line, change.action, what, _told(line, one, short), expected)
 
 
 def _line(evidence: Evidence, opportunity: Opportunity, numbers: Numbers, saves: Decimal) -> Line:
@@ -290,7 +307,7 @@ def _after(proposed: _Proposed) -> Evidence:
     return replace(evidence, open_orders=tuple(kept))
 
 
-def _told(line: Line, proposed: _Proposed, reckoned: Reckoned) -> Step:
+def _told(line: Line, proposed: _Proposed, short: tuple[float, float]) -> Step:
     order, change = proposed.order, proposed.change
     rules, unit = line.evidence.policy.parameters, line.item.unit
     saves = {"order_id": order.order_id, "units": plain(order.quantity), "saves": str(line.amounts.at_risk)}
@@ -303,16 +320,12 @@ def _told(line: Line, proposed: _Proposed, reckoned: Reckoned) -> Step:
             "cost": str(money(rules.order_change_cost)),
         }
         return step(f"order_{change.action}", inputs, plain(line.numbers.quantity), unit=unit, binding=True)
-    was, stock = proposed.believed, max(change.stock, 0.0)
-    days = [float(_days(line.as_of, day)) for day in (was, change.arrive_on)]
-    demand = reckoned.columns.demand.rows([proposed.row, proposed.row])
-    short = demand.expected_shortage(days, [stock, stock])
-    before, after = (decimal_of(float(one), 2) for one in short)
+    before, after = (decimal_of(one, 2) for one in short)
     cost = rules.order_change_cost
     if change.action == "expedite":
         cost += money(rules.expedite_cost_share * line.amounts.unit_cost * order.quantity)
     inputs = saves | {
-        "arrive_on": was.isoformat(),
+        "arrive_on": proposed.believed.isoformat(),
         "short_before": plain(before),
         "short_after": plain(after),
         "earned": str(money(line.amounts.at_risk + cost)),

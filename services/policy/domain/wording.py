@@ -27,7 +27,7 @@ def steps_of(line: Line) -> tuple[Step, ...]:
 
 def beside_steps(line: Line, told: Step) -> tuple[Step, ...]:
     """The steps of a line beside the item's own order: the state it follows from, what it does, who decides."""
-    return (*position_steps(line), *_levels(line)[:1], told, *route_steps(line))
+    return (*position_steps(line), _target(line), told, *route_steps(line))
 
 
 def position_steps(line: Line) -> list[Step]:
@@ -155,21 +155,22 @@ def _goal(line: Line) -> dict[str, str]:
     return {name: plain(weight) for name, weight in zip(names, rules.weights(item.abc_class), strict=True)}
 
 
+def _target(line: Line) -> Step:
+    numbers, rules = line.numbers, line.evidence.policy.parameters
+    inputs = {
+        "abc_class": line.item.class_name,
+        **_goal(line),
+        "protection_demand": plain(numbers.protection_demand),
+        "safety_stock": plain(numbers.safety_stock),
+    }
+    point = plain(numbers.reorder_point)
+    return step("target", inputs, point, unit=line.item.unit, sentence=f"target_{rules.service_kind}")
+
+
 def _levels(line: Line) -> list[Step]:
     numbers, rules, unit = line.numbers, line.evidence.policy.parameters, line.item.unit
     return [
-        step(
-            "target",
-            {
-                "abc_class": line.item.class_name,
-                **_goal(line),
-                "protection_demand": plain(numbers.protection_demand),
-                "safety_stock": plain(numbers.safety_stock),
-            },
-            plain(numbers.reorder_point),
-            unit=unit,
-            sentence=f"target_{rules.service_kind}",
-        ),
+        _target(line),
         step(
             "economic_quantity",
             {

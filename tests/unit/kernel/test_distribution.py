@@ -154,8 +154,12 @@ def test_one_curve_gives_the_same_bits_asked_alone_or_among_many(table: DemandTa
         assert ask(curve, units)[0] == ask(crowd, units)[-1]
 
 
-@given(tables())
-def test_the_curves_of_every_day_at_once_are_those_of_each_day(table: DemandTable) -> None:
-    for row in range(len(table)):
-        everywhere = table.curves_by_day(row)
-        assert all((everywhere[day] == table.curve(float(day))[row]).all() for day in range(DAYS + 1))
+@given(tables(), st.floats(0, 400))
+def test_the_shortages_of_every_day_at_once_are_those_of_each_day(table: DemandTable, units: float) -> None:
+    rows = [*reversed(range(len(table))), 0]
+    stock = [units + place for place in range(len(rows))]
+    everywhere = table.shortages_by_day(rows, stock)
+    for place, row in enumerate(rows):
+        alone = [table.expected_shortage(float(day), stock[place])[row] for day in range(DAYS + 1)]
+        assert everywhere[place].tolist() == alone
+    assert table.shortages_by_day([], []).shape == (0, DAYS + 1)
