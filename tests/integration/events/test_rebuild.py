@@ -115,6 +115,7 @@ async def test_a_rebuild_from_a_snapshot_reads_what_came_after_it_and_comes_out_
 ) -> None:
     """Also where all that is left is the file and the log since: on a database that is new, which counts on from there."""
     await tell_a_story(side)
+    await side.define(sale("never", 8))
     files = {name: await snapshot.write(side.databases[name], DERIVED[name], tmp_path) for name in SERVICES}
     await side.send(
         sale("A", 5), sale("never", 1), moved("never", "receipt", 2), sale("later", 3), closed(DAY + 24 * HOUR)
