@@ -94,8 +94,10 @@ class Database:
         self.service = service
 
     @staticmethod
-    async def open(url: str, service: str, *, pool_max: int = 8) -> "Database":
-        """Connect. The search path is the service's own schema and nothing else."""
+    async def open(url: str, service: str, *, pool_max: int = 8, by_index: bool = False) -> "Database":
+        """Connect. The search path is the service's own schema and nothing else. `by_index`: for work that seeks a few rows of
+        large tables by their keys and nothing else. PostgreSQL would read such a table from end to end as long as it believes it
+        small, which it does while a first run fills it."""
         pool = await asyncpg.create_pool(
             url,
             min_size=1,
@@ -108,6 +110,7 @@ class Database:
                 "statement_timeout": str(STATEMENT_TIMEOUT_MILLISECONDS),
                 "idle_in_transaction_session_timeout": str(IDLE_TRANSACTION_TIMEOUT_MILLISECONDS),
                 "timezone": "UTC",
+                "enable_seqscan": "off" if by_index else "on",
             },
         )
         return Database(pool, service)

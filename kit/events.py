@@ -82,12 +82,14 @@ class Received(NamedTuple, Generic[M]):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A message for the outbox. `topic` is the name without namespace (a dead letter's ends in .dead)."""
+    """A message for the outbox. `topic` is the name without namespace (a dead letter's ends in .dead). `packed`: its value as
+    the outbox keeps it (`kit.packing`), from who keeps it in a table as well."""
 
     topic: str
     envelope: Envelope
     value: bytes
     extra_headers: tuple[tuple[str, str], ...] = ()
+    packed: bytes | None = None
 
 
 def event_hash(source: str, event_id: str) -> uuid.UUID:
@@ -105,12 +107,13 @@ def outgoing(
     name: str = "",
     subject: str | None = None,
     value: bytes | None = None,
+    packed: bytes | None = None,
 ) -> Outgoing:
     """A message of ours, on the topic that carries its type, under its own record key.
 
     `cause` is the event (or the id of the run, decision, …) it follows from; with `name` it makes the id, so the same
     cause publishes the same id again. `time` is when it became true, in event time where planning is concerned.
-    `value`: the message as JSON, from who has written it already.
+    `value`: the message as JSON, from who has written it already; `packed`: and packed it.
     """
     key = body.record_key()
     cause_id = cause.id if isinstance(cause, Envelope) else cause
@@ -130,6 +133,7 @@ def outgoing(
             traceparent=origin or telemetry.traceparent(),
         ),
         value=body.wire() if value is None else value,
+        packed=packed,
     )
 
 

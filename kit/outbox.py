@@ -7,6 +7,7 @@ import orjson
 
 from kit.database import Transaction, scope
 from kit.events import Outgoing, headers_of
+from kit.packing import pack
 
 
 async def enqueue(tx: Transaction, messages: Sequence[Outgoing]) -> int:
@@ -31,7 +32,7 @@ async def enqueue(tx: Transaction, messages: Sequence[Outgoing]) -> int:
             [message.topic for message in batch],
             [message.envelope.key for message in batch],
             [pack_headers(headers_of(message)) for message in batch],
-            [message.value for message in batch],
+            [pack(message.value) if message.packed is None else message.packed for message in batch],
         )
         added += len(rows)
     return added

@@ -19,6 +19,7 @@ from kit.clock import pause
 from kit.database import Database, Transaction, role_of
 from kit.errors import TRANSIENT
 from kit.outbox import unpack_headers
+from kit.packing import unpack
 from kit.settings import ServiceSettings
 
 log = telemetry.get_logger()
@@ -76,7 +77,11 @@ class Relay:
     async def _lead(self, stop: asyncio.Event) -> None:
         # A connection of its own: the lock lives exactly as long as this session.
         async with self._database.pool.acquire() as connection:
-            await connection.execute(f"set role {role_of(self._service)}_relay")
+            # What waits is found by its index, in order. Left to choose, PostgreSQL reads and sorts the whole outbox while it
+            # believes it small, which is what it was when the plan was made: every batch of a long run read all that was there.
+            await connection.execute(
+                f"set role {role_of(self._service)}_relay; set plan_cache_mode = force_custom_plan; set enable_seqscan = off"
+            )
             try:
                 # Keyed by database and service: schemas of one database share the lock space.
                 if not await connection.fetchval(
@@ -97,7 +102,7 @@ class Relay:
             finally:
                 if not connection.is_closed():
                     await connection.execute("select pg_advisory_unlock_all()")
-                    await connection.execute("reset role")
+                    await connection.execute("reset role; reset plan_cache_mode; reset enable_seqscan")
 
     async def _publish_until(self, stop: asyncio.Event, connection: Transaction, producer: AIOKafkaProducer) -> None:
         rounds = 0
@@ -139,7 +144,10 @@ class Relay:
                 name = f"{self._settings.namespace}.{row['topic']}"
                 futures.append(
                     await producer.send(
-                        name, row["value"], key=row["record_key"].encode(), headers=unpack_headers(row["headers"])
+                        name,
+                        unpack(row["value"]),
+                        key=row["record_key"].encode(),
+                        headers=unpack_headers(row["headers"]),
                     )
                 )
             records = await asyncio.gather(*futures)

@@ -66,7 +66,9 @@ async def _places(admin: "Connection", tenant: str, table: pa.Table) -> None:
         ],
     )
     await _copy(admin, "locations", [plain | {"location": one, "name": one} for one in places])
-    await _copy(admin, "closed_days", [{"tenant": tenant, "location": one, "closed_on": DAY} for one in places])
+    # As if the run that follows a close had been: the service would begin it by itself, and every item be planned twice.
+    planned = {"tenant": tenant, "closed_on": DAY, "planned_on": DAY}
+    await _copy(admin, "closed_days", [planned | {"location": one} for one in places])
 
 
 async def _items(admin: "Connection", tenant: str, new: Sequence[Row], rows: Sequence[Row]) -> None:

@@ -5,6 +5,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Protocol
 
+import orjson
+
+from kit import packing
 from kit.clock import zone_of
 from kit.events import Outgoing, outgoing
 from schemas.recommendations import RecommendationIssued
@@ -55,7 +58,7 @@ def is_news(said: Said, outcome: Recommendation) -> bool:
 def issued(
     body: Mapping[str, Any], evidence_text: bytes, as_of: date | None
 ) -> tuple[RecommendationIssued, bytes, Outgoing]:
-    """(what consumers read of a recommendation, the JSON it is published and kept as, its event).
+    """(what consumers read of a recommendation, the JSON it is published as, packed as it is kept, its event).
 
     The JSON is written once. Checked against the contract is what was made of codes and money; evidence, steps and projection
     are long lists of our own words and numbers, whose form the tests hold to it.
@@ -63,7 +66,18 @@ def issued(
     message = RecommendationIssued.model_validate({**body, **UNCHECKED})
     text = canonical_with(body, evidence_text)
     identity = message.recommendation_id
-    return message, text, outgoing(message, service=SERVICE, cause=identity, time=moment(as_of), value=text)
+    kept = packing.pack(text, packing.RECOMMENDATION)
+    says = outgoing(message, service=SERVICE, cause=identity, time=moment(as_of), value=text, packed=kept)
+    return message, kept, says
+
+
+def signals_told(body: Mapping[str, Any]) -> str | None:
+    """What the steps of a derivation say about signals that moved it, and what a unit costs, as JSON: a page that lists all
+    lines a signal moved reads this instead of their documents. None for a line no signal moved."""
+    steps = [one for one in body["steps"] if one["code"] == "scenario"]
+    if not steps:
+        return None
+    return orjson.dumps({"unit_cost": body["unit_cost"], "currency": body["currency"], "steps": steps}).decode()
 
 
 def order_days(evidence: Evidence, outcome: Recommendation, zones: Mapping[str, str]) -> dict[str, str]:

@@ -14,7 +14,7 @@ from services.policy.domain.evidence_text import document_of, sha256_of
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
 from services.policy.moving import move_first
-from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, is_news, issued, moment, order_days
+from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, is_news, issued, moment, order_days, signals_told
 from services.policy.rationing import ration
 from services.policy.store import evidence as evidence_store
 from services.policy.store import plans, policies
@@ -139,7 +139,7 @@ def _propose(
             plans.Published(
                 identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity, kept,
                 budget_date=budget_date or message.origin, value=outcome.value, supplier=message.supplier,
-                order_on=message.order_on,
+                order_on=message.order_on, signals=signals_told(body),
             )
         )  # fmt: skip
     rows.append(

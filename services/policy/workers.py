@@ -52,7 +52,7 @@ def _die_with_service() -> None:
 
 
 async def _plan_all(database_url: str, tenant: str, says: TextIO) -> None:
-    database = await Database.open(database_url, "policy", pool_max=1)
+    database = await Database.open(database_url, "policy", pool_max=1, by_index=True)
     memory.spare_the_collector()
     try:
         began = time.perf_counter()

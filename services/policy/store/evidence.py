@@ -15,6 +15,7 @@ from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.outcome import Thresholds
 from services.policy.domain.parameters import Parameters
 from services.policy.store import deliveries, signals
+from services.policy.store.numbers import texts
 
 ZERO = Decimal(0)
 
@@ -110,6 +111,9 @@ async def load(
     skus, locations = [sku for sku, _location in items], [location for _sku, location in items]
     # Positions before plans, each in the order of its key, as the booking of sales takes them: no deadlock with a run.
     await tx.execute(LOCK.format("positions"), tenant, skus, locations)
+    if await tx.fetchval(LOCK.format("plans"), tenant, skus, locations) == len(items):
+        return await read(tx, tenant, items, policy)
+    # Items that are planned for the first time, maybe by two at once: the second waits here for what the first says.
     await tx.execute(
         "insert into plans (tenant, sku, location, outcome, is_open) select $1, *, 'none', false"
         " from unnest($2::text[], $3::text[]) as t(sku, location) order by 2, 3 on conflict do nothing",
@@ -277,15 +281,14 @@ async def keep_thresholds(
     await tx.execute(
         "insert into positions (tenant, sku, location, on_hand, reserved, backorders, movements, moved_at, replan_below,"
         " replan_at_or_above) select r.tenant, r.sku, r.location, r.on_hand, r.reserved, r.backorders, r.movements, r.moved_at,"
-        " t.below, t.above"
-        " from (select * from unnest($2::text[], $3::text[], $4::numeric[], $5::numeric[]) as u(sku, location, below, above)"
-        " order by 1, 2) t cross join lateral"
+        " t.below, t.above from (select * from unnest($2::text[], $3::text[], $4::text[]::numeric[], $5::text[]::numeric[])"
+        " as u(sku, location, below, above) order by 1, 2) t cross join lateral"
         " (select * from positions r where r.tenant = $1 and r.sku = t.sku and r.location = t.location offset 0) r"
         " on conflict (tenant, sku, location) do update set replan_below = excluded.replan_below,"
         " replan_at_or_above = excluded.replan_at_or_above",
         tenant,
         [sku for sku, _location in items],
         [location for _sku, location in items],
-        [one.below for one in thresholds],
-        [one.at_or_above for one in thresholds],
+        texts(one.below for one in thresholds),
+        texts(one.at_or_above for one in thresholds),
     )

@@ -1,12 +1,14 @@
 """The last plan of each item, holds by people, and what was published."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 from kit.database import Transaction
+from kit.packing import unpack
+from services.policy.store.numbers import texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A recommendation as it was published."""
+    """A recommendation as it was published. `document` is packed (`kit.packing`); `signals`: the steps of its derivation that
+    say what signals moved, as JSON."""
 
     recommendation_id: str
     sku: str
@@ -45,6 +48,7 @@ class Published:
     value: Decimal | None = None
     supplier: str | None = None
     order_on: date | None = None
+    signals: str | None = None
 
 
 async def keep(tx: Transaction, tenant: str, plans: Sequence[Plan]) -> None:
@@ -75,9 +79,9 @@ async def keep(tx: Transaction, tenant: str, plans: Sequence[Plan]) -> None:
         [one.line_id for one in plans],
         [one.is_open for one in plans],
         [one.signature for one in plans],
-        _texts(one.quantity for one in plans),
-        _texts(one.reorder_point for one in plans),
-        _texts(one.order_up_to for one in plans),
+        texts(one.quantity for one in plans),
+        texts(one.reorder_point for one in plans),
+        texts(one.order_up_to for one in plans),
     )
 
 
@@ -85,9 +89,9 @@ async def publish(tx: Transaction, tenant: str, published: Sequence[Published]) 
     """Keep recommendations with their evidence."""
     await tx.execute(
         "insert into recommendations (tenant, recommendation_id, sku, location, line_id, arrive_on, quantity, document,"
-        " action, about, budget_date, value, supplier, order_on) select $1, * from unnest($2::text[], $3::text[], $4::text[],"
+        " action, about, budget_date, value, supplier, order_on, signals) select $1, * from unnest($2::text[], $3::text[], $4::text[],"
         " $5::text[], $6::date[], $7::text[]::numeric[], $8::bytea[], $9::text[], $10::text[], $11::date[], $12::text[]::numeric[],"
-        " $13::text[], $14::date[])"
+        " $13::text[], $14::date[], $15::text[]::jsonb[])"
         " on conflict do nothing",
         tenant,
         [one.recommendation_id for one in published],
@@ -95,20 +99,16 @@ async def publish(tx: Transaction, tenant: str, published: Sequence[Published]) 
         [one.location for one in published],
         [one.line_id for one in published],
         [one.arrive_on for one in published],
-        _texts(one.quantity for one in published),
+        texts(one.quantity for one in published),
         [one.document for one in published],
         [one.action for one in published],
         [one.about for one in published],
         [one.budget_date for one in published],
-        _texts(one.value for one in published),
+        texts(one.value for one in published),
         [one.supplier for one in published],
         [one.order_on for one in published],
+        [one.signals for one in published],
     )
-
-
-def _texts(numbers: Iterable[Decimal | None]) -> list[str | None]:
-    """Decimals as PostgreSQL reads them itself: the client takes four times as long to pack one."""
-    return [None if one is None else str(one) for one in numbers]
 
 
 async def published_before(tx: Transaction, tenant: str, identities: Sequence[str]) -> set[str]:
@@ -123,10 +123,10 @@ async def published_before(tx: Transaction, tenant: str, identities: Sequence[st
 
 async def document_of(tx: Transaction, tenant: str, recommendation_id: str) -> bytes | None:
     """A recommendation as published; None when there is none of this id."""
-    document: bytes | None = await tx.fetchval(
+    kept: bytes | None = await tx.fetchval(
         "select document from recommendations where tenant = $1 and recommendation_id = $2", tenant, recommendation_id
     )
-    return document
+    return None if kept is None else unpack(kept)
 
 
 async def recommended(tx: Transaction, tenant: str, recommendation_id: str) -> Any:

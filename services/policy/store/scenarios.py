@@ -33,13 +33,11 @@ async def one(tx: Transaction, tenant: str, signal_id: str) -> Any:
 async def moved_lines(tx: Transaction, tenant: str) -> list[dict[str, Any]]:
     """What each open line says about each signal that touched it: the scenario step of its derivation, as published."""
     rows = await tx.fetch(
-        "select r.recommendation_id, r.sku, r.location, d.document->>'unit_cost' as unit_cost,"
-        " d.document->>'currency' as currency, s.step"
+        "select r.recommendation_id, r.sku, r.location, r.signals->>'unit_cost' as unit_cost,"
+        " r.signals->>'currency' as currency, s.step"
         " from plans p join recommendations r on r.tenant = $1 and r.recommendation_id = p.recommendation_id"
-        " cross join lateral (select convert_from(r.document, 'utf8')::jsonb as document) d"
-        " cross join lateral jsonb_array_elements(d.document->'steps') as s(step)"
-        " where p.tenant = $1 and p.is_open and position('\"scenario\"'::bytea in r.document) > 0"
-        " and s.step->>'code' = 'scenario' order by r.sku, r.location",
+        " cross join lateral jsonb_array_elements(r.signals->'steps') as s(step)"
+        " where p.tenant = $1 and p.is_open and r.signals is not null order by r.sku, r.location",
         tenant,
     )
     return [dict(row) | {"step": orjson.loads(row["step"])} for row in rows]

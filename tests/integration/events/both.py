@@ -16,6 +16,7 @@ from kit import kafka, telemetry
 from kit.consumer import BatchConsumer
 from kit.database import Database
 from kit.events import Envelope, Outgoing, headers_of
+from kit.packing import unpack
 from kit.settings import ServiceSettings
 from schemas.base import Message
 from schemas.catalogue import ItemDefined, LocationDefined
@@ -167,7 +168,7 @@ class Both:
         for row in rows:
             headers = {name: text for name, text, *_ in json.loads(row["headers"])}
             code = {"code": headers["dead_code"]} if "dead_code" in headers else {}
-            found.append({"type": headers["ce_type"], **json.loads(row["value"]), **code})
+            found.append({"type": headers["ce_type"], **json.loads(unpack(row["value"])), **code})
         return found
 
     async def demand(self, sku: str, location: str = "L1") -> Decimal:
