@@ -61,6 +61,17 @@ class Series:
         return np.asarray(self.flags[code] <= day)
 
 
+# What a file that is no table raises, or one whose pages are spoilt behind a good head.
+UNREADABLE = (OSError, ValueError, pa.ArrowException)
+
+
+def _unreadable(path: Path, error: Exception) -> FileRefused:
+    return FileRefused(
+        "file_unreadable", f"{path.name} cannot be read as a table.", f"{type(error).__name__}: {error}"[:300],
+        "give a Parquet or CSV file with the columns unique_id, ds and y",
+    )  # fmt: skip
+
+
 def columns_of(path: Path) -> dict[str, pa.DataType]:
     """Names and types of a file's columns. Raises FileRefused when it is no table with the columns needed."""
     try:
@@ -69,16 +80,20 @@ def columns_of(path: Path) -> dict[str, pa.DataType]:
                 schema = reader.schema
         else:
             schema = pq.read_schema(path)
-    except (OSError, pa.ArrowException) as error:
-        raise FileRefused(
-            "file_unreadable", f"{path.name} cannot be read as a table.", f"{type(error).__name__}: {error}",
-            "give a Parquet or CSV file with the columns unique_id, ds and y",
-        ) from error  # fmt: skip
-    return dict(zip(schema.names, schema.types, strict=True))
+        return dict(zip(schema.names, schema.types, strict=True))  # a name that is no UTF-8 is noticed only here
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
 
 
 def batches(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """The file in pieces, only these columns."""
+    """The file in pieces, only these columns. Raises FileRefused where it cannot be read."""
+    try:
+        yield from _pieces(path, columns)
+    except UNREADABLE as error:
+        raise _unreadable(path, error) from error
+
+
+def _pieces(path: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
     if path.suffix.lower() in (".csv", ".txt"):
         as_text = {name: pa.string() for name in ("unique_id", "ds") if name in columns}
         options = pcsv.ConvertOptions(include_columns=list(columns), column_types=as_text)

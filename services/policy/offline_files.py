@@ -56,7 +56,8 @@ class FileRefused(ValueError):
 def table_of(path: Path) -> pa.Table:
     """A Parquet or CSV file as a table. Raises FileRefused: file_unreadable."""
     try:
-        return pacsv.read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
+        table = pacsv.read_csv(path) if path.suffix.lower() == ".csv" else pq.read_table(path)
+        return table.rename_columns(table.column_names)  # a name that is no UTF-8 is noticed only when it is asked for
     except (pa.ArrowException, OSError, ValueError) as error:
         why = f"{type(error).__name__}: {error}"[:200]
         raise FileRefused("file_unreadable", f"{path} cannot be read.", why, "give a Parquet or CSV file") from None
