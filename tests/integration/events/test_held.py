@@ -94,6 +94,27 @@ async def test_a_dead_letter_is_replayed_once_its_cause_is_gone_and_counts_once(
     assert await side.position("A") == (Decimal(12), 0, 0)
 
 
+async def test_many_dead_letters_are_replayed_in_the_order_in_which_they_died(side: Both, desk: Desk) -> None:
+    """Whatever order they are asked for in: under their key they wait for its name, and go on, as they came."""
+    await side.define(place("L1"))
+    bad = [moved("x", "receipt", units).model_copy(update={"quantity": Decimal(-units)}) for units in (3, 5, 7, 9)]
+    await side.send(*bad, ids=["first", "second", "third", "fourth"])
+    await side.settled()
+    letters = (await desk.call("GET", "/held/dead"))[1]["items"]
+    assert [one["event_id"] for one in letters] == ["first", "second", "third", "fourth"]
+    async with side.databases["policy"].transaction(side.tenant) as tx:
+        mended = "update dead_letters set value = replace(convert_from(value, 'UTF8'), '\"-', '\"')::bytea"
+        await tx.execute(f"{mended} where record_offset <> $1", letters[2]["offset"])
+    ids = [letters[place]["letter_id"] for place in (3, 1, 0, 2)]
+    outcomes = (await desk.call("POST", "/held/dead/replay", {"letter_ids": ids}))[1]["items"]
+    assert [one["letter_id"] for one in outcomes] == [one["letter_id"] for one in letters]
+    assert [one["outcome"] for one in outcomes] == ["replayed", "replayed", "died_again", "replayed"]
+    waiting = (await desk.call("GET", f"/held/parked/events?record_key={side.tenant}/x/L1"))[1]["items"]
+    assert [one["event_id"] for one in waiting] == ["first", "second", "fourth"]
+    await side.define(item("x"))
+    assert await side.position("x") == (Decimal(17), 0, 0)
+
+
 async def test_what_cannot_be_read_is_kept_with_its_bytes_and_dropped_with_a_reason(side: Both, desk: Desk) -> None:
     await side.define(item("A"), place("L1"))
     good = outgoing(sale("A").model_copy(update={"tenant": side.tenant}), service="test", cause="c", time=NOON)

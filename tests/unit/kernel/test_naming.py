@@ -1,5 +1,6 @@
 """What codes mean: check digits by GS1's rule, two times for every fact, and never a guess."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -48,6 +49,14 @@ def test_one_wrong_digit_is_always_found(length: int, data: st.DataObject) -> No
     place = data.draw(st.integers(0, length))
     other = data.draw(st.sampled_from([digit for digit in "0123456789" if digit != whole[place]]))
     assert gtin.fault(whole[:place] + other + whole[place + 1 :]) is not None
+
+
+@given(st.text(max_size=20) | st.text("0123456789\u00b2\u0663\uff15 ", min_size=8, max_size=14))
+def test_no_text_does_more_than_be_no_gtin(code: str) -> None:
+    """Digits of other scripts and superscripts are digits to Python, and none on a label."""
+    whole = gtin.canonical(code)
+    assert (whole is None) == (gtin.fault(code) is not None)
+    assert whole is None or re.fullmatch("[0-9]{14}", whole)
 
 
 def test_a_gtin_is_found_in_whatever_length_it_is_written() -> None:
