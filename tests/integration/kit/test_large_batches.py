@@ -3,14 +3,15 @@
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest
+from asyncpg.protocol import protocol
 
-from kit import inbox
+from kit import columns, inbox
 from kit.database import Database, savepoint
 from kit.events import Received, decode
 from kit.hopeful import CAREFUL_BATCHES, ROWS_MIN, Hopeful
@@ -76,6 +77,54 @@ async def test_the_ledger_books_what_is_new_of_a_batch_once(policy: Database) ->
     assert {row["sku"]: (row["on_hand"], row["movements"]) for row in rows} == {
         sku: (2 * times, times) for sku, times in expected.items()
     }
+
+
+async def test_a_batch_is_booked_as_its_movements_are_one_by_one(policy: Database) -> None:
+    codes = ("A", "a,b", '"', "{NULL}", "null", "\\x1f", "日本 🛒", " ", "'")
+    kinds = ("sale", "receipt", "sale", "backorder", "reservation", "release", "shipment", "scrapped_return", "sale")
+    for kinds_of_batch in (kinds, ("sale",), ("receipt",)):
+        made = [
+            Movement(
+                codes[number % len(codes)],
+                codes[number % 5],
+                uuid.uuid4(),
+                kind := kinds_of_batch[number // 3 % len(kinds_of_batch)],
+                Decimal(f"{number}.25"),
+                NOON + timedelta(seconds=number),
+                DAY,
+                f"PO-{number}" if kind == "receipt" and number % 2 else None,
+            )
+            for number in range(MANY)
+        ]
+        booked = []
+        for tenant, batches in (("whole", [made]), ("single", [[one] for one in made])):
+            async with policy.transaction(tenant) as tx:
+                for batch in batches:
+                    await ledger.book(tx, tenant, batch)
+                entries = await tx.fetch("select * from ledger order by event_hash")
+                sums = await tx.fetch("select * from positions order by sku, location")
+            booked.append([tuple(row.values())[1:] for row in (*entries, *sums)])
+        assert booked[0] == booked[1]
+        assert {
+            row[2]: row[4] for row in booked[0] if len(row) == 11 and row[2] in {one.event_hash for one in made}
+        } == {one.event_hash: one.quantity for one in made}
+
+
+@pytest.mark.parametrize(
+    "kept", [list, tuple, set, frozenset, dict.fromkeys, lambda values: dict.fromkeys(values).keys()]
+)
+async def test_containers_are_arrays_and_texts_are_not(policy: Database, kept: Any) -> None:
+    assert protocol.IterableABC is columns.CONTAINERS  # type: ignore[attr-defined]
+    given = kept(["a", "b"])
+    if isinstance(given, dict):
+        with pytest.raises(asyncpg.DataError):
+            await policy.pool.fetchval("select $1::text[]", given)
+        return
+    assert sorted(await policy.pool.fetchval("select $1::text[]", given)) == ["a", "b"]
+    assert await policy.pool.fetchval("select $1::int[]", [[1, 2], [3, 4]]) == [[1, 2], [3, 4]]
+    for text in ("ab", b"ab"):
+        with pytest.raises(asyncpg.DataError):
+            await policy.pool.fetchval("select $1::text[]", text)
 
 
 async def test_a_plain_insert_that_meets_a_known_key_is_taken_back_and_not_tried_for_a_while(policy: Database) -> None:
