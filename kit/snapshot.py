@@ -84,12 +84,13 @@ class Filling:
                 await scope(tx, tenant)
                 for statement in [one.emptying for one in _tables(self.derived) if one.emptying is not None]:
                     await tx.execute(statement, tenant, timeout=LONG_SECONDS)
+            columns = {one.name: await _columns(tx, one.name) for one in _tables(self.derived)}
             staying = {one.name: await _staying(tx, one) for one in _tables(self.derived)}
             for tenant, table, rows in _portions(file):
                 await scope(tx, tenant)
                 await tx.execute(
-                    f"insert into {table} overriding system value"
-                    f" select * from json_populate_recordset(null::{table}, $1::json) {staying[table]}",
+                    f"insert into {table} ({columns[table]}) overriding system value"
+                    f" select {columns[table]} from json_populate_recordset(null::{table}, $1::json) {staying[table]}",
                     f"[{','.join(rows)}]",
                     timeout=LONG_SECONDS,
                 )
@@ -103,6 +104,16 @@ class Filling:
             await _go_on_counting(tx, head["tenants"])
             await tx.execute("delete from consumed_positions")
             await tx.executemany("insert into consumed_positions values ($1, $2, $3)", head["positions"])
+
+
+async def _columns(tx: Transaction, table: str) -> str:
+    """The columns that are written; others are generated out of them."""
+    rows = await tx.fetch(
+        "select quote_ident(attname) as name from pg_attribute"
+        " where attrelid = $1::text::regclass and attnum > 0 and not attisdropped and attgenerated = '' order by attnum",
+        table,
+    )
+    return ", ".join(row["name"] for row in rows)
 
 
 async def _staying(tx: Transaction, table: Table) -> str:
