@@ -90,7 +90,7 @@ def _propose(
     is_open = known is not None and known.is_open
     identity = outcome.recommendation_id
     line_id = known.line_id if known is not None and is_open else derived_id("line", identity)
-    body = {**outcome.document, **order_days(evidence, outcome, planned.zones), "line_id": line_id}
+    body = {**outcome.said, **order_days(evidence, outcome, planned.zones), "line_id": line_id}
     if known is not None and is_open:
         body["supersedes"] = known.recommendation_id
     if run_id is not None:

@@ -242,7 +242,7 @@ def _outcome(evidence: Evidence, outcome: Outcome, documents: bool) -> dict[str,
 
 
 def _order(outcome: Recommendation, documents: bool) -> dict[str, Any]:
-    document = outcome.document
+    document = outcome.said
     numbers = ("unit_cost", "value", "inventory_position", "money_at_risk", "excess_from_rounding", "excess_cost")
     limits = [step for step in document["steps"] if step["code"] == "allotment"]
     return {

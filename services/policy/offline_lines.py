@@ -64,7 +64,7 @@ def line_rows(lines: Iterable[Proposed], documents: bool) -> dict[str, list[Any]
 
 
 def _told(evidence: Evidence, outcome: Recommendation, documents: bool) -> dict[str, Any]:
-    document = outcome.document
+    document = outcome.said
     text = ("action", "unit", "supplier", "from_location", "changes_order", "currency", "evidence_sha256")
     return {name: document.get(name) for name in text} | {
         "sku": evidence.sku, "location": evidence.location, "as_of": evidence.as_of, "says": document["explanation"],

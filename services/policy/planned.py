@@ -88,7 +88,7 @@ def order_days(evidence: Evidence, outcome: Recommendation, zones: Mapping[str, 
     days = {"next_order_on": order_on.isoformat(), "next_arrive_on": arrive_on.isoformat()}
     if evidence.terms is None or evidence.terms.cut_off is None:
         return days
-    day, minute = date.fromisoformat(outcome.document["order_on"]), time.fromisoformat(evidence.terms.cut_off)
+    day, minute = date.fromisoformat(outcome.said["order_on"]), time.fromisoformat(evidence.terms.cut_off)
     until = datetime.combine(day, minute, zone_of(zones.get(evidence.location)))
     return days | {"order_until": until.astimezone(UTC).isoformat().replace("+00:00", "Z")}
 

@@ -10,7 +10,7 @@ from schemas.recommendations import PolicyPublished, RecommendationWithheld
 from services.policy.beside_lines import plan_beside
 from services.policy.domain.cascade import plan
 from services.policy.domain.evidence import Evidence, Policy
-from services.policy.domain.evidence_text import document_of, sha256_of
+from services.policy.domain.evidence_text import sha256_of_text, text_of
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
 from services.policy.moving import move_first
@@ -127,7 +127,7 @@ def _propose(
         identity = outcome.recommendation_id
         line_id = previous.line_id if previous.is_open else derived_id("line", identity)
         assert line_id is not None  # an open line has its id
-        body = {**outcome.document, **order_days(evidence, outcome, planned.zones), "line_id": line_id}
+        body = {**outcome.said, **order_days(evidence, outcome, planned.zones), "line_id": line_id}
         if previous.is_open:
             body["supersedes"] = previous.recommendation_id
         if run_id is not None:
@@ -175,7 +175,7 @@ def _withhold(
     is_news = (previous.outcome, previous.reason, previous.as_of) != ("withheld", outcome.reason, outcome.as_of)
     if is_news or ends is not None:
         forecast_id = evidence.forecast.forecast_id if evidence.forecast is not None else None
-        digest = sha256_of(document_of(evidence))
+        digest = sha256_of_text(text_of(evidence))
         item = (evidence.tenant, evidence.sku, evidence.location)
         # Everything the message says follows from these: the same name never carries another content.
         identity = derived_id("withheld", *item, outcome.reason, digest, str(ends), str(run_id))

@@ -23,7 +23,7 @@ def recommended_beside(
     said = written(line, action, what, beside_steps(line, told), without_action, with_action)
     return Recommendation(
         recommendation_id=said.identity,
-        document=said.document,
+        said=said.document,
         evidence_text=said.evidence_text,
         quantity=line.numbers.quantity,
         value=line.amounts.value,

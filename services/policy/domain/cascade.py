@@ -8,7 +8,7 @@ import numpy as np
 from services.policy.domain.beside import beside
 from services.policy.domain.columns import Columns
 from services.policy.domain.evidence import Evidence
-from services.policy.domain.evidence_text import canonical
+from services.policy.domain.evidence_text import canonical, canonical_with
 from services.policy.domain.levels import Levels
 from services.policy.domain.line import Numbers, line_of
 from services.policy.domain.lots import Lots
@@ -50,7 +50,7 @@ def derive(evidence: Evidence) -> bytes:
     """The canonical bytes of what this evidence leads to: a recommendation's document, or a reason's."""
     (outcome,) = plan([evidence]) if evidence.about is None else (beside(evidence),)
     if isinstance(outcome, Recommendation):
-        return canonical(outcome.document)
+        return canonical_with(outcome.said, outcome.evidence_text)
     return canonical({"withheld": outcome.reason, "says": outcome.says, "field": outcome.field})
 
 
@@ -72,7 +72,7 @@ def _plan_ready(evidences: Sequence[Evidence], opportunities: Sequence[Opportuni
         outcomes.append(
             Recommendation(
                 recommendation_id=said.identity,
-                document=said.document,
+                said=said.document,
                 evidence_text=said.evidence_text,
                 quantity=numbers.quantity,
                 value=line.amounts.value,

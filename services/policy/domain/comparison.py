@@ -28,7 +28,7 @@ class Side:
         """The side of an outcome of the cascade."""
         if not isinstance(outcome, Recommendation):
             return Side(ZERO, ZERO, False, outcome.reason)
-        return Side(outcome.quantity, outcome.value, not outcome.document["approved_by_rule"], None)
+        return Side(outcome.quantity, outcome.value, not outcome.said["approved_by_rule"], None)
 
     @property
     def is_order(self) -> bool:

@@ -6,6 +6,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+import orjson
+
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
@@ -17,12 +19,12 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """An order worth proposing. `document` is the message without what only the shell knows (line, run, predecessor), and
-    `evidence_text` the canonical text of its evidence; `next_days`: order day and arrival of the opportunity after it, for
+    """An order worth proposing. `said` is the message without its evidence and what only the shell knows (line, run,
+    predecessor), and `evidence_text` the canonical text of its evidence; `next_days`: order day and arrival of the opportunity after it, for
     what is bought; `signature` is equal for recommendations between which a person would see no difference to decide on."""
 
     recommendation_id: str
-    document: Mapping[str, Any]
+    said: Mapping[str, Any]
     evidence_text: bytes
     quantity: Decimal
     value: Decimal
@@ -31,6 +33,11 @@ class Recommendation:
     order_up_to: Decimal
     thresholds: Thresholds
     next_days: tuple[date, date] | None = None
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The message as JSON values, its evidence read from its text."""
+        return {**self.said, "evidence": orjson.loads(self.evidence_text)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from services.policy.domain.evidence_text import CODE_VERSION, canonical, document_of, sha256_of_text
+from services.policy.domain.evidence_text import CODE_VERSION, canonical, sha256_of_text, text_of
 from services.policy.domain.line import Line
 from services.policy.domain.numbers import plain
 from services.policy.domain.steps import Step, explanation
@@ -24,7 +24,7 @@ SIGNED = (
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A line in words: its name, its document, what a person decides on, and its evidence as canonical text."""
+    """A line in words: its name, its document without the evidence, what a person decides on, and the evidence as canonical text."""
 
     identity: str
     document: dict[str, Any]
@@ -46,8 +46,7 @@ def written(
     with_action: list[float],
 ) -> Written:
     """A line in words. Its name follows from the evidence: the same evidence, the same name."""
-    inputs = document_of(line.evidence)
-    text = canonical(inputs)
+    text = text_of(line.evidence)
     digest = sha256_of_text(text)
     identity = str(uuid.uuid5(IDS, digest))
     document: dict[str, Any] = {
@@ -68,7 +67,6 @@ def written(
         },
         "policy_version": line.evidence.policy.version,
         "code_version": CODE_VERSION,
-        "evidence": inputs,
         "evidence_sha256": digest,
     }
     signature = canonical({name: document[name] for name in SIGNED if name in document}).decode()

@@ -68,7 +68,7 @@ def answer(evidence: Evidence, changes: Changes) -> dict[str, Any]:
     (outcome,) = plan([assumed])
     columns = columns_of([heard], [found])
     levels = levels_of(columns)
-    steps = list(outcome.document["steps"]) if isinstance(outcome, Recommendation) else []
+    steps = list(outcome.said["steps"]) if isinstance(outcome, Recommendation) else []
     recommended = outcome.quantity if isinstance(outcome, Recommendation) else Decimal(0)
     quantity = changes.quantity if changes.quantity is not None else recommended
     after = np.asarray([float(levels.position[0]) + float(quantity)])
@@ -79,7 +79,7 @@ def answer(evidence: Evidence, changes: Changes) -> dict[str, Any]:
         "quantity": plain(quantity),
         "recommended_quantity": plain(recommended),
         "reason": None if isinstance(outcome, Recommendation) else outcome.reason,
-        "says": outcome.document["explanation"] if isinstance(outcome, Recommendation) else outcome.says,
+        "says": outcome.said["explanation"] if isinstance(outcome, Recommendation) else outcome.says,
         "field": None,
         "unit_cost": plain(unit_cost),
         "value": str(money(quantity * unit_cost)),

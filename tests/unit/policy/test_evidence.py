@@ -1,19 +1,22 @@
 """Evidence and documents as text: parameters computed once yet every document's own, and one text per content."""
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.policy.domain.cascade import plan
-from services.policy.domain.evidence import Evidence
-from services.policy.domain.evidence_text import canonical, canonical_with, document_of
+from services.policy.domain.evidence import About, Allotment, Evidence, Hold, Item, OpenOrder, Signal
+from services.policy.domain.evidence_text import canonical, canonical_with, document_of, evidence_of, text_of
+from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.outcome import Recommendation
 from services.policy.domain.parameters import Parameters, parse_parameters
 from services.policy.domain.render import plain_floats
 from tests.examples import examples
-from tests.unit.policy.examples import evidences
+from tests.unit.policy.examples import DAY, PLAIN, TERMS, evidences, forecast_of
 
 
 def test_who_changes_one_documents_parameters_changes_no_other_document() -> None:
@@ -41,11 +44,35 @@ def test_the_one_text_of_a_document_is_the_one_that_the_standard_library_writes(
     def written(document: object) -> bytes:
         return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
-    assert canonical(document_of(evidence)) == written(document_of(evidence))
+    assert text_of(evidence) == canonical(document_of(evidence)) == written(document_of(evidence))
     (outcome,) = plan([evidence])
     if isinstance(outcome, Recommendation):
         assert canonical(outcome.document) == written(outcome.document)
         assert canonical_with(outcome.document, outcome.evidence_text) == canonical(outcome.document)
+
+
+def test_whatever_a_code_is_made_of_is_read_as_it_was_written() -> None:
+    """Quotes, backslashes, braces and other alphabets, in every field that somebody else fills in."""
+    odd = 'a"b\\c{d}%s\n中'
+    evidence = replace(
+        PLAIN,
+        tenant=odd,
+        sku=odd,
+        location=odd,
+        open_orders=(OpenOrder(odd, Decimal("1.50"), DAY, odd, True),),
+        forecast=forecast_of(2.0, forecast_id=odd, flags=(odd, "spike"), strategy=odd, model_id=odd),
+        item=Item(odd, Decimal("3.00"), odd, 9, odd, True, odd),
+        terms=replace(TERMS, supplier=odd, currency=odd, cut_off=odd, price_breaks=((Decimal(0), Decimal("2.0")),), closed_on=(DAY,)),
+        hold=Hold(odd, DAY),
+        signals=(Signal(odd, odd, Decimal("1.50"), Decimal(1), DAY, DAY),),
+        allotment=Allotment(Decimal(3), odd, Decimal(0), 1),
+        deliveries=Deliveries((1, -2), (0,)),
+        round=2,
+        local_time=datetime.fromisoformat("2017-11-06T10:30:00"),
+    )  # fmt: skip
+    evidence = replace(evidence, about=About("transfer", odd, Decimal(1), evidence, claimed=Decimal("2.0")))
+    assert text_of(evidence) == canonical(json.loads(text_of(evidence)))
+    assert evidence_of(json.loads(text_of(evidence))) == evidence
 
 
 @given(st.text(max_size=20), st.floats(0.01, 1e14).map(lambda value: round(value, 2)))
