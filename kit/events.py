@@ -115,24 +115,52 @@ def outgoing(
     cause publishes the same id again. `time` is when it became true, in event time where planning is concerned.
     `value`: the message as JSON, from who has written it already; `packed`: and packed it.
     """
-    key = body.record_key()
+    text = body.wire() if value is None else value
+    return outgoing_text(
+        type(body),
+        body.tenant,
+        body.record_key(),
+        text,
+        service=service,
+        cause=cause,
+        time=time,
+        name=name,
+        subject=subject,
+        packed=packed,
+    )
+
+
+def outgoing_text(
+    kind: type[Message],
+    tenant: str,
+    key: str,
+    value: bytes,
+    *,
+    service: str,
+    cause: Envelope | str,
+    time: datetime,
+    name: str = "",
+    subject: str | None = None,
+    packed: bytes | None = None,
+) -> Outgoing:
+    """As `outgoing`, of a message that was never an object but its JSON: `key` is its record key."""
     cause_id = cause.id if isinstance(cause, Envelope) else cause
     origin = cause.traceparent if isinstance(cause, Envelope) else None
     return Outgoing(
-        topic=TOPIC_OF[body.TYPE].name,
+        topic=TOPIC_OF[kind.TYPE].name,
         envelope=Envelope(
-            id=derived_id(service, cause_id, body.TYPE, key, name),
+            id=derived_id(service, cause_id, kind.TYPE, key, name),
             source=f"countersign/{service}",
-            type=body.TYPE,
+            type=kind.TYPE,
             time=time.astimezone(UTC),
-            tenant=body.tenant,
+            tenant=tenant,
             key=key,
             subject=subject,
             correlation_id=(cause.correlation_id or cause.id) if isinstance(cause, Envelope) else cause,
             causation_id=cause_id,
             traceparent=origin or telemetry.traceparent(),
         ),
-        value=body.wire() if value is None else value,
+        value=value,
         packed=packed,
     )
 

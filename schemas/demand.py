@@ -26,7 +26,12 @@ class ItemMessage(Message):
     location: Code
 
     def record_key(self) -> str:
-        return f"{self.tenant}/{self.sku}/{self.location}"
+        return item_key(self.tenant, self.sku, self.location)
+
+
+def item_key(tenant: str, sku: str, location: str) -> str:
+    """The record key of messages about an item, for who writes one without building it."""
+    return f"{tenant}/{sku}/{location}"
 
 
 # The one channel that needs no definition: over the counter of the location.

@@ -5,6 +5,7 @@ They are no outcomes of items: a run's proposals and why-nots cover every item o
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import date
 from typing import Any
 
 from kit.database import Transaction
@@ -95,13 +96,13 @@ def _propose(
         body["supersedes"] = known.recommendation_id
     if run_id is not None:
         body["run_id"] = run_id
-    message, kept, says = issued(body, outcome.evidence_text, evidence.as_of)
+    kept, says = issued(body, outcome.evidence_text, evidence.as_of)
     planned.says.append(says)
     planned.published += 1
     published.append(
         plans.Published(
-            identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity,
-            kept, message.action, key[3],
+            identity, evidence.sku, evidence.location, line_id, date.fromisoformat(body["arrive_on"]), outcome.quantity,
+            kept, body["action"], key[3],
         )
     )  # fmt: skip
     return Kept(*key, evidence.as_of, identity, line_id, outcome.signature, True)

@@ -9,21 +9,17 @@ import orjson
 
 from kit import packing
 from kit.clock import zone_of
-from kit.events import Outgoing, outgoing
-from schemas.recommendations import RecommendationIssued
+from kit.events import Outgoing, outgoing_text
+from schemas.demand import ItemMessage, item_key
+from schemas.recommendations import RecommendationIssued, RecommendationWithheld
 from services.policy.domain.evidence import Evidence
 from services.policy.domain.evidence_text import canonical_with
 from services.policy.domain.outcome import Recommendation
+from services.policy.fitting import check_issued, check_withheld
 
 SERVICE = "policy"
 # Planned before any day has closed: the beginning of the calendar stands in where a message needs a time.
 BEFORE_ANY_DAY = date(1970, 1, 1)
-# What is not checked one by one: see `issued`.
-UNCHECKED = {
-    "evidence": {},
-    "steps": (),
-    "projection": {"origin": BEFORE_ANY_DAY, "without_order": (), "with_order": ()},
-}
 
 
 @dataclass(slots=True)
@@ -55,20 +51,28 @@ def is_news(said: Said, outcome: Recommendation) -> bool:
     return outcome.signature != said.signature and outcome.recommendation_id != said.recommendation_id
 
 
-def issued(
-    body: Mapping[str, Any], evidence_text: bytes, as_of: date | None
-) -> tuple[RecommendationIssued, bytes, Outgoing]:
-    """(what consumers read of a recommendation, the JSON it is published as, packed as it is kept, its event).
-
-    The JSON is written once. Checked against the contract is what was made of codes and money; evidence, steps and projection
-    are long lists of our own words and numbers, whose form the tests hold to it.
-    """
-    message = RecommendationIssued.model_validate({**body, **UNCHECKED})
+def issued(body: Mapping[str, Any], evidence_text: bytes, as_of: date | None) -> tuple[bytes, Outgoing]:
+    """(the JSON a recommendation is published as, packed as it is kept, its event). The JSON is written once. Raises
+    ValidationError where what was made of codes and money does not fit the contract."""
+    check_issued(body)
     text = canonical_with(body, evidence_text)
-    identity = message.recommendation_id
     kept = packing.pack(text, packing.RECOMMENDATION)
-    says = outgoing(message, service=SERVICE, cause=identity, time=moment(as_of), value=text, packed=kept)
-    return message, kept, says
+    return kept, _said(RecommendationIssued, body, text, as_of, kept)
+
+
+def withheld(body: Mapping[str, Any], as_of: date | None) -> Outgoing:
+    """The event of a why-not. Raises ValidationError, as `issued`."""
+    check_withheld(body)
+    return _said(RecommendationWithheld, body, orjson.dumps(body), as_of)
+
+
+def _said(
+    kind: type[ItemMessage], body: Mapping[str, Any], text: bytes, as_of: date | None, packed: bytes | None = None
+) -> Outgoing:
+    key, cause = item_key(body["tenant"], body["sku"], body["location"]), body["recommendation_id"]
+    return outgoing_text(
+        kind, body["tenant"], key, text, service=SERVICE, cause=cause, time=moment(as_of), packed=packed
+    )
 
 
 def signals_told(body: Mapping[str, Any]) -> str | None:

@@ -3,18 +3,31 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
+from decimal import Decimal
+from typing import Any
 
 from kit.database import Transaction
 from kit.events import Outgoing, derived_id, outgoing
-from schemas.recommendations import PolicyPublished, RecommendationWithheld
+from schemas.recommendations import PolicyPublished
 from services.policy.beside_lines import plan_beside
 from services.policy.domain.cascade import plan
 from services.policy.domain.evidence import Evidence, Policy
 from services.policy.domain.evidence_text import sha256_of_text, text_of
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
+from services.policy.fitting import digits
 from services.policy.moving import move_first
-from services.policy.planned import BEFORE_ANY_DAY, SERVICE, Planned, is_news, issued, moment, order_days, signals_told
+from services.policy.planned import (
+    BEFORE_ANY_DAY,
+    SERVICE,
+    Planned,
+    is_news,
+    issued,
+    moment,
+    order_days,
+    signals_told,
+    withheld,
+)
 from services.policy.rationing import ration
 from services.policy.store import evidence as evidence_store
 from services.policy.store import plans, policies
@@ -132,14 +145,14 @@ def _propose(
             body["supersedes"] = previous.recommendation_id
         if run_id is not None:
             body["run_id"] = run_id
-        message, kept, says = issued(body, outcome.evidence_text, evidence.as_of)
+        kept, says = issued(body, outcome.evidence_text, evidence.as_of)
         planned.says.append(says)
         planned.published += 1
         published.append(
             plans.Published(
-                identity, evidence.sku, evidence.location, line_id, message.arrive_on, outcome.quantity, kept,
-                budget_date=budget_date or message.origin, value=outcome.value, supplier=message.supplier,
-                order_on=message.order_on, signals=signals_told(body),
+                identity, evidence.sku, evidence.location, line_id, date.fromisoformat(body["arrive_on"]),
+                outcome.quantity, kept, budget_date=budget_date or evidence.as_of, value=outcome.value,
+                supplier=body["supplier"], order_on=date.fromisoformat(body["order_on"]), signals=signals_told(body),
             )
         )  # fmt: skip
     rows.append(
@@ -174,32 +187,7 @@ def _withhold(
     ends = previous.recommendation_id if previous.is_open and not stays_open else None
     is_news = (previous.outcome, previous.reason, previous.as_of) != ("withheld", outcome.reason, outcome.as_of)
     if is_news or ends is not None:
-        forecast_id = evidence.forecast.forecast_id if evidence.forecast is not None else None
-        digest = sha256_of_text(text_of(evidence))
-        item = (evidence.tenant, evidence.sku, evidence.location)
-        # Everything the message says follows from these: the same name never carries another content.
-        identity = derived_id("withheld", *item, outcome.reason, digest, str(ends), str(run_id))
-        message = RecommendationWithheld(
-            tenant=evidence.tenant,
-            sku=evidence.sku,
-            location=evidence.location,
-            recommendation_id=identity,
-            supersedes=ends,
-            run_id=run_id,
-            origin=outcome.as_of,
-            reason=outcome.reason,
-            says=outcome.says,
-            field=outcome.field,
-            on_hand=evidence.stock.on_hand,
-            on_order=outcome.on_order,
-            inventory_position=outcome.position,
-            reorder_point=outcome.reorder_point,
-            days_of_cover=outcome.days_of_cover,
-            forecast_id=forecast_id,
-            policy_version=evidence.policy.version,
-            evidence_sha256=digest,
-        )
-        planned.says.append(outgoing(message, service=SERVICE, cause=identity, time=moment(outcome.as_of)))
+        planned.says.append(withheld(_why_not(evidence, outcome, ends, run_id), outcome.as_of))
         planned.published += 1
     rows.append(
         plans.Plan(
@@ -218,6 +206,39 @@ def _withhold(
             outcome.order_up_to,
         )
     )
+
+
+def _why_not(evidence: Evidence, outcome: Withheld, ends: str | None, run_id: str | None) -> dict[str, Any]:
+    """The message, in the order of its contract; what is not known is not in it."""
+    digest = sha256_of_text(text_of(evidence))
+    item = (evidence.tenant, evidence.sku, evidence.location)
+    # Everything the message says follows from these: the same name never carries another content.
+    identity = derived_id("withheld", *item, outcome.reason, digest, str(ends), str(run_id))
+    told = {
+        "tenant": evidence.tenant,
+        "sku": evidence.sku,
+        "location": evidence.location,
+        "recommendation_id": identity,
+        "supersedes": ends,
+        "run_id": run_id,
+        "origin": outcome.as_of,
+        "reason": outcome.reason,
+        "says": outcome.says,
+        "field": outcome.field,
+        "on_hand": digits(evidence.stock.on_hand),
+        "on_order": _digits(outcome.on_order),
+        "inventory_position": _digits(outcome.position),
+        "reorder_point": _digits(outcome.reorder_point),
+        "days_of_cover": outcome.days_of_cover,
+        "forecast_id": evidence.forecast.forecast_id if evidence.forecast is not None else None,
+        "policy_version": evidence.policy.version,
+        "evidence_sha256": digest,
+    }
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _digits(number: Decimal | None) -> str | None:
+    return None if number is None else digits(number)
 
 
 def _thresholds(outcome: Outcome) -> Thresholds:
