@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import asyncpg
+from asyncpg.protocol import protocol
 
 from kit import failpoints
 
@@ -28,6 +29,11 @@ ROLE_ATTEMPTS = 20
 # A statement that takes longer is a fault, and a transaction left open would hold back the outbox and vacuum.
 STATEMENT_TIMEOUT_MILLISECONDS = 60_000
 IDLE_TRANSACTION_TIMEOUT_MILLISECONDS = 60_000
+
+# What may be an array's values. asyncpg asks of every element whether it is an array itself, and asks an abstract class, which
+# takes two fifths of the time of sending 16,000 movements (2.0 us each where it was 3.4); these it knows at sight.
+CONTAINERS: tuple[type, ...] = (list, tuple, set, frozenset, type({}.keys()), type({}.values()))
+protocol.IterableABC = CONTAINERS  # type: ignore[attr-defined]
 
 
 class SchemaMismatch(RuntimeError):

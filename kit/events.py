@@ -167,6 +167,11 @@ def outgoing_text(
 
 def headers_of(message: Outgoing) -> list[tuple[str, bytes]]:
     """The record headers of binary mode."""
+    return [(name, text.encode()) for name, text in header_texts(message)]
+
+
+def header_texts(message: Outgoing) -> list[tuple[str, str]]:
+    """The record headers of binary mode, as text."""
     envelope = message.envelope
     pairs: list[tuple[str, str | None]] = [
         ("ce_specversion", "1.0"),
@@ -183,7 +188,7 @@ def headers_of(message: Outgoing) -> list[tuple[str, bytes]]:
         ("content-type", "application/json"),
         *message.extra_headers,
     ]
-    return [(name, value.encode()) for name, value in pairs if value is not None]
+    return [(name, value) for name, value in pairs if value is not None]
 
 
 def decode(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import orjson
 
 from kit.database import Transaction, scope
-from kit.events import Outgoing, headers_of
+from kit.events import Outgoing, header_texts
 from kit.packing import pack
 
 
@@ -31,7 +31,7 @@ async def enqueue(tx: Transaction, messages: Sequence[Outgoing]) -> int:
             [message.envelope.id for message in batch],
             [message.topic for message in batch],
             [message.envelope.key for message in batch],
-            [pack_headers(headers_of(message)) for message in batch],
+            [orjson.dumps(header_texts(message)) for message in batch],
             [pack(message.value) if message.packed is None else message.packed for message in batch],
         )
         added += len(rows)

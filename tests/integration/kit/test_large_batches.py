@@ -11,8 +11,8 @@ import asyncpg
 import pytest
 from asyncpg.protocol import protocol
 
-from kit import columns, inbox
-from kit.database import Database, savepoint
+from kit import inbox
+from kit.database import CONTAINERS, Database, savepoint
 from kit.events import Received, decode
 from kit.hopeful import CAREFUL_BATCHES, ROWS_MIN, Hopeful
 from schemas.topics import SALES
@@ -114,7 +114,7 @@ async def test_a_batch_is_booked_as_its_movements_are_one_by_one(policy: Databas
     "kept", [list, tuple, set, frozenset, dict.fromkeys, lambda values: dict.fromkeys(values).keys()]
 )
 async def test_containers_are_arrays_and_texts_are_not(policy: Database, kept: Any) -> None:
-    assert protocol.IterableABC is columns.CONTAINERS  # type: ignore[attr-defined]
+    assert protocol.IterableABC is CONTAINERS  # type: ignore[attr-defined]
     given = kept(["a", "b"])
     if isinstance(given, dict):
         with pytest.raises(asyncpg.DataError):
