@@ -10,7 +10,6 @@ from typing import Any, cast
 
 import structlog
 from opentelemetry import trace
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -116,6 +115,9 @@ def configure(service: str, *, level: str, otlp_endpoint: str | None, namespace:
         resource=Resource.create({"service.name": f"{namespace}-{service}"}),
     )
     if otlp_endpoint:
+        # Imported where there is somewhere to send spans to: it takes longer than all else a planning process imports of ours.
+        from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
         provider.add_span_processor(
             BatchSpanProcessor(OTLPSpanExporter(endpoint=f"{otlp_endpoint.rstrip('/')}/v1/traces"))
         )

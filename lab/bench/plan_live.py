@@ -24,7 +24,7 @@ from lab.bench.plan_world import fill
 
 SIZES = (1_000, 10_000, 30_000, 100_000)
 TARGETS = {"plan_100000_seconds": 30.0, "plan_peak_mb": 2048}
-POLL_SECONDS = 0.25
+POLL_SECONDS = 0.5
 PATIENCE_SECONDS = 900.0
 Say = Callable[[str], None]
 

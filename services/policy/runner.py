@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date
 
 import asyncpg
@@ -18,7 +20,7 @@ log = telemetry.get_logger()
 RUNS = telemetry.counter("planning_runs_total", "Planning runs by what became of them", ("outcome",))
 CHUNK_SECONDS = telemetry.histogram("planning_chunk_duration_seconds", "One chunk of a planning run")
 # A process takes about a second to start: with less to do, the service is done before it has begun.
-CHUNKS_WORTH_WORKERS = 12
+ITEMS_WORTH_WORKERS = 6_000
 
 
 class Runner:
@@ -44,9 +46,10 @@ class Runner:
             await self._classify(tenant)
             if self._settings.plan_after_close:
                 await self._begin_due(tenant)
-            while await chunks.begin(self._database, tenant, self._settings.plan_chunk_items):
-                await asyncio.sleep(0)
-            await self._carry_on(tenant)
+            async with self._crew(tenant) as crew:
+                while await chunks.begin(self._database, tenant, self._settings.plan_chunk_items):
+                    await asyncio.sleep(0)
+                await self._carry_on(tenant, crew)
             for _run_id in await chunks.finish(self._database, tenant):
                 RUNS.labels("finished").inc()
 
@@ -64,13 +67,21 @@ class Runner:
             except TimeoutError:
                 continue
 
-    async def _carry_on(self, tenant: str) -> None:
-        """Plan what is left of the tenant's runs: much of it in processes of its own, little of it here."""
+    @asynccontextmanager
+    async def _crew(self, tenant: str) -> AsyncIterator[workers.Crew | None]:
+        """Processes to plan the tenant's runs, where there is much to plan; None where there is little."""
         async with self._database.transaction(tenant) as tx:
-            left = await runs.chunks_left(tx, tenant)
-        if self._settings.plan_workers > 1 and left >= CHUNKS_WORTH_WORKERS:
-            url = self._settings.database_url.get_secret_value()
-            await workers.plan_all(url, tenant, self._settings.plan_workers, self._took)
+            items = await runs.items_ahead(tx, tenant, self._settings.plan_chunk_items)
+        if self._settings.plan_workers == 1 or items < ITEMS_WORTH_WORKERS:
+            yield None
+            return
+        async with workers.crew_of(self._settings.plan_workers) as crew:
+            yield crew
+
+    async def _carry_on(self, tenant: str, crew: workers.Crew | None) -> None:
+        """Plan what is left of the tenant's runs: by its processes, or here."""
+        if crew is not None:
+            await crew.plan_all(self._settings.database_url.get_secret_value(), tenant, self._took)
             return
         began = time.perf_counter()
         while await chunks.plan_next(self._database, tenant):

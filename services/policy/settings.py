@@ -17,8 +17,8 @@ class Settings(ServiceSettings):
         3.0, ge=0, description="after the grace, plan when no forecast has come for this long"
     )
     plan_poll_seconds: float = Field(1.0, gt=0, description="how often to look for runs to carry on")
-    # Half a thousand items take about a tenth of a second: live events wait no longer than that behind a run.
-    plan_chunk_items: int = Field(500, ge=1, le=5000, description="items of one transaction of a planning run")
+    # A thousand items take about half a second on a busy machine: events of these items wait no longer than that behind a run.
+    plan_chunk_items: int = Field(1000, ge=1, le=5000, description="items of one transaction of a planning run")
     plan_workers: int = Field(
         2, ge=1, le=64, description="processes that plan a long run beside the service; 1: the service plans it itself"
     )

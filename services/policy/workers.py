@@ -1,7 +1,8 @@
 """Processes that plan the chunks of a long run beside the service, which goes on booking sales and publishing meanwhile.
 
 They share nothing with it but the database: a chunk is one transaction wherever it is planned, so that one that is killed
-leaves its chunk to the next. All memory a run needed is gone with its processes.
+leaves its chunk to the next. All memory a run needed is gone with its processes. Their start takes most of a second, in which
+the service cuts the run.
 """
 
 import asyncio
@@ -12,7 +13,9 @@ import sys
 import threading
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import TextIO
 
 import uvloop
@@ -34,8 +37,10 @@ def live() -> None:
     """A process' whole life: plan chunks until there are none, telling the seconds of each in a line. What it needs to know
     it reads from standard input, which stays open as long as the service lives."""
     os.nice(NICE)
-    memory.give_large_blocks_back()
-    told = json.loads(sys.stdin.readline())
+    line = sys.stdin.readline()
+    if not line:
+        return  # the service has ended, or has nothing for it
+    told = json.loads(line)
     threading.Thread(target=_die_with_service, name="service", daemon=True).start()
     says = os.fdopen(os.dup(STDOUT), "w", buffering=1)
     os.dup2(STDERR, STDOUT)  # what anybody else prints is for people
@@ -53,37 +58,52 @@ def _die_with_service() -> None:
 
 async def _plan_all(database_url: str, tenant: str, says: TextIO) -> None:
     database = await Database.open(database_url, "policy", pool_max=1, by_index=True)
-    memory.spare_the_collector()
+    memory.collect_when_told()
     try:
         began = time.perf_counter()
         while await chunks.plan_next(database, tenant):
             print(json.dumps(time.perf_counter() - began), file=says)
+            memory.tidy()
             began = time.perf_counter()
     finally:
         await database.close()
 
 
-async def plan_all(database_url: str, tenant: str, count: int, took: Callable[[float], None]) -> None:
-    """Plan all chunks of a tenant in so many processes; `took` hears the seconds of each chunk.
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Processes that wait to be told what to plan."""
 
-    Raises WorkerFailed with the first failure, when all have ended. Cancelled, it ends them.
-    """
-    told = json.dumps({"database_url": database_url, "tenant": tenant}).encode() + b"\n"
-    command = (sys.executable, "-m", "services.policy.workers")
+    children: Sequence[Process]
+
+    async def plan_all(self, database_url: str, tenant: str, took: Callable[[float], None]) -> None:
+        """Plan all chunks of a tenant; `took` hears the seconds of each chunk. A crew plans once.
+
+        Raises WorkerFailed with the first failure, when all have ended.
+        """
+        told = json.dumps({"database_url": database_url, "tenant": tenant}).encode() + b"\n"
+        for child in self.children:
+            assert child.stdin is not None  # a pipe was asked for
+            child.stdin.write(told)
+        failures = await asyncio.gather(*(_listen(child, took) for child in self.children))
+        failed = [one for one in failures if one is not None]
+        if failed:
+            raise WorkerFailed(failed[0])
+
+
+@asynccontextmanager
+async def crew_of(count: int) -> AsyncIterator[Crew]:
+    """So many processes, begun at once and ended with the block."""
     children: list[Process] = []
     try:
         for _ in range(count):
-            child = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+            child = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "services.policy.workers", stdin=PIPE, stdout=PIPE
+            )
             children.append(child)
-            assert child.stdin is not None  # a pipe was asked for
-            child.stdin.write(told)
-        failures = await asyncio.gather(*(_listen(child, took) for child in children))
+        yield Crew(children)
     finally:
         for child in children:
             await _end(child)
-    failed = [one for one in failures if one is not None]
-    if failed:
-        raise WorkerFailed(failed[0])
 
 
 async def _listen(child: Process, took: Callable[[float], None]) -> str | None:

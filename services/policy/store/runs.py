@@ -114,9 +114,16 @@ async def _chunks(tx: Transaction, tenant: str, rest: str, *arguments: Any) -> l
     return [Chunk(**dict(row)) for row in rows]
 
 
-async def chunks_left(tx: Transaction, tenant: str) -> int:
-    """How many chunks of all runs wait or are worked on."""
-    return int(await tx.fetchval("select count(*) from run_chunks where tenant = $1", tenant))
+async def items_ahead(tx: Transaction, tenant: str, chunk_items: int) -> int:
+    """About how many items of all runs are still to be planned: of chunks of so many, and of runs that are not cut yet."""
+    return int(
+        await tx.fetchval(
+            "select $2 * (select count(*) from run_chunks where tenant = $1) + coalesce((select sum(items) from runs"
+            " where tenant = $1 and state = 'running' and rationed_at is null), 0)",
+            tenant,
+            chunk_items,
+        )
+    )
 
 
 async def items_of(tx: Transaction, tenant: str, chunk: Chunk) -> list[tuple[str, str]]:
