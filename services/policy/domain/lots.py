@@ -34,7 +34,7 @@ def lots_of(columns: Columns, levels: Levels) -> Lots:
     """Orderable quantities of every row; rows that are not needed have 0."""
     is_needed = levels.position < levels.reorder_point
     wanted = np.where(is_needed, np.round(levels.order_up_to - levels.position, 4), 0.0)
-    shelf_cap, never_cap = expiry_caps(columns)
+    shelf_cap, never_cap = expiry_caps(columns, levels.position)
     smallest = round_up(np.maximum(columns.moq, columns.pack), columns.pack)
     # The reorder point must be reached again; the economic part of the order gives way to whole packs.
     must = np.where(is_needed, np.maximum(levels.reorder_point - levels.position, columns.moq), 0.0)
@@ -79,15 +79,22 @@ def allotted_of(columns: Columns, quantity: Floats, smallest: Floats) -> Floats:
     return allowed
 
 
-def expiry_caps(columns: Columns) -> tuple[Floats, Floats]:
+def expiry_caps(columns: Columns, position: Floats) -> tuple[Floats, Floats]:
     """(cap to be bought without asking, cap never to exceed): stock whose last unit expires unsold with at most the
-    policy's risks. First in, first out; no cap for what outlives the forecast horizon."""
+    policy's risks. First in, first out; no cap for what outlives the forecast horizon.
+
+    What is asked for before the receipt and finds the shelf empty is lost: it uses up nothing of the order.
+    """
     expires_after = columns.lead_days + columns.shelf_life_days
     is_short = expires_after <= DAYS
     days = np.where(is_short, expires_after, 0.0)
     curve_risk = columns.demand.quantile(days, columns.expiry_risk_max)
     curve_never = columns.demand.quantile(days, columns.expiry_risk_never)
-    # At a risk r the last unit is unsold with probability P(D < cap) <= r, so the cap is the r-quantile of demand.
-    cap = np.where(is_short, round_down(curve_risk, columns.step), np.inf)
-    never = np.where(is_short, round_up(curve_never, columns.step), np.inf)
+    lost = np.zeros(len(days))
+    if is_short.any():
+        stock = np.maximum(position[is_short], 0.0)
+        lost[is_short] = columns.demand.rows(is_short).expected_shortage(columns.lead_days[is_short], stock)
+    # At a risk r the last unit is unsold with probability P(D < cap) <= r, so the cap is the r-quantile of demand that is served.
+    cap = np.where(is_short, round_down(np.maximum(curve_risk - lost, 0.0), columns.step), np.inf)
+    never = np.where(is_short, round_up(np.maximum(curve_never - lost, 0.0), columns.step), np.inf)
     return cap, never

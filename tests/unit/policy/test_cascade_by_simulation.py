@@ -110,3 +110,31 @@ def test_a_budget_earns_no_less_than_by_the_source_systems_greedy_choice(seed: i
         if spent + cost <= limit and profit > 0:
             spent, earned = spent + cost, earned + profit
     assert choose_closely(blocks, [limit]).profit >= earned - 1e-9
+
+
+@pytest.mark.parametrize("on_hand", [0, 4, 12, 60])
+@pytest.mark.parametrize(
+    ("daily", "lead_time_days", "shelf_life_days"), [(2.0, 3, 4), (5.0, 7, 5), (1.0, 10, 14), (8.0, 2, 3)]
+)
+def test_what_is_bought_without_asking_is_sold_before_it_expires_also_onto_a_shelf_that_will_be_empty(
+    daily: float, lead_time_days: int, shelf_life_days: int, on_hand: int
+) -> None:
+    evidence = truly(daily, lead_time_days, "A", "cycle_service")
+    evidence = with_(
+        evidence,
+        item={"shelf_life_days": shelf_life_days},
+        stock={"on_hand": Decimal(on_hand)},
+        parameters={"setup_cost": Decimal(20), "carrying_rate": Decimal("0.05")},
+    )
+    outcome = only(evidence)
+    if not isinstance(outcome, Recommendation) or "policy_exception" in outcome.document["route_reasons"]:
+        return
+    chance = np.random.default_rng(13)
+    # What is asked for before the receipt and finds the shelf empty is lost. The lorry comes before the doors open.
+    before = chance.poisson(daily * lead_time_days, DAYS_DRAWN)
+    left = np.maximum(on_hand - before, 0)
+    sold = chance.poisson(daily * shelf_life_days, DAYS_DRAWN)
+    risk = float(Parameters().expiry_risk_max)
+    quantity = float(outcome.quantity)
+    # A whole unit, as the levels are published and the cap is read on straight lines between them.
+    assert (left + quantity - 1 > sold).mean() <= risk + 0.1

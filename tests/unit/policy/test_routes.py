@@ -108,7 +108,7 @@ def test_suppliers_that_are_late_short_or_failed() -> None:
 
 
 def test_a_minimum_lot_that_may_expire_is_asked_about() -> None:
-    risky = with_(CALM, item={"shelf_life_days": 2}, terms={"moq": Decimal(12), "pack": Decimal(12)})
+    risky = with_(CALM, item={"shelf_life_days": 4}, terms={"moq": Decimal(12), "pack": Decimal(12)})
     risky = replace(risky, forecast=forecast_of(2.0), stock=replace(risky.stock, on_hand=Decimal(0)))
     assert reasons(risky) == ["policy_exception"]
 
