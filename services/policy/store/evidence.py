@@ -1,7 +1,7 @@
 """Loads everything the cascade needs to know of some items, in one statement."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -33,6 +33,15 @@ class Previous:
     signature: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class _Calendar:
+    """When a supplier takes orders and delivers, and the days it is closed."""
+
+    order_weekdays: tuple[int, ...]
+    receipt_weekdays: tuple[int, ...]
+    closed_on: tuple[date, ...]
+
+
 NO_DELIVERIES = Deliveries()
 NO_PLAN = Previous(None, "none", None, None, None, False, None)
 
@@ -45,13 +54,13 @@ LOAD = """
 select t.sku, t.location,
   s.on_hand, s.reserved, s.backorders, s.movements,
   case when d.closed_on is null then f.origin else greatest(d.closed_on, f.origin) end as as_of,
-  f.forecast_id, f.origin, f.confidence, f.flags, f.strategy, f.model_id, f.mean_e4, f.quantiles_e2,
+  f.forecast_id, f.origin, f.confidence, array_to_string(f.flags, ' ') as flags, f.strategy, f.model_id, f.mean_e4, f.quantiles_e2,
   i.unit, i.category, i.price, i.currency as item_currency, i.shelf_life_days, i.abc_class,
   k.abc_class as computed_class, k.xyz_class,
   i.active and not exists (select from successions q where q.tenant = $1 and q.predecessor = t.sku and q.active
     and q.effective_on <= greatest(d.closed_on, f.origin)) as item_active, i.sku is not null as has_item,
   c.supplier, c.lead_time_days, c.lead_time_sd_days, c.unit_cost, coalesce(c.currency, c.supplier_currency) as currency,
-  c.moq, c.pack, c.price_breaks, c.discount, c.order_weekdays, c.receipt_weekdays, c.closed_on, c.cut_off,
+  c.moq, c.pack, c.price_breaks, c.discount, c.cut_off,
   case when c.cut_off is not null then nullif(greatest(s.moved_at, (select k.seen_at from location_clocks k
     where k.tenant = $1 and k.location = t.location)), '-infinity') end as moved_at,
   case when c.cut_off is not null then (select w.time_zone from locations w where w.tenant = $1 and w.location = t.location)
@@ -67,7 +76,7 @@ left join lateral (select * from item_classes r where r.tenant = $1 and r.sku = 
 left join lateral (select * from plans r where r.tenant = $1 and r.sku = t.sku and r.location = t.location offset 0) p on true
 left join closed_days d on d.tenant = $1 and d.location = t.location
 left join lateral (
-  select x.*, u.order_weekdays, u.receipt_weekdays, u.closed_on, u.cut_off, u.currency as supplier_currency
+  select x.*, u.cut_off, u.currency as supplier_currency
   from terms_of_supply x join suppliers u on u.tenant = $1 and u.supplier = x.supplier and u.active
   where x.tenant = $1 and x.sku = t.sku and x.location in (t.location, '*') and x.active
   order by (x.location = '*'), x.priority, x.unit_cost nulls last, x.supplier, x.told_as limit 1
@@ -134,10 +143,29 @@ async def read(
     told = await _signals(tx, tenant, rows)
     pairs = [(row["supplier"], row["location"]) for row in rows]
     came = await deliveries.of_suppliers(tx, tenant, [pair for pair in pairs if pair[0] is not None])
+    calendars = await _calendars(tx, tenant, {supplier for supplier, _location in pairs if supplier is not None})
     return [
-        (_evidence(tenant, row, policy, told, came.get(pair, NO_DELIVERIES)), _previous(row))
+        (_evidence(tenant, row, policy, told, came.get(pair, NO_DELIVERIES), calendars.get(pair[0])), _previous(row))
         for row, pair in zip(rows, pairs, strict=True)
     ]
+
+
+async def _calendars(tx: Transaction, tenant: str, suppliers: Collection[str]) -> dict[str, _Calendar]:
+    """The days of these suppliers, read once for all their items: the driver takes 3 us for an array."""
+    if not suppliers:
+        return {}
+    rows = await tx.fetch(
+        "select supplier, order_weekdays, receipt_weekdays, closed_on from suppliers where tenant = $1"
+        " and supplier = any($2::text[])",
+        tenant,
+        sorted(suppliers),
+    )
+    return {
+        row["supplier"]: _Calendar(
+            tuple(row["order_weekdays"]), tuple(row["receipt_weekdays"]), tuple(row["closed_on"])
+        )
+        for row in rows
+    }
 
 
 async def _signals(tx: Transaction, tenant: str, rows: Sequence[Any]) -> list[Any]:
@@ -152,7 +180,7 @@ async def _signals(tx: Transaction, tenant: str, rows: Sequence[Any]) -> list[An
 def _signals_of(row: Any, told: Sequence[Any]) -> tuple[Signal, ...]:
     """Those whose scope the item is in, and that are not over for it: an absent part of a scope means all. Closed doors that
     the forecast knows of are in its zeros; who told of them has not asked to look at every line of the place."""
-    as_of, knows_closing = row["as_of"], "knows_closing" in (row["flags"] or ())
+    as_of, knows_closing = row["as_of"], "knows_closing" in (row["flags"] or "").split()
     return tuple(
         Signal(
             one["signal_id"],
@@ -185,7 +213,9 @@ def _previous(row: Any) -> Previous:
     )
 
 
-def _evidence(tenant: str, row: Any, policy: Policy, told: Sequence[Any], came: Deliveries) -> Evidence:
+def _evidence(
+    tenant: str, row: Any, policy: Policy, told: Sequence[Any], came: Deliveries, calendar: _Calendar | None
+) -> Evidence:
     return Evidence(
         tenant=tenant,
         sku=row["sku"],
@@ -195,7 +225,7 @@ def _evidence(tenant: str, row: Any, policy: Policy, told: Sequence[Any], came: 
         open_orders=_open_orders(row["orders"]),
         forecast=None if row["forecast_id"] is None else _forecast(row),
         item=None if not row["has_item"] else _item(row, policy.parameters),
-        terms=None if row["supplier"] is None else _terms(row),
+        terms=None if calendar is None else _terms(row, calendar),
         policy=policy,
         hold=None if row["hold_until"] is None else Hold(row["hold_reason"], row["hold_until"]),
         signals=_signals_of(row, told),
@@ -228,7 +258,7 @@ def _forecast(row: Any) -> Forecast:
         forecast_id=row["forecast_id"],
         origin=row["origin"],
         confidence=row["confidence"],
-        flags=tuple(row["flags"]),
+        flags=tuple(row["flags"].split()),
         strategy=row["strategy"],
         model_id=row["model_id"],
         mean_e4=row["mean_e4"],
@@ -249,7 +279,7 @@ def _item(row: Any, rules: Parameters) -> Item:
     )
 
 
-def _terms(row: Any) -> Terms:
+def _terms(row: Any, calendar: _Calendar) -> Terms:
     breaks = json.loads(row["price_breaks"])
     return Terms(
         supplier=row["supplier"],
@@ -261,11 +291,11 @@ def _terms(row: Any) -> Terms:
         pack=row["pack"],
         price_breaks=tuple((Decimal(quantity), Decimal(cost)) for quantity, cost in breaks),
         discount=row["discount"],
-        order_weekdays=tuple(row["order_weekdays"]),
-        receipt_weekdays=tuple(row["receipt_weekdays"]),
+        order_weekdays=calendar.order_weekdays,
+        receipt_weekdays=calendar.receipt_weekdays,
         # Closed days long past or beyond any horizon are no evidence for this plan.
         closed_on=tuple(
-            day for day in row["closed_on"] if row["as_of"] is not None and 0 < (day - row["as_of"]).days <= 200
+            day for day in calendar.closed_on if row["as_of"] is not None and 0 < (day - row["as_of"]).days <= 200
         ),
         cut_off=row["cut_off"],
     )
