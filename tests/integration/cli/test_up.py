@@ -74,7 +74,7 @@ def wait_until_ready(terminal: Terminal, process: "subprocess.Popen[str]") -> No
 def ended(process: "subprocess.Popen[str]", terminal: Terminal) -> int:
     """What it ended with; where it does not end, what it said instead."""
     try:
-        return process.wait(120)
+        return process.wait(240)
     except subprocess.TimeoutExpired:
         pytest.fail(f"it has not ended; it said:\n{terminal.said()}\nand its parts are\n{terminal.status()['parts']}")
 
