@@ -105,7 +105,7 @@ def test_a_planner_is_told_what_takes_an_auditor_and_an_auditor_verifies(seat: S
     page = seat.open("/audit")
     settled(page)
     page.get_by_role("button", name="Verify the whole log").click()
-    expect(page.locator(".verdict")).to_contain_text("The log is whole", timeout=180_000)
+    expect(page.locator(".verdict")).to_contain_text("The log is whole", timeout=90_000)
     page.locator("tbody button").last.click()
     expect(page.get_by_role("dialog")).to_contain_text("Proven.")
 
