@@ -18,6 +18,7 @@ GTIN = "gtin"
 # An alias may point at a code that is an alias itself (a legacy code of a legacy code); longer chains are a loop.
 STEPS_MAX = 4
 ALWAYS = date.min
+NOW_MS = 2**62  # as known by now, not as known when something was recorded
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 
-from kit import deadletters, failpoints, inbox, kafka, memory, outbox, positions, telemetry
+from kit import deadletters, failpoints, inbox, kafka, memory, positions, telemetry
 from kit.clock import pause
 from kit.database import Database, Transaction, scope
 from kit.errors import TRANSIENT, Rejected
@@ -295,8 +295,7 @@ class BatchConsumer:
                     says += await handler(tx, untouched)
             failpoints.reach("consumer.handled")
             if says and not self._silent:
-                await deadletters.keep(tx, says)
-                await outbox.enqueue(tx, says)
+                await deadletters.enqueue(tx, says)
                 failpoints.reach("consumer.outbox-filled")
             await positions.advance(tx, {place: max(end, start[place]) for place, end in ends.items()})
             failpoints.reach("consumer.positions-moved")

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from aiokafka import ConsumerRecord
 
+from kit import outbox
 from kit.database import Transaction, scope
 from kit.errors import Rejected
 from kit.events import Envelope, Outgoing, Received, decode, derived_id
@@ -100,6 +101,12 @@ def _letter(
         ("dead_consumer", service),
     )
     return Outgoing(topic=f"{topic.name}{SUFFIX}", envelope=envelope, value=value, extra_headers=reason + extra)
+
+
+async def enqueue(tx: Transaction, messages: Sequence[Outgoing]) -> None:
+    """Put messages into the outbox, and the dead letters among them into their table. Leaves the transaction as `keep` does."""
+    await keep(tx, messages)
+    await outbox.enqueue(tx, messages)
 
 
 async def keep(tx: Transaction, messages: Sequence[Outgoing]) -> None:

@@ -104,9 +104,7 @@ def _parked(router: APIRouter, database: Database, free: Free | None) -> None:
         async with database.transaction(who.tenant) as tx:
             before = len(await parking.events_of(tx, who.tenant, body.record_key, PAGE_MAX))
             if free is not None:
-                says = await free(tx, who.tenant)
-                await deadletters.keep(tx, says)
-                await outbox.enqueue(tx, says)
+                await deadletters.enqueue(tx, await free(tx, who.tenant))
                 await scope(tx, who.tenant)
             left = len(await parking.events_of(tx, who.tenant, body.record_key, PAGE_MAX))
         if before == 0:
@@ -124,9 +122,7 @@ def _parked(router: APIRouter, database: Database, free: Free | None) -> None:
                 said = _settled(database.service, who, one, "parked", "dropped", body.reason)
                 await outbox.enqueue(tx, [said])
             if free is not None and taken:
-                says = await free(tx, who.tenant)
-                await deadletters.keep(tx, says)
-                await outbox.enqueue(tx, says)
+                await deadletters.enqueue(tx, await free(tx, who.tenant))
         if not taken:
             raise _unknown_key(body.record_key)
         return {"record_key": body.record_key, "dropped": taken}
@@ -269,7 +265,7 @@ def _names(database: Database, made: Mapping[str, references.Made]) -> APIRouter
     ) -> dict[str, Any]:
         """What a code means for a business day, as known now or at a moment; and every fact ever told about it."""
         memory = names.Names()
-        at_ms = 2**62 if known_at is None else int(known_at.timestamp() * 1000)
+        at_ms = naming.NOW_MS if known_at is None else int(known_at.timestamp() * 1000)
         async with database.transaction(who.tenant) as tx:
             if subject in made:
                 facts = await references.facts_about(tx, who.tenant, subject, [code], made[subject])

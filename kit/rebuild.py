@@ -45,6 +45,13 @@ class Table:
         return f"delete from {self.name} where tenant = $1" if self.reset == "" else self.reset
 
 
+# What every service that reads names, or lets events wait, keeps of that. Topics forget earlier facts about names: they stay.
+NAME_FACTS = Table(
+    "name_facts", ("subject", "code", "scheme", "supplier", "target", "active", "valid_from"), reset=None
+)
+PARKED_EVENTS = Table("parked_events", ("record_key", "event_hash", "topic", "partition", "record_offset"))
+
+
 @dataclass(frozen=True, slots=True)
 class Derived:
     """What a service derives: its tables, tables that must get no new rows (`seq`), and how its handlers are attached.

@@ -13,7 +13,6 @@ from kit.events import Received
 
 # Why an answer to an order waits. It may overtake its order on the way here, as they come on two topics.
 UNKNOWN_ORDER = "unknown_order"
-NOW_MS = 2**62  # as known by now, not as known when something was recorded
 # Which of these codes were made, as far as the service has read.
 Made = Callable[[Transaction, str, Sequence[str]], Awaitable[Collection[str]]]
 Asked = tuple[str, date, int]  # a code, the business day and the moment at which an event named it

@@ -48,12 +48,7 @@ def plan(
         bool, typer.Option("--documents", help="Write each recommendation whole, for derive.")
     ] = False,
     pareto: Pareto = None,
-    history: Annotated[
-        Path | None,
-        typer.Option(
-            "--history", help="Past demand (unique_id or sku and location, ds, y): judge --pareto by it, too."
-        ),
-    ] = None,
+    history: History = None,
     lines: Annotated[
         Path | None,
         typer.Option("--lines", help="Parquet to write: transfers and changes of open orders. Absent: none are made."),

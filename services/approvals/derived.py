@@ -3,7 +3,7 @@ matrices are its own words and stay; what others said about them, and the limits
 
 from kit.clock import SystemClock
 from kit.consumer import BatchConsumer
-from kit.rebuild import Derived, Table
+from kit.rebuild import NAME_FACTS, PARKED_EVENTS, Derived, Table
 from services.approvals import stream
 from services.approvals.settings import Settings
 
@@ -22,8 +22,8 @@ TABLES = (
     # Rows are added and never changed, also by a rebuild: what is missing comes back, what came first counts.
     Table("order_line_ends", ("order_id", "sku", "how"), reset=None),
     # Other codes of orders: the catalogue forgets earlier meanings.
-    Table("name_facts", ("subject", "code", "scheme", "supplier", "target", "active", "valid_from"), reset=None),
-    Table("parked_events", ("record_key", "event_hash", "topic", "partition", "record_offset")),
+    NAME_FACTS,
+    PARKED_EVENTS,
 )
 
 

@@ -8,7 +8,7 @@ queue only where that still stands for the order.
 from collections.abc import Sequence
 from typing import Any
 
-from kit import deadletters, outbox, references
+from kit import deadletters, references
 from kit.clock import Clock
 from kit.database import Database, Transaction
 from kit.errors import Rejected
@@ -55,9 +55,7 @@ class OrderAnswers:
         """Hear the answers whose order was released, or told another code of, while they were put aside."""
         for tenant in await database.tenants():
             async with database.transaction(tenant) as tx:
-                letters = await self.free(tx, tenant)
-                await deadletters.keep(tx, letters)
-                await outbox.enqueue(tx, letters)
+                await deadletters.enqueue(tx, await self.free(tx, tenant))
 
     async def _update_order(self, tx: Transaction, tenant: str, update: OrderUpdated) -> None:
         order = await orders.lock(tx, tenant, update.order_id)

@@ -2,7 +2,7 @@
 words and stay."""
 
 from kit.consumer import BatchConsumer
-from kit.rebuild import Derived, Table
+from kit.rebuild import NAME_FACTS, PARKED_EVENTS, Derived, Table
 from services.forecaster import stream
 from services.forecaster.stream import Intake
 
@@ -16,7 +16,7 @@ TABLES = (
     Table("supply_terms", ("sku", "location", "supplier", "lead_time_days", "priority", "active", "defined_at")),
     Table("successions", ("predecessor", "successor", "effective_on", "ratio", "active", "defined_at")),
     # The catalogue keeps only the newest word of each code and the signals topic a year: their history stays here.
-    Table("name_facts", ("subject", "code", "scheme", "supplier", "target", "active", "valid_from"), reset=None),
+    NAME_FACTS,
     Table("signals", ("signal_id", "kind", "strength", "starts_at", "ends_at"), reset=None),
     # Not the partition: where two codes of one item lie in different ones, it is that of whichever was read last.
     Table("items", ("sku", "location", "first_on")),
@@ -31,7 +31,7 @@ TABLES = (
     Table("stock_days", ("sku", "location", "business_date", "trim_scale(net)")),
     Table("stock_counts", ("sku", "location", "business_date", "trim_scale(quantity)", "counted_at", "at_opening")),
     Table("closed_days", ("location", "partition", "business_date", "closed_at")),
-    Table("parked_events", ("record_key", "event_hash", "topic", "partition", "record_offset")),
+    PARKED_EVENTS,
 )  # fmt: skip
 
 

@@ -2,7 +2,7 @@
 stay, as do the stock levels at which items are planned again."""
 
 from kit.consumer import BatchConsumer
-from kit.rebuild import Derived, Table
+from kit.rebuild import NAME_FACTS, PARKED_EVENTS, Derived, Table
 from services.policy import stream
 from services.policy.stream import Stream
 
@@ -24,7 +24,7 @@ TABLES = (
     Table("successions", ("predecessor", "successor", "effective_on", "ratio", "active", "defined_at")),
     Table("substitutes", ("sku", "substitute", "ratio", "rank", "active", "defined_at")),
     # Topics that forget keep their newest word here: codes, signals and forecasts of a year ago, old policy versions.
-    Table("name_facts", ("subject", "code", "scheme", "supplier", "target", "active", "valid_from"), reset=None),
+    NAME_FACTS,
     Table("supplier_codes", ("code", "supplier"), reset=None),  # what the facts about names come to
     Table("signals", ("signal_id", "kind", "strength", "starts_at", "ends_at"), reset=None),
     Table("forecasts", ("sku", "location", "forecast_id", "origin", "revision"), reset=None),
@@ -53,7 +53,7 @@ TABLES = (
     ),
     Table("deliveries", ("order_id", "location", "supplier", "ordered_on", "promised_on", "confirmed_on", "received_on")),
     Table("commitments", ("commitment_id",)),
-    Table("parked_events", ("record_key", "event_hash", "topic", "partition", "record_offset")),
+    PARKED_EVENTS,
 )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Sequence
 
+from kernel import naming
 from kit import names, references
 from kit.database import Transaction
 from services.gateway.store.rows import Row, as_json
@@ -140,7 +141,7 @@ async def find_orders(tx: Transaction, tenant: str) -> None:
         tenant,
         names.ORDER,
     )
-    asked = [(row["order_id"], row["business_date"], references.NOW_MS) for row in rows]
+    asked = [(row["order_id"], row["business_date"], naming.NOW_MS) for row in rows]
     means = await references.meanings(tx, tenant, names.ORDER, asked, made_orders)
     found = [(row, meaning.target) for row, meaning in zip(rows, means, strict=True) if meaning.target is not None]
     await tx.executemany(

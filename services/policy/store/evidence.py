@@ -180,6 +180,8 @@ async def _signals(tx: Transaction, tenant: str, rows: Sequence[Any]) -> list[An
 def _signals_of(row: Any, told: Sequence[Any]) -> tuple[Signal, ...]:
     """Those whose scope the item is in, and that are not over for it: an absent part of a scope means all. Closed doors that
     the forecast knows of are in its zeros; who told of them has not asked to look at every line of the place."""
+    if not told:
+        return ()
     as_of, knows_closing = row["as_of"], "knows_closing" in (row["flags"] or "").split()
     return tuple(
         Signal(

@@ -61,7 +61,7 @@ async def settle(tx: Transaction, tenant: str) -> Settled:
         names.ORDER,
         naming.OWN,
     )
-    asked = [(row["order_id"], row["business_date"], references.NOW_MS) for row in rows]
+    asked = [(row["order_id"], row["business_date"], naming.NOW_MS) for row in rows]
     means = await references.meanings(tx, tenant, names.ORDER, asked, made)
     found = [
         (row, meaning.target)

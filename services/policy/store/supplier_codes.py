@@ -8,7 +8,6 @@ from kit.names import Names
 
 SUPPLIER = "supplier"
 NOBODY = ""
-LATEST_MS = 2**62
 
 
 async def settle(tx: Transaction, tenant: str, names: Names) -> None:
@@ -28,7 +27,7 @@ async def settle(tx: Transaction, tenant: str, names: Names) -> None:
         return
     await names.refresh(tx, tenant)
     await names.learn(tx, tenant, SUPPLIER, codes)
-    means = [(code, names.known(tenant, SUPPLIER, code, date.max, LATEST_MS).target or NOBODY) for code in codes]
+    means = [(code, names.known(tenant, SUPPLIER, code, date.max, naming.NOW_MS).target or NOBODY) for code in codes]
     await tx.execute("delete from supplier_codes where tenant = $1", tenant)
     await tx.executemany(
         "insert into supplier_codes (tenant, code, supplier) values ($1, $2, $3)",
