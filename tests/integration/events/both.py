@@ -5,7 +5,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +20,7 @@ from kit.packing import unpack
 from kit.settings import ServiceSettings
 from schemas.base import Message
 from schemas.catalogue import ItemDefined, LocationDefined
+from schemas.decisions import OrderLine, OrderReleased
 from schemas.demand import BusinessDayClosed, SaleRecorded, StockCounted, StockMoved
 from schemas.topics import ALL, TOPIC_OF
 from services.forecaster import stream as forecaster
@@ -233,3 +234,15 @@ def closed(day: date = DAY, location: str = "L1") -> BusinessDayClosed:
     """The whole location's day is over."""
     at = datetime(day.year, day.month, day.day, 22, tzinfo=UTC)
     return BusinessDayClosed(tenant=TENANT, location=location, business_date=day, closed_at=at)
+
+
+def released(order_id: str = "PO-1", units: int = 12) -> OrderReleased:
+    """An order of item A for L1, due in four days."""
+    line = OrderLine(
+        line_no=1, recommendation_id=f"r-{order_id}", decision_id="d", sku="A", quantity=Decimal(units), unit="each",
+        unit_cost=Decimal(2), value=Decimal(24),
+    )  # fmt: skip
+    return OrderReleased(
+        tenant=TENANT, order_id=order_id, kind="purchase_order", supplier="SUP", location="L1", order_on=DAY,
+        arrive_on=DAY + timedelta(days=4), currency="USD", value=Decimal(24), released_at=NOON, lines=(line,),
+    )  # fmt: skip

@@ -21,11 +21,11 @@ from schemas.catalogue import (
     SupplierDefined,
     SupplierItemDefined,
 )
-from schemas.decisions import OrderCancelled, OrderLine, OrderLineUpdate, OrderReleased, OrderUpdated
+from schemas.decisions import OrderCancelled, OrderLineUpdate, OrderUpdated
 from schemas.demand import ReturnRecorded, SaleVoided
 from schemas.signals import Scope, SignalObserved
 from schemas.topics import CATALOGUE, ORDER_UPDATES, SALES, SIGNALS, STOCK
-from tests.integration.events.both import DAY, NOON, TENANT, Both, closed, counted, item, moved, place, sale
+from tests.integration.events.both import DAY, NOON, TENANT, Both, closed, counted, item, moved, place, released, sale
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 HOUR = timedelta(hours=1)
@@ -201,17 +201,6 @@ async def test_master_data_is_kept_where_it_is_used_and_an_older_word_changes_no
     for service, questions in expected.items():
         for sql, answer in questions.items():
             assert [tuple(row) for row in await side.rows(service, sql)] == answer, f"{service}: {sql}"
-
-
-def released(order_id: str = "PO-1") -> OrderReleased:
-    line = OrderLine(
-        line_no=1, recommendation_id=f"r-{order_id}", decision_id="d", sku="A", quantity=Decimal(12), unit="each",
-        unit_cost=Decimal(2), value=Decimal(24),
-    )  # fmt: skip
-    return OrderReleased(
-        tenant=TENANT, order_id=order_id, kind="purchase_order", supplier="SUP", location="L1", order_on=DAY,
-        arrive_on=DAY + timedelta(days=4), currency="USD", value=Decimal(24), released_at=NOON, lines=(line,),
-    )  # fmt: skip
 
 
 def answered(status: Any, order_id: str = "PO-1", units: int | None = None, arrive: date | None = None) -> OrderUpdated:

@@ -28,9 +28,10 @@ from tests.integration.events.both import (
     item,
     moved,
     place,
+    released,
     sale,
 )
-from tests.integration.events.test_every_kind import answered, released, signal
+from tests.integration.events.test_every_kind import answered, signal
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 DERIVED = {"forecaster": forecaster.DERIVED, "policy": policy.DERIVED}

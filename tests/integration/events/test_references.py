@@ -9,9 +9,9 @@ import pytest
 from kit import outbox, parking
 from kit.rebuild import Outcome, rebuild
 from schemas.catalogue import ReferenceAliasDefined
-from schemas.decisions import OrderLine, OrderLineUpdate, OrderReleased, OrderUpdated
+from schemas.decisions import OrderLineUpdate, OrderUpdated
 from services.policy import derived, unresolved
-from tests.integration.events.both import DAY, NOON, TENANT, Both, item, moved, place
+from tests.integration.events.both import DAY, NOON, TENANT, Both, item, moved, place, released
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
 LATER = {"defined_at": NOON + timedelta(hours=1)}
@@ -20,17 +20,6 @@ LATER = {"defined_at": NOON + timedelta(hours=1)}
 def alias(code: str, target: str, subject: Any = "purchase_order", scheme: Any = "legacy_code", **more: Any) -> Any:
     told = {"scheme": scheme, "subject": subject, "code": code, "target": target, "defined_at": NOON}
     return ReferenceAliasDefined(tenant=TENANT, **told | more)
-
-
-def released(order_id: str, units: int = 12) -> OrderReleased:
-    line = OrderLine(
-        line_no=1, recommendation_id=f"r-{order_id}", decision_id="d", sku="A", quantity=Decimal(units), unit="each",
-        unit_cost=Decimal(2), value=Decimal(24),
-    )  # fmt: skip
-    return OrderReleased(
-        tenant=TENANT, order_id=order_id, kind="purchase_order", supplier="SUP", location="L1", order_on=DAY,
-        arrive_on=DAY + timedelta(days=4), currency="USD", value=Decimal(24), released_at=NOON, lines=(line,),
-    )  # fmt: skip
 
 
 def answer(order_id: str, status: Any, units: int | None = None, **more: Any) -> OrderUpdated:
