@@ -37,6 +37,7 @@ def live() -> None:
     """A process' whole life: plan chunks until there are none, telling the seconds of each in a line. What it needs to know
     it reads from standard input, which stays open as long as the service lives."""
     os.nice(NICE)
+    memory.keep_freed_blocks()
     line = sys.stdin.readline()
     if not line:
         return  # the service has ended, or has nothing for it

@@ -36,6 +36,31 @@ def test_large_blocks_leave_no_holes_behind() -> None:
     assert held["settled"] < held["plain"] - 10_000, held
 
 
+# What a transaction makes and drops, a few hundred times: pieces too small to be taken from the system one by one.
+SAME_AGAIN = """
+import resource, sys
+from kit import memory
+if sys.argv[1] != "plain":
+    assert getattr(memory, sys.argv[1])()
+for turn in range(200):
+    if turn == 10:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    pieces = [bytes(100_000) for _ in range(40)]
+    del pieces
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mallopt is glibc's; elsewhere the setting does nothing")
+@pytest.mark.parametrize("how", ["give_large_blocks_back", "keep_freed_blocks"])
+def test_what_is_made_again_and_again_is_not_asked_from_the_system_each_time(how: str) -> None:
+    faults: dict[str, int] = {}
+    for each in ("plain", how):
+        ended = subprocess.run([sys.executable, "-c", SAME_AGAIN, each], capture_output=True, check=True, text=True)
+        faults[each] = int(ended.stdout)
+    assert faults[how] < 2_000 < 10_000 < faults["plain"], faults
+
+
 class Circle:
     """Holds on to itself."""
 
