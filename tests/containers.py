@@ -14,6 +14,7 @@ import yaml
 
 from cli.platform.kafka import demand_answer
 from cli.platform.ports import any_free
+from cli.platform.postgres import INITDB_LOCALE
 from tests.ground import Ground
 
 VARIABLE = "COUNTERSIGN_TEST_CONTAINERS"
@@ -76,6 +77,7 @@ def running() -> Iterator[Ground]:
     for key, value in _kafka_settings(port).items():
         kafka = kafka.with_env(key, value)
     postgres = DockerContainer(images()["postgres"]).with_bind_ports(5432, database_port)
+    postgres = postgres.with_env("POSTGRES_INITDB_ARGS", " ".join(INITDB_LOCALE))
     postgres = postgres.with_env("POSTGRES_PASSWORD", PASSWORD).with_command("postgres -c max_connections=200")
     with kafka, postgres:
         ground = Ground(f"127.0.0.1:{port}", f"postgresql://postgres:{PASSWORD}@127.0.0.1:{database_port}/postgres")

@@ -13,6 +13,7 @@ import kubernetes_validate
 import pytest
 import yaml
 
+from cli.platform.postgres import INITDB_LOCALE
 from cli.platform.topics import wanted
 from kit.settings import ServiceSettings
 from schemas.topics import ALL
@@ -164,6 +165,20 @@ def test_objects_of_operators_have_what_makes_them_work() -> None:
         spec = topics[topic.name]
         assert spec["partitions"] == topic.partitions
         assert topic.settings.items() <= spec["config"].items()
+
+
+def test_text_is_ordered_in_the_cluster_as_by_the_local_server() -> None:
+    made = {
+        overlay: next(
+            one["spec"]["bootstrap"]["initdb"]
+            for one in objects(overlay)
+            if one["apiVersion"] == "postgresql.cnpg.io/v1"
+        )
+        for overlay in ("overlays/local", "overlays/prod")
+    }
+    fields = {"encoding": "--encoding", "localeProvider": "--locale-provider", "builtinLocale": "--locale"}
+    for initdb in made.values():
+        assert tuple(f"{option}={initdb[field]}" for field, option in fields.items()) == INITDB_LOCALE
 
 
 def test_users_may_do_what_the_map_says_and_nothing_else() -> None:

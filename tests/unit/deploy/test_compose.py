@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
+from cli.platform.postgres import INITDB_LOCALE
 from tests.unit.deploy.test_cluster import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -21,6 +22,10 @@ def test_all_parts_are_there() -> None:
     assert "version" not in COMPOSE
     assert SERVICES["kafka"]["image"].startswith("apache/kafka:")
     assert SERVICES["postgres"]["image"].startswith("postgres:")
+
+
+def test_text_is_ordered_as_by_the_local_server() -> None:
+    assert tuple(SERVICES["postgres"]["environment"]["POSTGRES_INITDB_ARGS"].split()) == INITDB_LOCALE
 
 
 @pytest.mark.parametrize("name", SERVICES)
