@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 from fastapi import Response
@@ -23,6 +24,14 @@ STREAM_SILENCE_SECONDS = 60.0
 # An owner hangs up on a connection nobody uses (uvicorn: after 5 s). We do so before it, or a command would be written to a
 # connection that ends at the same moment, and come back as "cannot be reached".
 IDLE_SECONDS_MAX = 3.0
+
+
+def path_of(*segments: str) -> str:
+    """A path at an owner, of its own words and of names that anybody chose: each stays one segment, whatever it holds.
+
+    A dot is written %2E: a name of two dots would be the folder above, and the call another one than the caller may make.
+    """
+    return "".join("/" + quote(one, safe="").replace(".", "%2E") for one in segments)
 
 
 class Owners:

@@ -1,13 +1,13 @@
 """Classes of items by value and steadiness of demand: the goal of each beside what was achieved, as policy computes them."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 from fastapi import APIRouter, Path
 from pydantic import ConfigDict
 
 from services.gateway.api import models
 from services.gateway.api.shared import Parts, Who
+from services.gateway.owners import path_of
 
 router = APIRouter(prefix="/v1", tags=["performance"])
 Name = Annotated[str, Path(min_length=1, max_length=64)]
@@ -88,5 +88,5 @@ async def classes(who: Who, parts: Parts) -> ClassesView:
 @router.get("/classes/{sku}/{location}", summary="The class of one item")
 async def class_of_item(sku: Name, location: Name, who: Who, parts: Parts) -> ItemClassView:
     """404 until the tenant has four weeks of movements, and for an item that did not move in the window."""
-    path = f"/classes/{quote(sku, safe='')}/{quote(location, safe='')}"
+    path = path_of("classes", sku, location)
     return ItemClassView(**(await parts.owners.call("policy", "GET", path, who.principal)).json())

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from urllib.parse import quote
 
 from kit.database import Transaction
 from kit.http import Problem
 from services.gateway.api import models
 from services.gateway.api.shared import Who
 from services.gateway.context import Context
+from services.gateway.owners import path_of
 from services.gateway.store import views
 
 # Three months show the season of a grocery item and still fit a chart.
@@ -26,7 +26,7 @@ class Told:
 
 async def told(parts: Context, who: Who, sku: str, location: str, missing: list[models.Unavailable]) -> Told:
     """Asked of the forecaster; what it cannot answer is named in `missing`."""
-    path = f"/history/{quote(sku, safe='')}/{quote(location, safe='')}"
+    path = path_of("history", sku, location)
     try:
         answer = await parts.owners.call("forecaster", "GET", path, who.principal, params={"days": HISTORY_DAYS})
     except Problem as problem:

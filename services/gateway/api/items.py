@@ -3,7 +3,6 @@
 import asyncio
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Path, Query, Response
 
@@ -18,7 +17,7 @@ from services.gateway.context import Context
 from services.gateway.domain import fan as fans
 from services.gateway.domain.signals import in_days
 from services.gateway.domain.wording import WITHHELD_REASONS
-from services.gateway.owners import passed
+from services.gateway.owners import passed, path_of
 from services.gateway.store import decided, queue, views
 from services.gateway.store.rows import Row, amount, loaded, plain
 
@@ -114,7 +113,7 @@ async def movements(
     limit: Limit = 50,
 ) -> Response:
     """The position of this moment and a page of its ledger, newest first, as the policy service keeps them."""
-    path = f"/positions/{quote(sku, safe='')}/{quote(location, safe='')}"
+    path = path_of("positions", sku, location)
     asked = {"before": before.isoformat() if before else None, "limit": limit}
     return passed(await parts.owners.call("policy", "GET", path, who.principal, params=asked))
 
@@ -296,9 +295,7 @@ async def _position(
     parts: Context, who: Who, sku: str, location: str, missing: list[models.Unavailable]
 ) -> dict[str, Any] | None:
     try:
-        answer = await parts.owners.call(
-            "policy", "GET", f"/positions/{quote(sku, safe='')}/{quote(location, safe='')}", who.principal
-        )
+        answer = await parts.owners.call("policy", "GET", path_of("positions", sku, location), who.principal)
         found: dict[str, Any] = answer.json()
         return found
     except Problem as problem:

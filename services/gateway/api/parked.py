@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, Self
-from urllib.parse import quote
 from uuid import UUID
 
 from fastapi import APIRouter, Query
@@ -19,6 +18,7 @@ from services.gateway.api.shared import Cursor, Limit, Parts, Who, behind
 from services.gateway.api.telling import send, told_by
 from services.gateway.context import Context
 from services.gateway.domain.cursors import write_cursor
+from services.gateway.owners import path_of
 from services.gateway.store.rows import instant
 
 router = APIRouter(prefix="/v1", tags=["held events"])
@@ -159,7 +159,7 @@ async def meaning(
 ) -> models.MeaningView:
     """By the policy service, which books positions by it."""
     wanted = {"on": on.isoformat(), "known_at": known_at.isoformat() if known_at else None}
-    path = f"/names/{subject}/{quote(code, safe='')}"
+    path = path_of("names", subject, code)
     return models.MeaningView(**(await parts.owners.call("policy", "GET", path, who.principal, params=wanted)).json())
 
 

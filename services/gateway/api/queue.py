@@ -2,7 +2,6 @@
 
 from decimal import Decimal
 from typing import Annotated, Any, Literal
-from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
@@ -14,6 +13,7 @@ from services.gateway.api.shared import PAGE_MAX, Code, Cursor, Limit, Parts, Se
 from services.gateway.domain.lines import STATUSES, WAITING
 from services.gateway.domain.spreadsheet import write_rows
 from services.gateway.domain.wording import ROUTE_REASONS, label
+from services.gateway.owners import path_of
 from services.gateway.store import queue, views
 from services.gateway.store.queue import Filters
 from services.gateway.store.rows import Row, amount, plain
@@ -190,6 +190,6 @@ async def rationale(recommendation_id: str, who: Who, parts: Parts) -> models.Ra
     async with parts.reading(who) as tx:
         if await queue.one(tx, who.tenant, recommendation_id=recommendation_id) is None:
             raise not_found("recommendation", recommendation_id)
-    path = f"/recommendations/{quote(recommendation_id, safe='')}/rationale"
+    path = path_of("recommendations", recommendation_id, "rationale")
     answer = await parts.owners.call("policy", "GET", path, who.principal, patience_seconds=RATIONALE_SECONDS_MAX)
     return models.RationaleView(**answer.json())

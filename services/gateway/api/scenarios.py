@@ -1,7 +1,6 @@
 """Scenarios: the signals that count and what they did to the plan, asked of the policy service, with the items' names."""
 
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import APIRouter
 
@@ -10,6 +9,7 @@ from services.gateway.api.planning import OWNERS_ANSWER
 from services.gateway.api.shared import Parts, Who
 from services.gateway.context import Context
 from services.gateway.domain.signals import in_days
+from services.gateway.owners import path_of
 from services.gateway.store import reference
 
 router = APIRouter(prefix="/v1/scenarios", tags=["planning"])
@@ -32,7 +32,7 @@ async def scenarios(who: Who, parts: Parts) -> dict[str, Any]:
 )
 async def lines(signal_id: str, who: Who, parts: Parts) -> dict[str, Any]:
     """Each number is the one in the line's own evidence; those it moved most first."""
-    path = f"/scenarios/{quote(signal_id, safe='')}/lines"
+    path = path_of("scenarios", signal_id, "lines")
     said: dict[str, Any] = (await parts.owners.call("policy", "GET", path, who.principal)).json()
     return said | {"items": await _named(parts, who, said["items"])}
 
@@ -40,7 +40,7 @@ async def lines(signal_id: str, who: Who, parts: Parts) -> dict[str, Any]:
 @router.post("/{signal_id}/without", summary="The plan as if a signal had not been told", responses=OWNERS_ANSWER)
 async def without(signal_id: str, who: Who, parts: Parts) -> dict[str, Any]:
     """Planned twice by the policy service, with the signal and without it; nothing is kept."""
-    path = f"/scenarios/{quote(signal_id, safe='')}/without"
+    path = path_of("scenarios", signal_id, "without")
     said: dict[str, Any] = (await parts.owners.call("policy", "POST", path, who.principal)).json()
     return said | {"changed": await _named(parts, who, said["changed"])}
 
