@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 import orjson
 
 from kit import telemetry
 from kit.http import Problem
-from services.gateway.ingest.check import Record, Refused, check
+from services.gateway.ingest.alike import check_alike
+from services.gateway.ingest.check import Checked, Record, Refused, check
 from services.gateway.ingest.publish import Publisher
 from services.gateway.ingest.recent import Recent
 
@@ -79,10 +81,10 @@ async def take(
     `first`: the index of the first event. `patient`: wait for room when Kafka is behind instead of refusing.
     """
     outcome = Outcome()
-    for place, event in enumerate(events):
-        if place % CHECKED_AT_ONCE == CHECKED_AT_ONCE - 1:
+    for start in range(0, len(events), CHECKED_AT_ONCE):
+        if start:
             await asyncio.sleep(0)
-        _sort(first + place, event, tenant, recent, outcome)
+        _sort(first + start, events[start : start + CHECKED_AT_ONCE], tenant, recent, outcome)
     if outcome.records:
         await publisher.publish(outcome.records, patient=patient)
         recent.remember(outcome.taken)
@@ -92,12 +94,32 @@ async def take(
     return outcome
 
 
-def _sort(index: int, event: Any, tenant: str, recent: Recent, outcome: Outcome) -> None:
-    """Check one event and put down what became of it."""
+def _sort(first: int, events: Sequence[Any], tenant: str, recent: Recent, outcome: Outcome) -> None:
+    """Check events and put down what became of each."""
+    found = check_alike(events, tenant)
+    if found and all(found):
+        identities, digests, records = zip(*(one for one in found if one is not None), strict=True)
+        if _are_new(identities, recent, outcome):
+            outcome.taken.update(zip(identities, digests, strict=True))
+            outcome.records += chain.from_iterable(records)
+            outcome.accepted += len(events)
+            outcome.results += [_accepted(index, event["id"]) for index, event in enumerate(events, first)]
+            return
+    for index, (event, checked) in enumerate(zip(events, found, strict=True), first):
+        _sort_one(index, event, checked, tenant, recent, outcome)
+
+
+def _are_new(identities: Sequence[str], recent: Recent, outcome: Outcome) -> bool:
+    """Whether none of them came before: lately, in this batch, or twice among themselves."""
+    alone = {*identities}
+    return len(alone) == len(identities) and outcome.taken.keys().isdisjoint(alone) and recent.knows_none(alone)
+
+
+def _sort_one(index: int, event: Any, checked: Checked | None, tenant: str, recent: Recent, outcome: Outcome) -> None:
     try:
         if isinstance(event, Refused):  # what came was not even JSON
             raise event
-        identity, digest, records = check(event, tenant)
+        identity, digest, records = check(event, tenant) if checked is None else checked
     except Refused as refusal:
         outcome.rejected += 1
         outcome.results.append(_result(index, _id(event), "rejected", refusal.field, refusal.reason))
@@ -108,14 +130,17 @@ def _sort(index: int, event: Any, tenant: str, recent: Recent, outcome: Outcome)
         outcome.taken[identity] = digest
         outcome.records += records
         outcome.accepted += 1
-        # Written out: it is made for nearly every event.
-        outcome.results.append({"index": index, "id": event["id"], "result": "accepted", "field": None, "reason": None})
+        outcome.results.append(_accepted(index, event["id"]))
     elif verdict == "repeat":
         outcome.duplicates += 1
         outcome.results.append(_result(index, event["id"], "duplicate", None, None))
     else:
         outcome.rejected += 1
         outcome.results.append(_result(index, event["id"], "rejected", "id", CONFLICT))
+
+
+def _accepted(index: int, event_id: str) -> Result:
+    return {"index": index, "id": event_id, "result": "accepted", "field": None, "reason": None}
 
 
 def _result(index: int, event_id: str | None, result: str, place: str | None, reason: str | None) -> Result:

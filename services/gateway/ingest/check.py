@@ -1,9 +1,8 @@
 """One event of a batch, from parsed JSON to what is written to Kafka, or to the field and reason it is refused for."""
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -15,7 +14,7 @@ from schemas.demand import BusinessDayClosed
 from schemas.registry import strict
 from schemas.topics import TOPIC_OF, Topic
 from services.gateway.ingest.fragments import writer
-from services.gateway.ingest.usual import Header, Sender, key_of, shapes
+from services.gateway.ingest.usual import Header, key_of
 
 # Topics that the world writes to through us; the other services' own words are never taken from outside.
 OPEN_TOPICS = (topics.SALES, topics.STOCK, topics.CATALOGUE, topics.SIGNALS, topics.ORDER_UPDATES)
@@ -36,9 +35,6 @@ TEXT_MAX = {
     "datacontenttype": 100,
 }
 NEEDED = ("id", "source", "type", "time")
-# What nearly every event has and no more.
-USUAL = ("specversion", *NEEDED, "data")
-_usual_values = itemgetter(*USUAL)
 # Attributes that a record carries only when the event does, and under which header.
 OPTIONAL_HEADERS = {
     "subject": "ce_subject",
@@ -75,56 +71,11 @@ class Checked(NamedTuple):
 
     identity: str
     digest: int
-    records: list[Record]
+    records: Sequence[Record]
 
 
 def check(event: Any, tenant: str) -> Checked:
     """Check one event of `tenant`'s caller. Raises Refused."""
-    checked = _quickly(event, tenant) if event.__class__ is dict and len(event) == len(USUAL) else None
-    return checked if checked is not None else _thoroughly(event, tenant)
-
-
-def _quickly(event: dict[str, Any], tenant: str) -> Checked | None:
-    """The same for an event that is like those before it. None for any other, valid or not: why one is refused, and for
-    which of its faults, is said in one place only."""
-    try:
-        version, event_id, source, message_type, time, data = _usual_values(event)
-        sender = _sender(tenant, source, message_type)
-        moment = _moment(time)
-    except (KeyError, TypeError, Refused):  # another attribute; a list or an object where a text belongs; no time
-        return None
-    if sender is None or version != "1.0" or data.__class__ is not dict or not _is_text("id", event_id):
-        return None
-    value = sender.shapes.write(data)
-    if value is None:
-        return None
-    key, key_header = key_of(message_type, tenant, data["sku"], data["location"])
-    headers = [*sender.headers, ("ce_id", event_id.encode()), moment, key_header]
-    return Checked(sender.identity + event_id, hash(value), [Record(sender.topic, key, value, headers)])
-
-
-@functools.lru_cache(maxsize=CACHED)
-def _sender(tenant: str, source: Any, message_type: Any) -> Sender | None:
-    """What `_quickly` knows of a sender; None when its events need the whole check."""
-    if not (_is_text("source", source) and _is_text("type", message_type)):
-        return None
-    topic = TOPIC_OF.get(message_type)
-    fast = writer(message_type) if topic in OPEN_TOPICS else None
-    if topic is None or fast is None:
-        return None
-    return Sender(topic, _identity(tenant, source), _usual_headers(source, message_type, tenant), shapes(tenant, fast))
-
-
-@functools.lru_cache(maxsize=CACHED)
-def _moment(time: Any) -> Header:
-    return "ce_time", _time(time).encode()
-
-
-def _identity(tenant: str, source: str, event_id: str = "") -> str:
-    return f"{tenant}\x00{source}\x00{event_id}"
-
-
-def _thoroughly(event: Any, tenant: str) -> Checked:
     if not isinstance(event, dict):
         raise Refused("", "an event is a JSON object with id, source, type, time and data")
     attributes = _attributes(event, tenant)
@@ -141,10 +92,15 @@ def _thoroughly(event: Any, tenant: str) -> Checked:
         key, _header = key_of(message_type, tenant, data["sku"], data["location"])
     if len(value) > VALUE_BYTES_MAX:
         raise Refused("data", f"the event has {len(value)} bytes, at most {VALUE_BYTES_MAX} are taken")
-    identity, digest = _identity(tenant, attributes["source"], attributes["id"]), hash(value)
+    identity, digest = identity_of(tenant, attributes["source"], attributes["id"]), hash(value)
     if isinstance(body, BusinessDayClosed):
         return Checked(identity, digest, _close(body, attributes, topic))
     return Checked(identity, digest, [_record(topic, key, value, attributes, tenant)])
+
+
+def identity_of(tenant: str, source: str, event_id: str = "") -> str:
+    """What tells an event of a tenant from all others; without its id, what the events of a source have in common."""
+    return f"{tenant}\x00{source}\x00{event_id}"
 
 
 def _attributes(event: Mapping[str, Any], tenant: str) -> dict[str, str]:
@@ -171,12 +127,8 @@ def _attributes(event: Mapping[str, Any], tenant: str) -> dict[str, str]:
         raise Refused("tenant", "is not the tenant of your session or API key; leave it out or name your own")
     if not _is_json(found.get("datacontenttype", "application/json")):
         raise Refused("datacontenttype", "must be application/json: the data of an event is a JSON object")
-    found["time"] = _time(event["time"])
+    found["time"] = time_text(event["time"])
     return found
-
-
-def _is_text(name: str, value: Any) -> bool:
-    return value.__class__ is str and 0 < len(value) <= TEXT_MAX[name] and value.isprintable()
 
 
 @functools.lru_cache(maxsize=128)
@@ -185,7 +137,8 @@ def _is_json(media_type: str) -> bool:
     return kind in ("application/json", "text/json") or kind.endswith("+json")
 
 
-def _time(value: Any) -> str:
+def time_text(value: Any) -> str:
+    """A moment in UTC, as the envelope carries it. Raises Refused."""
     if not isinstance(value, str) or len(value) > 40:
         raise Refused("time", "must be an RFC 3339 time such as 2017-11-05T18:04:11Z")
     return _utc_text(value)
@@ -254,7 +207,7 @@ def _record(
     topic: Topic, key: bytes, value: bytes, attributes: dict[str, str], tenant: str, partition: int | None = None
 ) -> Record:
     headers = [
-        *_usual_headers(attributes["source"], attributes["type"], tenant),
+        *usual_headers(attributes["source"], attributes["type"], tenant),
         ("ce_id", attributes["id"].encode()),
         ("ce_time", attributes["time"].encode()),
         ("ce_partitionkey", key),
@@ -267,7 +220,7 @@ def _record(
 
 
 @functools.lru_cache(maxsize=CACHED)
-def _usual_headers(source: str, message_type: str, tenant: str) -> tuple[Header, ...]:
+def usual_headers(source: str, message_type: str, tenant: str) -> tuple[Header, ...]:
     """What the records of one sender, type and tenant have in common."""
     said = (("ce_source", source), ("ce_type", message_type), ("ce_tenant", tenant))
     return SPECVERSION_HEADER, CONTENT_HEADER, *((name, text.encode()) for name, text in said)

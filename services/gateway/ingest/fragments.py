@@ -53,6 +53,17 @@ class FieldWriter:
         fragment = known.get(value)
         return fragment if fragment is not None else self._learn(known, value)
 
+    def write_all(self, values: Sequence[Any]) -> list[bytes | None]:
+        """As `write`, for each."""
+        try:
+            # Nearly every value is a text that was seen before.
+            fragments = [*map(self.texts.get, values)]
+        except TypeError:  # a list or an object is among them
+            return [*map(self.write, values)]
+        if all(fragments):
+            return fragments
+        return [fragment or self.write(value) for fragment, value in zip(fragments, values, strict=True)]
+
     def _learn(self, known: dict[Any, bytes], value: Any) -> bytes | None:
         try:
             meant = self._adapter.validate_python(value)
@@ -125,21 +136,15 @@ class Plan:
         self._form = form
         self._fields = fields
         self._values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*(field.name for field in fields))
-        self._known = [field.texts for field in fields]
 
-    def write(self, data: Mapping[str, Any]) -> bytes | None:
-        """As `Writer.write`."""
-        values = self._values(data)
-        try:
-            # Nearly every value is a text that was seen before.
-            fragments = (*map(dict.get, self._known, values),)
-        except TypeError:  # a list or an object
-            return None
-        if not all(fragments):
-            fragments = (*(field.write(value) for field, value in zip(self._fields, values, strict=True)),)
-            if not all(fragments):
-                return None
-        return self._form % fragments
+    def write_all(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes | None]:
+        """As `Writer.write` of each row. Raises TypeError for what is no mapping, KeyError for a row without one of the fields."""
+        columns = zip(*map(self._values, rows), strict=True)
+        written = [field.write_all(column) for field, column in zip(self._fields, columns, strict=True)]
+        form = self._form
+        if all(map(all, written)):
+            return [form % row for row in zip(*written, strict=True)]
+        return [form % row if all(row) else None for row in zip(*written, strict=True)]
 
 
 @functools.cache

@@ -4,6 +4,7 @@ Only a courtesy: it is bounded, forgets at a restart, and knows nothing of other
 the consumers' inbox's promise.
 """
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -33,6 +34,10 @@ class Recent:
         if known is None:
             return "new"
         return "repeat" if known == digest else "conflict"
+
+    def knows_none(self, identities: Set[str]) -> bool:
+        """Whether none of them was acknowledged lately, as far as is remembered."""
+        return self._young.keys().isdisjoint(identities) and self._old.keys().isdisjoint(identities)
 
     def remember(self, taken: dict[str, int]) -> None:
         """Keep these events, identity to digest."""

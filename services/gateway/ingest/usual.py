@@ -4,7 +4,7 @@ A till or a handheld sends the same few shapes again and again.
 """
 
 import functools
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from schemas.topics import Topic
 from services.gateway.ingest.fragments import Plan, Writer, item_key
@@ -17,23 +17,22 @@ KEYS_CACHED = 200_000
 
 
 class Shapes:
-    """Writes the messages of one type and tenant, by a plan for each combination of fields that came so far."""
+    """How to write the messages of one type and tenant: a plan for each combination of fields that came so far."""
 
     def __init__(self, tenant: str, fast: Writer) -> None:
         self._tenant = tenant
         self._writer = fast
         self._plans: dict[tuple[str, ...], Plan | None] = {}
 
-    def write(self, data: dict[str, Any]) -> bytes | None:
-        """The message as it goes to Kafka; None: the whole check has to look at it."""
-        names = (*data,)
+    def plan(self, names: tuple[str, ...]) -> Plan | None:
+        """For messages of these fields; None: the whole check has to look at them."""
         try:
-            plan = self._plans[names]
+            return self._plans[names]
         except KeyError:
             if len(self._plans) >= SHAPES_MAX:
                 self._plans.clear()
-            plan = self._plans[names] = self._writer.plan(self._tenant, names)
-        return plan.write(data) if plan is not None else None
+            self._plans[names] = self._writer.plan(self._tenant, names)
+            return self._plans[names]
 
 
 # Not per sender: whoever names ever new sources would have all of it remembered for each.

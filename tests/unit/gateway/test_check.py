@@ -60,18 +60,6 @@ def test_any_value_in_any_attribute_is_taken_or_refused(name: str, value: Any) -
         assert all(record.key.startswith(b"acme/") for record in outcome.records)
 
 
-@given(name=st.sampled_from([*SALE, "specversion"]), value=json_values | st.text(max_size=300))
-def test_an_event_of_the_usual_attributes_is_checked_as_any_other(name: str, value: Any) -> None:
-    usual = {"specversion": "1.0", **SALE, name: value}
-
-    def told(event: Any) -> Any:
-        outcome = tried(event)
-        return outcome if isinstance(outcome, Checked) else (outcome.field, outcome.reason)
-
-    # An attribute that says nothing takes the event off the short way.
-    assert told(usual) == told(usual | {"subject": None})
-
-
 @given(moment=times, sold_at=times, business_date=times)
 @example("0001-01-01T00:00:00+01:00", "2017-11-05T19:04:11Z", "2017-11-05")
 @example("2017-11-05T19:04:11Z", "0001-01-01T00:00:00+01:00", "2017-11-05")
