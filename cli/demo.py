@@ -1,6 +1,7 @@
 """`./run demo`: real point-of-sale data through everything, and the planner's UI. `--smoke`: the same without a person."""
 
 import os
+import signal
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,7 +17,7 @@ from cli.errors import Exit
 from cli.local import PORT_FIELDS, DataFolder, LocalSettings, load
 from cli.options import AnyPort, AsJson, DataDir
 from cli.platform.local import LocalPlatform
-from cli.signals import ending_politely
+from cli.signals import ending_politely, hears
 from lab.world.build import World, world
 from lab.world.shape import FULL, Shape
 from schemas.topics import ORDERS
@@ -95,13 +96,13 @@ def demo(
                 )
             else:
                 welcome(local, access, facts, live=live is not None)
+            stay_with(local, live)
         except BaseException:
             if live is not None:
                 live.stop()
             if local.started:
                 local.stop_started()
             raise
-        stay_with(local, live)
 
 
 def settings_for(data_dir: Path | None, port_base: int | None, *, any_port: bool) -> LocalSettings:
@@ -176,7 +177,8 @@ def welcome(local: LocalPlatform, access: Access, facts: dict[str, Any], *, live
     output.line("  In another terminal: ./run status · ./run verify --help · ./run import --help")
     if live:
         output.line("  Time goes on: shops sell, orders you approve are acknowledged and delivered.")
-    output.line("  Ctrl-C stops everything that was started here; the data stays for the next start.")
+    ending = "Ctrl-C" if hears(signal.SIGINT) else "./run down"
+    output.line(f"  {ending} stops everything that was started here; the data stays for the next start.")
     output.line("")
 
 

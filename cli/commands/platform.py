@@ -1,6 +1,7 @@
 """`up`, `down`, `restart`, `status`, `reset`: the local platform, started, looked at, stopped, deleted."""
 
 import shutil
+import signal
 import threading
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -15,7 +16,7 @@ from cli.local import DataFolder, load
 from cli.options import AnyPort, AsJson, DataDir, Yes
 from cli.platform.databases import SERVICES
 from cli.platform.local import LocalPlatform
-from cli.signals import ending_politely
+from cli.signals import ending_politely, hears
 
 MEGABYTE = 1024 * 1024
 # How often a foreground `up` looks whether its services still live.
@@ -46,21 +47,29 @@ def up(
     local = LocalPlatform(load(data_dir, any_port=any_port), output.say)
     with ending_politely():
         seconds = local.start()
-        facts = overview(local)
-        if as_json:
-            output.result(facts | {"seconds": seconds, "started": local.started})
-        else:
-            show(facts)
-            output.done(
-                f"ready in {sum(seconds.values()):.1f} s · UI and API {local.gateway_url} · data {local.data_dir}"
-            )
-        if detach or not local.started:
-            if not local.started:
-                output.say("it was running already; `./run down` stops it")
-            return
-        output.say("Ctrl-C stops it · in another terminal: ./run accounts (who may sign in), ./run status, ./run down")
-        if stay(local, keep_alive=keep_alive):
-            raise typer.Exit(Exit.INTERRUPTED)
+        try:
+            _tell(local, seconds, as_json=as_json)
+            if detach or not local.started:
+                return
+            ending = "Ctrl-C stops it" if hears(signal.SIGINT) else "no Ctrl-C comes through here, ./run down stops it"
+            output.say(f"{ending} · in another terminal: ./run accounts (who may sign in), ./run status, ./run down")
+            if stay(local, keep_alive=keep_alive):
+                raise typer.Exit(Exit.INTERRUPTED)
+        except BaseException:
+            local.stop_started()
+            raise
+
+
+def _tell(local: LocalPlatform, seconds: dict[str, float], *, as_json: bool) -> None:
+    """That it is ready, and what runs."""
+    facts = overview(local)
+    if as_json:
+        output.result(facts | {"seconds": seconds, "started": local.started})
+    else:
+        show(facts)
+        output.done(f"ready in {sum(seconds.values()):.1f} s · UI and API {local.gateway_url} · data {local.data_dir}")
+    if not local.started:
+        output.say("it was running already; `./run down` stops it")
 
 
 def stay(local: LocalPlatform, *, keep_alive: bool = False, before_stop: Callable[[], None] | None = None) -> bool:

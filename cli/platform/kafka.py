@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cli.errors import Exit, Trouble
 from cli.platform import jars
-from cli.platform.ownership import Ledger, Owned, spawn, tail
+from cli.platform.ownership import Ledger, Owned, tail
 from cli.platform.ports import demand_free
 
 NAME = "kafka"
@@ -82,8 +82,8 @@ class Kafka:
         owned = self.ledger.find(NAME)
         return owned if owned is not None and owned.is_alive else None
 
-    def start(self, say: Callable[[str], None]) -> Owned:
-        """Start unless running; return when the broker answers a metadata request.
+    def start(self, say: Callable[[str], None], *, is_wanted: Callable[[], bool] = lambda: True) -> Owned:
+        """Start unless running; return when the broker answers a metadata request. No longer wanted, it is stopped at once.
 
         Raises Trouble: port_busy, kafka_download_failed, kafka_start_failed.
         """
@@ -95,10 +95,9 @@ class Kafka:
         classpath = ":".join(str(jar) for jar in jars.ensure(say))
         properties = self._prepare(classpath)
         say(f"starting Kafka {jars.KAFKA_VERSION} on {self.bootstrap}")
-        broker = spawn([*_java(classpath, self.home), "kafka.Kafka", str(properties)], out=self.log)
-        owned = Owned.of(NAME, broker.pid, self.port)
-        self.ledger.record(owned)
-        self._await_answer(broker)
+        command = [*_java(classpath, self.home), "kafka.Kafka", str(properties)]
+        owned, broker = self.ledger.start(NAME, command, port=self.port, out=self.log)
+        self._await_answer(broker, is_wanted)
         return owned
 
     def stop(self, *, grace_seconds: float = 30.0, say: Callable[[str], None] = lambda _: None) -> bool:
@@ -137,13 +136,15 @@ class Kafka:
                 raise self._start_failed(f"formatting its storage failed: {(result.stderr or result.stdout)[-800:]}")
         return properties
 
-    def _await_answer(self, broker: subprocess.Popen[bytes]) -> None:
-        error = asyncio.run(_answers(self.bootstrap, START_SECONDS_MAX, lambda: broker.poll() is None))
+    def _await_answer(self, broker: subprocess.Popen[bytes], is_wanted: Callable[[], bool]) -> None:
+        error = asyncio.run(_answers(self.bootstrap, START_SECONDS_MAX, lambda: is_wanted() and broker.poll() is None))
         if error is None:
             return
         code = broker.poll()
         if code is None:
             self.stop(grace_seconds=5)
+            if not is_wanted():
+                raise self._start_failed("it was given up before it answered")
             raise self._start_failed(f"no answer in {START_SECONDS_MAX:.0f} s, last: {error}")
         self.ledger.forget(NAME)
         raise self._start_failed(f"it ended with code {code}; the end of its log:\n{tail(self.log)}")

@@ -42,6 +42,7 @@ class LocalPlatform:
         )
         self.postgres = Postgres(self.folder.path / "postgres", settings.postgres_port, self.ledger)
         self._started: list[str] = []
+        self._is_given_up = False
 
     @property
     def namespace(self) -> str:
@@ -112,8 +113,13 @@ class LocalPlatform:
     def start_stores(self) -> None:
         """Kafka and PostgreSQL, both at once; a configured one is asked whether it answers."""
         with ThreadPoolExecutor(max_workers=2) as pool:
-            for work in [pool.submit(self._start_kafka), pool.submit(self._start_postgres)]:
-                work.result()
+            starting = [pool.submit(self._start_kafka), pool.submit(self._start_postgres)]
+            try:
+                for work in starting:
+                    work.result()
+            except BaseException:
+                self._is_given_up = True
+                raise
 
     def prepare(self) -> None:
         """Topics, roles, schemas and the key between gateway and services; nothing changes when all is there."""
@@ -136,8 +142,8 @@ class LocalPlatform:
         chosen = [self.service(name) for name in START_ORDER if name in names]
         waiting = [service for service in chosen if service.running() is None]
         for service in waiting:
+            self._started.append(service.name)  # first: an interruption of the start is to find it here
             service.start()
-            self._started.append(service.name)
         if waiting:
             self.say(f"starting {', '.join(service.name for service in waiting)}")
         deadline = time.monotonic() + READY_SECONDS_MAX
@@ -146,9 +152,10 @@ class LocalPlatform:
 
     def stop_started(self, *, grace_seconds: float = SERVICE_GRACE_SECONDS) -> list[str]:
         """Stop what this object started, services first; names of what was stopped."""
-        stopped = self._stop([name for name in self.ledger.names() if name in self._started], grace_seconds)
-        self._started = []
-        return stopped
+        try:
+            return self._stop([name for name in self.ledger.names() if name in self._started], grace_seconds)
+        finally:
+            self._started = []
 
     def stop_all(self, *, grace_seconds: float = SERVICE_GRACE_SECONDS) -> list[str]:
         """Stop whatever this data folder started, from whichever terminal; names of what was stopped."""
@@ -186,19 +193,29 @@ class LocalPlatform:
             return True
 
     def _stop(self, names: Sequence[str], grace_seconds: float) -> list[str]:
-        """Services together, then the database and the broker they stand on."""
+        """Services together, then the database and the broker they stand on.
+
+        An interruption (Ctrl-C the second time) kills what is being waited for; the rest is stopped all the same.
+        """
         services = [owned for name in names if name in SERVICES and (owned := self.ledger.find(name)) is not None]
-        stopped = stop_together(services, grace_seconds=grace_seconds, on_kill=self.say)
-        for owned in services:
-            self.ledger.forget(owned.name)
-        store_grace = min(grace_seconds + 5.0, STORE_GRACE_SECONDS)
-        if "postgres" in names and self.postgres.stop(grace_seconds=store_grace, say=self.say):
-            stopped.append("postgres")
-        if "kafka" in names and self.kafka.stop(grace_seconds=store_grace, say=self.say):
-            stopped.append("kafka")
+        stopped: list[str] = []
+        with contextlib.ExitStack() as rest:
+            rest.callback(self._forget_ports_of_nothing)
+            for name, store in (("kafka", self.kafka), ("postgres", self.postgres)):
+                if name in names:
+                    rest.callback(self._stop_store, name, store, min(grace_seconds + 5.0, STORE_GRACE_SECONDS), stopped)
+            for owned in services:
+                rest.callback(self.ledger.forget, owned.name)
+            stopped += stop_together(services, grace_seconds=grace_seconds, on_kill=self.say)
+        return stopped
+
+    def _stop_store(self, name: str, store: Kafka | Postgres, grace_seconds: float, stopped: list[str]) -> None:
+        if store.stop(grace_seconds=grace_seconds, say=self.say):
+            stopped.append(name)
+
+    def _forget_ports_of_nothing(self) -> None:
         if not self.ledger.names():
             self.folder.forget_ports()
-        return stopped
 
     def _demand_ports(self, services: Sequence[str]) -> None:
         """Before anything starts: every port we shall need is free, or already ours."""
@@ -212,7 +229,7 @@ class LocalPlatform:
             demand_kafka(self.settings.kafka_bootstrap)
         elif self.kafka.running() is None:
             self._started.append("kafka")
-            self.kafka.start(self.say)
+            self.kafka.start(self.say, is_wanted=lambda: not self._is_given_up)
 
     def _start_postgres(self) -> None:
         if self.settings.database_admin_url is None and self.postgres.running() is None:

@@ -14,6 +14,8 @@ from typing import IO, Any, Self
 
 import psutil
 
+from cli.signals import held
+
 # Two readings of one process' start time differ by less than a clock tick; a reused pid is seconds away.
 _SAME_START_SECONDS = 0.5
 KILL_SECONDS = 10.0
@@ -170,6 +172,24 @@ class Ledger:
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(owned.as_dict()))
         os.replace(partial, path)
+
+    def start(
+        self,
+        name: str,
+        command: Sequence[str],
+        *,
+        port: int,
+        out: Path,
+        err: Path | None = None,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+    ) -> tuple[Owned, "subprocess.Popen[bytes]"]:
+        """Start a server process and write it down: an interruption in between would leave it running unknown."""
+        with held():
+            process = spawn(command, out=out, err=err, cwd=cwd, env=env)
+            owned = Owned.of(name, process.pid, port)
+            self.record(owned)
+        return owned, process
 
     def find(self, name: str) -> Owned | None:
         """What was started under `name`, alive or not; None when nothing was."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from cli.errors import Trouble
-from cli.platform.ownership import Ledger, Owned, spawn, tail
+from cli.platform.ownership import Ledger, Owned, tail
 
 ROOT = Path(__file__).resolve().parents[2]
 # Those that others call come up first; the gateway, which calls all of them, last.
@@ -58,15 +58,15 @@ class ServiceProcess:
         already = self.running()
         if already is not None:
             return already
-        process = spawn(
+        owned, _ = self.ledger.start(
+            self.name,
             [sys.executable, "-m", f"services.{self.name}.main"],
+            port=self.port,
             out=self.log,
             err=self.errors,
             cwd=ROOT,
             env=_inherited() | dict(self.environment()),
         )
-        owned = Owned.of(self.name, process.pid, self.port)
-        self.ledger.record(owned)
         return owned
 
     def stop(self, *, grace_seconds: float, say: Callable[[str], None] = lambda _: None) -> bool:

@@ -39,6 +39,22 @@ class Terminal:
         )
 
     def start(self, *words: str) -> "subprocess.Popen[str]":
+        """As a person's shell starts it: Ctrl-C is heard, also where these tests run in the background and hear none."""
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return self._started(words)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def start_in_background(self, *words: str) -> "subprocess.Popen[str]":
+        """As a script starts it with `&`: its shell keeps Ctrl-C from it."""
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            return self._started(words)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def _started(self, words: tuple[str, ...]) -> "subprocess.Popen[str]":
         out = (self.folder / "terminal.log").open("a")
         with out:
             return subprocess.Popen(self._command(words), env=self.environment, stdout=out, stderr=out, text=True)
@@ -63,9 +79,9 @@ def terminal() -> Iterator[Terminal]:
     shutil.rmtree(folder)
 
 
-def wait_until_ready(terminal: Terminal, process: "subprocess.Popen[str]") -> None:
+def wait_until(said: str, terminal: Terminal, process: "subprocess.Popen[str]") -> None:
     deadline = time.monotonic() + 240
-    while "Ctrl-C stops it" not in terminal.said():
+    while said not in terminal.said():
         assert process.poll() is None, terminal.said()
         assert time.monotonic() < deadline, terminal.said()
         time.sleep(0.2)
@@ -74,16 +90,30 @@ def wait_until_ready(terminal: Terminal, process: "subprocess.Popen[str]") -> No
 def ended(process: "subprocess.Popen[str]", terminal: Terminal) -> int:
     """What it ended with; where it does not end, what it said instead."""
     try:
-        return process.wait(240)
+        return process.wait(120)
     except subprocess.TimeoutExpired:
         pytest.fail(f"it has not ended; it said:\n{terminal.said()}\nand its parts are\n{terminal.status()['parts']}")
+
+
+def processes_of(terminal: Terminal) -> list[list[str]]:
+    """Whatever runs with this terminal's data folder, by its environment or its words."""
+    data = str(terminal.folder / "data")
+    found = []
+    for process in psutil.process_iter():
+        try:
+            words = process.cmdline()
+            if data in process.environ().get("COUNTERSIGN_DATA_DIR", "") or any(data in word for word in words):
+                found.append(words)
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return found
 
 
 def test_killed_service_is_reported_restarted_and_ctrl_c_stops_everything_and_nothing_else(terminal: Terminal) -> None:
     bystander = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     process = terminal.start("up")
     try:
-        wait_until_ready(terminal, process)
+        wait_until("Ctrl-C stops it", terminal, process)
         before = terminal.status()
         assert before["ready"] is True
         assert set(before["parts"]) == set(PARTS)
@@ -107,6 +137,33 @@ def test_killed_service_is_reported_restarted_and_ctrl_c_stops_everything_and_no
         for one in (process, bystander):
             one.kill()
             one.wait()
+
+
+def test_ctrl_c_during_the_start_ends_it_at_once_and_leaves_nothing(terminal: Terminal) -> None:
+    process = terminal.start("up")
+    try:
+        wait_until("starting Kafka", terminal, process)
+        process.send_signal(signal.SIGINT)
+        assert ended(process, terminal) == 130, terminal.said()
+        assert processes_of(terminal) == []
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_one_in_the_background_says_what_stops_it_as_ctrl_c_does_not(terminal: Terminal) -> None:
+    process = terminal.start_in_background("up")
+    try:
+        wait_until("./run down stops it", terminal, process)
+        assert "Ctrl-C stops it" not in terminal.said()
+        process.send_signal(signal.SIGINT)
+        assert terminal.status()["ready"] is True
+        process.send_signal(signal.SIGTERM)
+        assert ended(process, terminal) == 130, terminal.said()
+        assert processes_of(terminal) == []
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_detached_platform_is_stopped_from_another_terminal(terminal: Terminal) -> None:
