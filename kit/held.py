@@ -69,15 +69,16 @@ def attach(
     consumer: BatchConsumer,
     free: Free | None = None,
     made: Mapping[str, references.Made] = MappingProxyType({}),
+    alike: Mapping[str, references.Alike] = MappingProxyType({}),
 ) -> None:
     """Add the routes. `free` is for services that park events by their names; `made` says of purchase orders and
-    commitments which there are, where the service knows."""
+    commitments which there are, where the service knows, and `alike` which to offer to somebody who types one."""
     router = APIRouter(prefix="/held")
     _dead(router, database, consumer)
     _parked(router, database, free)
     app.include_router(router)
     if free is not None:
-        app.include_router(_names(database, made))
+        app.include_router(_names(database, made, alike))
 
 
 def _parked(router: APIRouter, database: Database, free: Free | None) -> None:
@@ -252,7 +253,7 @@ def _unknown_letter(letter_id: UUID) -> Problem:
     return Problem(404, "letter_unknown", "There is no such dead letter", f"None has the id {letter_id}.")
 
 
-def _names(database: Database, made: Mapping[str, references.Made]) -> APIRouter:
+def _names(database: Database, made: Mapping[str, references.Made], alike: Mapping[str, references.Alike]) -> APIRouter:
     router = APIRouter()
 
     @router.get("/names/{subject}/{code}")
@@ -275,7 +276,9 @@ def _names(database: Database, made: Mapping[str, references.Made]) -> APIRouter
                 await memory.learn(tx, who.tenant, subject, [code])
                 found = memory.known(who.tenant, subject, code, on, at_ms)
             told = await names.history(tx, who.tenant, subject, code)
-        return {"code": code, "target": found.target, "candidates": list(found.candidates), "facts": _facts(told)}
+            offered = await alike[subject](tx, who.tenant, code) if subject in alike else []
+        meant = {"code": code, "target": found.target, "candidates": list(found.candidates)}
+        return meant | {"facts": _facts(told), "alike": offered}
 
     return router
 

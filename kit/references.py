@@ -15,6 +15,8 @@ from kit.events import Received
 UNKNOWN_ORDER = "unknown_order"
 # Which of these codes were made, as far as the service has read.
 Made = Callable[[Transaction, str, Sequence[str]], Awaitable[Collection[str]]]
+# Which of those that were made begin like a text, in order: some to choose from.
+Alike = Callable[[Transaction, str, str], Awaitable[list[str]]]
 Asked = tuple[str, date, int]  # a code, the business day and the moment at which an event named it
 
 

@@ -31,6 +31,7 @@ async def main() -> None:
             runtime.consumer(),
             lambda tx, tenant: handlers.free(tx, tenant, cause="held"),
             {names.ORDER: order_codes.made, names.COMMITMENT: commitments.made},
+            {names.COMMITMENT: commitments.alike},
         )
         await runtime.serve()
 

@@ -108,6 +108,8 @@ def test_planner_says_which_order_and_which_commitment_unknown_codes_mean(planne
         send(
             stage,
             event("made", "stock.moved.v1", kind="reservation", commitment_id="c-1"),
+            event("another", "stock.moved.v1", kind="backorder", commitment_id="c-2"),
+            event("unlike", "stock.moved.v1", kind="reservation", commitment_id="d-1"),
             event("served", "stock.moved.v1", kind="release", commitment_id="WEB-1"),
         )
         answered = {"order_id": "4500", "status": "acknowledged", "updated_at": f"{DAY}T17:00:00Z"}
@@ -123,6 +125,10 @@ def test_planner_says_which_order_and_which_commitment_unknown_codes_mean(planne
             expect(dialog.get_by_label("It is a").locator("option[value=gtin]")).to_have_count(0)
             if subject == "purchase_order":
                 expect(dialog.locator(f"datalist option[value='{order}']")).to_have_count(1)
+            else:
+                dialog.get_by_label("It stands for").press_sequentially("c-")
+                expect(dialog.locator("datalist option")).to_have_count(2)
+                expect(dialog.locator(f"datalist option[value='{meant}']")).to_have_count(1)
             dialog.get_by_label("It stands for").fill(meant)
             dialog.get_by_role("button", name="Keep and let them flow").click()
             expect(page.locator("#page").get_by_text(f"stands for {meant}")).to_be_visible()

@@ -9,6 +9,9 @@ from kit.events import Received
 from kit.identify import Unmade
 from schemas.demand import StockMoved
 
+# As many as are read at a glance; who types on is offered others.
+ALIKE_MAX = 8
+
 
 async def tell(tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> bool:
     """Keep the commitments these events make; true when one of them was new."""
@@ -29,6 +32,18 @@ async def made(tx: Transaction, tenant: str, codes: Sequence[str]) -> set[str]:
         "select commitment_id from commitments where tenant = $1 and commitment_id = any($2::text[])", tenant, codes
     )
     return {row["commitment_id"] for row in rows}
+
+
+async def alike(tx: Transaction, tenant: str, text: str) -> list[str]:
+    """Those that begin like this, in order: they follow one another in the index, from the text itself on."""
+    rows = await tx.fetch(
+        "select commitment_id from (select commitment_id from commitments where tenant = $1 and commitment_id >= $2"
+        " order by commitment_id limit $3) as next where commitment_id ^@ $2 order by commitment_id",
+        tenant,
+        text,
+        ALIKE_MAX,
+    )
+    return [row["commitment_id"] for row in rows]
 
 
 async def unknown(tx: Transaction, tenant: str, events: Sequence[Received[Any]]) -> Unmade:

@@ -11,6 +11,7 @@ from kit.rebuild import Outcome, rebuild
 from schemas.catalogue import ReferenceAliasDefined
 from schemas.decisions import OrderLineUpdate, OrderUpdated
 from services.policy import derived, unresolved
+from services.policy.store import commitments
 from tests.integration.events.both import DAY, NOON, TENANT, Both, item, moved, place, released
 
 pytestmark = [pytest.mark.integration, pytest.mark.asyncio(loop_scope="module")]
@@ -156,6 +157,22 @@ async def test_what_serves_a_commitment_by_another_code_flows_with_its_key_once_
     await side.define(alias("WEB-1", "c-1", "commitment", **LATER))
     assert (await parked(side), await side.position("A")) == ([], (9, 1, 0))
     assert (await derived_again(side)).differing == []
+
+
+async def test_commitments_are_offered_by_the_beginning_of_their_code(side: Both) -> None:
+    many = [f"web-{number:02}" for number in range(12)]
+    made = [moved("A", "reservation", 1, commitment_id=code) for code in ("shop-1", "webshop", *many)]
+    await side.define(item("A"), place("L1"), *made)
+
+    async def offered(text: str, tenant: str = side.tenant) -> list[str]:
+        async with side.databases["policy"].transaction(tenant) as tx:
+            return await commitments.alike(tx, tenant, text)
+
+    assert await offered("web-") == many[: commitments.ALIKE_MAX]
+    assert await offered("web-1") == ["web-10", "web-11"]
+    assert await offered("webs") == ["webshop"]
+    assert [await offered(text) for text in ("Web", "web%", "x")] == [[], [], []]
+    assert await offered("web-", "somebody-else") == []
 
 
 async def test_a_release_whose_item_becomes_known_while_its_commitment_does_not_is_asked_about_anew(side: Both) -> None:

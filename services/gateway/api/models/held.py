@@ -107,13 +107,15 @@ class FactView(View):
 
 
 class MeaningView(View):
-    """What a code means for a day; several candidates and no target: it is ambiguous."""
+    """What a code means for a day; several candidates and no target: it is ambiguous. `alike`: of customer commitments, the
+    known ones that begin with this code, at most eight."""
 
     model_config = ConfigDict(extra="ignore")
     code: str
     target: str | None
     candidates: list[str]
     facts: list[FactView]
+    alike: list[str] = []
 
 
 class ClosingView(View):

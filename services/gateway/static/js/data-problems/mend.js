@@ -53,7 +53,7 @@ export async function lookAtKey(key) {
 
 const SCHEMES = [["gtin", "GTIN (barcode)"], ["supplier_code", "supplier's code"], ["legacy_code", "code of another or older system"], ["own_code", "own code, merged"]];
 const SUBJECTS = { item: "an item", location: "a location", channel: "a channel", purchase_order: "a purchase order", commitment: "a customer commitment" };
-const HINTS = { item: "Our own code; type part of its name.", purchase_order: "The order as it was released here; those of the location are offered.", commitment: "The commitment as its reservation or backorder named it." };
+const HINTS = { item: "Our own code; type part of its name.", purchase_order: "The order as it was released here; those of the location are offered.", commitment: "The commitment as its reservation or backorder named it; type its beginning." };
 const REFERENCES = ["purchase_order", "commitment"]; // what events make; a barcode never names one
 
 /** The codes of the first waiting event, by what they are of; and which of them nobody knows (else the first). */
@@ -63,19 +63,21 @@ async function codesOf(key) {
   const sent = key.reason === "unknown_order" ? { purchase_order: order } : { item: sku, location, channel, commitment };
   const codes = Object.fromEntries(Object.entries(sent).filter(([, code]) => code));
   const known = await Promise.all(Object.entries(codes).map(([subject, code]) => get(withQuery(`/v1/names/${subject}/${encodeURIComponent(code)}`, { on: day })).then(({ target }) => [subject, target], () => [subject, code])));
-  return { codes, location, unknown: known.find(([, target]) => !target)?.[0] ?? Object.keys(codes)[0] };
+  return { codes, location, day, unknown: known.find(([, target]) => !target)?.[0] ?? Object.keys(codes)[0] };
 }
 
 /** What a code may stand for, as far as there is a list of it: [own code, in words]. */
-async function meantBy(subject, text, location) {
+async function meantBy(subject, text, { location, day }) {
   if (subject === "item" && text.length >= 2) return (await get(withQuery("/v1/items", { q: text, limit: 8 }))).items.map((item) => [item.sku, item.item_name]);
   if (subject === "purchase_order") return (await get(withQuery("/v1/orders", { location, limit: 50 }))).items.map((order) => [order.order_id, `${order.supplier_name ?? order.supplier ?? order.kind}, ${words(order.status)}, to arrive ${order.arrive_on}`]);
+  if (subject === "commitment" && text) return (await get(withQuery(`/v1/names/commitment/${encodeURIComponent(text)}`, { on: day }))).alike.map((code) => [code, ""]);
   return [];
 }
 
 /** Say what an unknown code stands for; resolves with the alias that was kept. */
 export async function nameIt(key) {
-  const { codes, location, unknown } = await codesOf(key);
+  const event = await codesOf(key);
+  const { codes, unknown } = event;
   return open("Say what a code means", (finish, id) => {
     const supplier = field(`${id}-supplier`, "Supplier", h("input", { id: `${id}-supplier`, name: "supplier", maxlength: 64 }));
     supplier.hidden = true;
@@ -84,7 +86,7 @@ export async function nameIt(key) {
     const scheme = h("select", { id: `${id}-scheme`, name: "scheme", onchange: () => { supplier.hidden = scheme.value !== "supplier_code"; } });
     const found = h("datalist", { id: `${id}-found` });
     const suggest = async (text) => {
-      const offered = await meantBy(subject.value, text, location).catch(() => []);
+      const offered = await meantBy(subject.value, text, event).catch(() => []);
       found.replaceChildren(...[...new Map(offered).entries()].map(([value, name]) => h("option", { value }, name)));
     };
     const offer = () => {
