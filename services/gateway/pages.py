@@ -17,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from kit.http import Problem
 from schemas import problems
+from services.gateway import event_contracts
 from services.gateway.access import Principal, page_principal
 from services.gateway.context import Context
 
@@ -176,6 +177,14 @@ def sign_in_page(request: Request, target: str, refusal: Problem | None = None, 
 async def problem_codes(request: Request) -> Response:
     """Where the `type` of every problem document leads; for everybody, since a refusal may be to sign in first."""
     return _render(request, "problems.html", None, page="problems", title="Problems", problems=problems.load().values())
+
+
+@router.get("/docs/events")
+async def events(request: Request, viewer: Viewer) -> Response:
+    """What every event says, for who connects a system."""
+    if viewer is None:
+        return _to_sign_in(request)
+    return _render(request, "events.html", viewer, page="events", title="Events", topics=event_contracts.topics())
 
 
 @router.get("/items/{sku}/{location}")

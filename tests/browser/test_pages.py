@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, Request, expect
@@ -367,6 +368,11 @@ def test_an_order_and_what_changes_it_lead_to_each_other(planner: Seat, stage: S
     expect(page.get_by_role("dialog").get_by_role("heading", name="Change CH-1")).to_be_visible()
     page.get_by_role("dialog").get_by_role("button", name="PO-changed").click()
     expect(page.get_by_role("dialog").get_by_role("heading", name="Purchase PO-changed")).to_be_visible()
+    for title, file in (("UBL 2.1 (XML)", "PO-changed.xml"), ("X12 850", "PO-changed.edi"), ("CSV", "PO-changed.csv")):
+        with page.expect_download() as taken:
+            page.get_by_role("dialog").get_by_role("link", name=title).click()
+        assert taken.value.suggested_filename == file
+        assert "PO-changed" in Path(taken.value.path()).read_text("utf-8")
 
 
 def test_the_day_on_which_clocks_change_has_each_hour_named_and_no_date_shifted(planner: Seat) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 
 from schemas.registry import strict
+from services.gateway import event_contracts
 from services.gateway.api import examples
 from services.gateway.ingest.check import OPEN_TOPICS
 
@@ -45,6 +46,12 @@ async def description(request: Request) -> dict[str, Any]:
     """OpenAPI 3.1; `x-events` lists the JSON Schema of every event type that POST /v1/events takes."""
     document: dict[str, Any] = request.app.openapi()
     return document
+
+
+@router.get("/asyncapi.json", summary="The description of all events")
+async def events() -> dict[str, Any]:
+    """AsyncAPI 3.0: every topic, who sends and receives, and the JSON Schema of every event."""
+    return event_contracts.asyncapi()
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:

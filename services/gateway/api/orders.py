@@ -33,7 +33,7 @@ async def orders(
         rows = await views.orders(
             tx, who.tenant, status=status, supplier=supplier, location=location, text=q, after=after, limit=limit
         )
-        shown = await _shown(tx, who.tenant, rows)
+        shown = await in_full(tx, who.tenant, rows)
     next_cursor = following(query, rows, limit, lambda row: (row["sort_value"], row["order_id"]))
     return models.Page(items=shown, next_cursor=next_cursor)
 
@@ -45,11 +45,11 @@ async def order(order_id: str, who: Who, parts: Parts) -> models.OrderView:
         row = await views.order(tx, who.tenant, order_id)
         if row is None:
             raise not_found("order", order_id)
-        (shown,) = await _shown(tx, who.tenant, [row])
+        (shown,) = await in_full(tx, who.tenant, [row])
     return shown
 
 
-async def _shown(tx: Transaction, tenant: str, rows: list[Row]) -> list[models.OrderView]:
+async def in_full(tx: Transaction, tenant: str, rows: list[Row]) -> list[models.OrderView]:
     """Orders with what was answered to them, and with the orders that change them."""
     ids = [row["order_id"] for row in rows]
     updates, changes = defaultdict(list), defaultdict(list)

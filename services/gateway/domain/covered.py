@@ -10,6 +10,7 @@ _NO_ROWS: Final = (
     ("PUT", "/v1/session/password"),
     ("PUT", "/v1/session/seat"),
     ("GET", "/v1/openapi.json"),
+    ("GET", "/v1/asyncapi.json"),
     ("POST", "/v1/events"),
     ("POST", "/v1/epcis/capture"),
     ("GET", "/v1/colleagues"),
@@ -32,6 +33,7 @@ _PART_OF_ROWS: Final = (
     ("GET", "/v1/positions"),
     ("GET", "/v1/forecasts"),
     ("GET", "/v1/orders"),
+    ("GET", "/v1/orders.csv"),
     ("GET", "/v1/exceptions"),
     ("GET", "/v1/suppliers"),
     ("GET", "/v1/usage"),
@@ -53,7 +55,9 @@ _ONE_THING: Final = (
     ("POST", "/v1/whatif"),
     ("GET", "/v1/forecasts/{sku}/{location}"),
     ("GET", "/v1/classes/{sku}/{location}"),
+    ("POST", "/v1/order-answers"),
     ("GET", "/v1/orders/{order_id}"),
+    ("GET", "/v1/orders/{order_id}/document"),
     ("POST", "/v1/orders/{order_id}/cancel"),
 )
 COVERED: Final = frozenset((*_NO_ROWS, *_PART_OF_ROWS, *_ONE_THING))

@@ -1,6 +1,6 @@
 """Lists and single things for the pages: items, forecasts, positions, orders, exceptions, policy, status."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from kit.database import Transaction
@@ -204,6 +204,23 @@ async def orders(
 async def order(tx: Transaction, tenant: str, order_id: str) -> Row | None:
     row = await tx.fetchrow(f"{_ORDERS} where order_id = $2", tenant, order_id)
     return dict(row) if row else None
+
+
+async def orders_between(tx: Transaction, tenant: str, start: datetime, end: datetime, limit: int) -> list[Row]:
+    """Orders of goods released from `start` to before `end`; what changes or cancels one is none."""
+    rows = await tx.fetch(
+        f"{_ORDERS} where released_at >= $2 and released_at < $3 and changes_order is null order by released_at, order_id limit $4",
+        tenant,
+        start,
+        end,
+        limit,
+    )
+    return as_dicts(rows)
+
+
+async def orders_named(tx: Transaction, tenant: str, order_ids: list[str]) -> list[Row]:
+    """Those of these orders that there are."""
+    return as_dicts(await tx.fetch(f"{_ORDERS} where order_id = any($2) order by order_id", tenant, order_ids))
 
 
 async def changes_of(tx: Transaction, tenant: str, order_ids: list[str]) -> list[Row]:

@@ -224,7 +224,11 @@ class TestRoutes:
         allowed = sorted(ROUTES["GET", path].roles & people.keys())
         answer = people[allowed[-1]].get(filled(path), params={"limit": 200, "tenant": "globex"})
         found = (
-            answer.text.replace(GLOBEX_LINE.recommendation_id, "").replace("SECRET/367", "").replace("PO-GLOBEX", "")
+            answer.text.replace(GLOBEX_LINE.recommendation_id, "")
+            .replace("SECRET/367", "")
+            .replace("PO-GLOBEX", "")
+            # A contract says where the text of its numbers is described.
+            .replace("schemas/packing.py", "")
         )
         assert not LEAKS.search(found), LEAKS.findall(found)
         if "{" in path and not any(room in path for room in ASKED_OF_OWNERS):
@@ -304,13 +308,13 @@ def test_description_is_the_routes_and_has_examples(people: dict[str, httpx2.Cli
     assert described == set(ROUTES)
     assert "sale.recorded.v1" in document["x-events"]
     bodies = {
-        (method, path): operation["requestBody"]["content"]["application/json"]
+        (method, path, media): body
         for path, operations in document["paths"].items()
         for method, operation in operations.items()
-        if "requestBody" in operation
+        for media, body in operation.get("requestBody", {"content": {}})["content"].items()
     }
     for place, body in bodies.items():
-        if place == ("put", "/v1/preferences"):
+        if place[:2] == ("put", "/v1/preferences"):
             continue
         schema = body["schema"]
         named = document["components"]["schemas"].get(schema.get("$ref", "").rsplit("/", 1)[-1], {})

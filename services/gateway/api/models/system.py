@@ -189,6 +189,47 @@ class BatchView(View):
     results: list[EventResultView] = Field(default_factory=list)
 
 
+class OrderAnswerResult(View):
+    """What became of one answer in the document. `lines`: how many lines it says something about; none: the whole order."""
+
+    order_id: str
+    status: Literal["acknowledged", "confirmed", "failed"]
+    lines: int
+    result: Literal["accepted", "duplicate", "rejected"]
+    field: str | None = None
+    reason: str | None = None
+
+
+class OrderAnswersView(View):
+    """One result per answer, in the order of the document."""
+
+    accepted: int
+    duplicates: int
+    rejected: int
+    answers: list[OrderAnswerResult]
+
+
+class OrderDifference(View):
+    """A product of which the two sides have other quantities. `ordered`, `agreed`: ours; null: that side has no line of it."""
+
+    order_id: str
+    sku: str
+    ordered: str | None
+    agreed: str | None
+    theirs: str | None
+
+
+class ReconciledView(View):
+    """`missing`: released here and not there; `unknown`: there and never released here; `repeated`: named more than once;
+    `equal`: orders both sides have, of which no line differs."""
+
+    missing: list[str]
+    unknown: list[str]
+    repeated: list[str]
+    differences: list[OrderDifference]
+    equal: int
+
+
 class CapturedEvent(View):
     """What became of one EPCIS event. `ignored`: understood, and it changes no stock."""
 

@@ -1,6 +1,6 @@
 // Orders: what was released, how far it has come, and who allowed each line.
 import { toast } from "../announce.js";
-import { get } from "../api.js";
+import { get, withQuery } from "../api.js";
 import { open } from "../dialog.js";
 import { byId, h } from "../dom.js";
 import { count, day, money, number, quantity, shortId, words } from "../format.js";
@@ -41,6 +41,14 @@ function related(order, finish) {
   return ties.length ? h("section.part", {}, h("h3", {}, "Belongs to"), h("ul.past", {}, ...ties)) : null;
 }
 
+const SUPPLIER_KINDS = ["purchase_order", "change", "cancel"];
+
+/** The order as a file for who reads no Kafka: the formats of suppliers only for what goes to one. */
+function papers(order) {
+  const formats = [...(SUPPLIER_KINDS.includes(order.kind) && order.supplier ? [["ubl", "UBL 2.1 (XML)"], ["x12", order.changes_order ? "X12 860" : "X12 850"]] : []), ["csv", "CSV"]];
+  return h("section.part", {}, h("h3", {}, "Download"), h("div.filters", { role: "group", "aria-label": "Formats" }, ...formats.map(([format, title]) => h("a.chip", { href: withQuery(`/v1/orders/${encodeURIComponent(order.order_id)}/document`, { format }), download: "" }, title))));
+}
+
 async function show(summary) {
   let order = summary;
   let trouble = null;
@@ -51,7 +59,7 @@ async function show(summary) {
   await open("Order", (finish, id) => [
     h("div.body", {}, h("h2", { id }, `${KINDS[order.kind] ?? words(order.kind)} ${order.order_id}`), h("p.lead", {}, `${order.supplier_name ?? order.supplier ?? order.from_location ?? "Internal"} to ${order.location_name ?? order.location}, ${money(order.value, order.currency)}, expected ${day(order.expected_on)}`), order.missed_order_on ? notice("warn", `It ${missed(order)}.`, `Its lines were released after that order day was over, so they went out as an order of ${day(order.order_on)}.`) : null, trouble ? notice("warn", "Not all of it could be read.", trouble.detail) : null, state(order), related(order, finish),
       h("section.part", {}, h("h3", {}, "Lines"), h("div.table-scroll", { tabindex: 0, role: "region", "aria-label": "Lines" }, h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Item"), h("th.n", { scope: "col" }, "Quantity"), h("th.n", { scope: "col" }, "Unit cost"), h("th", { scope: "col" }, "How it ended"), h("th", { scope: "col" }, "Decision"))), h("tbody", {}, ...lines)))),
-      h("section.part", {}, h("h3", {}, "What came back"), updates.length ? h("ul.past", {}, ...updates) : h("p.muted", {}, "The other side has not answered yet."))),
+      h("section.part", {}, h("h3", {}, "What came back"), updates.length ? h("ul.past", {}, ...updates) : h("p.muted", {}, "The other side has not answered yet.")), papers(order)),
     h("div.buttons", {}, h("a.btn", { href: `/audit?subject=${encodeURIComponent(order.order_id)}` }, "In the audit log"), h("button.btn.p", { type: "button", autofocus: true, onclick: () => finish(null) }, "Close")),
   ], { wide: true });
 }
@@ -78,7 +86,7 @@ const bar = h("div.filters", { role: "group", "aria-label": "Filters" });
 function draw() {
   const now = filters.read();
   const search = byId("page-search");
-  bar.replaceChildren(search ?? searchField("Order, item or supplier", now.q, (q) => filters.write({ q })), ...STATUSES.map((status) => h("button.chip", { type: "button", "aria-pressed": String(now.status === status), onclick: () => filters.write({ status }) }, status ? words(status) : "All")), h("span.end", { id: "orders-count" }));
+  bar.replaceChildren(search ?? searchField("Order, item or supplier", now.q, (q) => filters.write({ q })), ...STATUSES.map((status) => h("button.chip", { type: "button", "aria-pressed": String(now.status === status), onclick: () => filters.write({ status }) }, status ? words(status) : "All")), h("a.chip", { href: withQuery("/v1/orders.csv", now), download: "orders.csv" }, "CSV"), h("span.end", { id: "orders-count" }));
 }
 
 byId("page").replaceChildren(h("div.head", {}, h("div", {}, h("h1", {}, "Orders"), h("p.sub", {}, `What was countersigned and sent, and how far it has come: ${STAGES.join(", ")}.`))), bar, table.frame);
