@@ -17,6 +17,7 @@ from services.gateway.context import Context
 from services.gateway.ingest.publish import Publisher
 from services.gateway.ingest.recent import Recent
 from services.gateway.live import Broadcaster
+from services.gateway.measuring import Measuring
 from services.gateway.notices.deliver import Deliverer
 from services.gateway.notices.mail import Mailer
 from services.gateway.owners import Owners
@@ -74,6 +75,7 @@ def build(runtime: Runtime, settings: GatewaySettings) -> FastAPI:
     runtime.every(settings.notice_every_seconds, deliverer.run, "webhooks")
     runtime.every(settings.mail_every_seconds, Mailer(runtime.database, clock, settings).run, "mails")
     runtime.every(FORGET_EVERY_SECONDS, deliverer.forget, "forget_notices")
+    runtime.every(settings.measure_every_seconds, Measuring(runtime.database, clock).run, "measuring")
     recheck = Rechecking(runtime.database, sign_on, app.state.door, seal, settings, clock)
     runtime.every(rechecking.EVERY_SECONDS, recheck.run, "sign_on")
     runtime.on_close(deliverer.close)

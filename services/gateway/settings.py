@@ -56,6 +56,12 @@ class GatewaySettings(ServiceSettings):
     webhook_networks: tuple[IPvAnyNetwork, ...] = Field(
         (), description="private networks webhooks may go to, beside every public address; JSON list of CIDR"
     )
+    measure_every_seconds: float = Field(
+        60.0,
+        gt=0,
+        le=3600,
+        description="how often stock, exceptions and what waits are counted for the metrics; suppliers a tenth as often",
+    )
     notice_every_seconds: float = Field(1.0, gt=0, le=600, description="how often waiting webhooks are looked through")
     due_notice_minutes: float = Field(
         60.0, ge=0, le=24 * 60, description="how long before its deadline a line is told of as due"

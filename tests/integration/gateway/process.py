@@ -70,6 +70,7 @@ class Gateway:
                 "COUNTERSIGN_CONSUMER_WAIT_MILLISECONDS": "20",
                 "COUNTERSIGN_CONSUMER_SESSION_MILLISECONDS": "6000",
                 "COUNTERSIGN_STREAM_HEARTBEAT_SECONDS": "1",
+                "COUNTERSIGN_MEASURE_EVERY_SECONDS": "1",
                 **self.more_env,
             }
         )

@@ -115,3 +115,48 @@ def test_comments_are_shown_with_the_item_oldest_first(gateway: Gateway, planner
     path = f"/v1/items/{MILK.sku}/{MILK.location}"
     shown = eventually(lambda: (found := planner.get(path).json()["comments"])[1:] and found)
     assert [(one["by"], one["text"]) for one in shown] == [("ann", "first <b>word</b>"), ("ann", "second")]
+
+
+def shown(gateway: Gateway) -> dict[str, float]:
+    """The gateway's metrics by name and labels."""
+    lines = httpx2.get(f"{gateway.url}/metrics").text.splitlines()
+    return {name: float(value) for name, value in (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))}
+
+
+def test_metrics_say_what_the_pages_say_of_all_tenants_together(gateway: Gateway, planner: httpx2.Client) -> None:
+    later = messages.NOW + timedelta(days=1)
+    unanswered = messages.ordered(MILK, APPROVED, order_id="PO-UNANSWERED").model_copy(update={"released_at": later})
+    theirs = messages.issued(tenant="globex", sku="EMPTY", on_hand=Decimal(0))
+    gateway.publish(
+        said(unanswered, "approvals"),
+        said(theirs),
+        *[said(messages.raised(number=number)) for number in (1, 2)],
+        said(messages.raised("globex", kind="supplier_late", subject="SUP-17")),
+    )
+    with gateway.client("planner", "globex") as other:
+        pages = (planner, other)
+        eventually(lambda: all(one.get("/v1/exceptions").json()["total"] for one in pages))
+        eventually(lambda: other.get("/v1/items").json()["items"])
+        (supplier,) = planner.get("/v1/suppliers").json()["items"]
+        kinds = [row["kind"] for one in pages for row in one.get("/v1/exceptions").json()["items"]]
+        waits = sum(one.get("/v1/recommendations").json()["total"] for one in pages)
+        items = sum(len(one.get("/v1/items").json()["items"]) for one in pages)
+        silent = [row for one in pages for row in one.get("/v1/orders", params={"status": "released"}).json()["items"]]
+    assert (supplier["otif"], [row["order_id"] for row in silent]) == (0.5, ["PO-UNANSWERED"])
+
+    def is_shown() -> dict[str, float] | None:
+        found = shown(gateway)
+        standing = {name: value for name, value in found.items() if name.startswith("countersign_items_standing")}
+        expected = {f'countersign_exceptions_open{{kind="{kind}"}}': kinds.count(kind) for kind in kinds} | {
+            "countersign_lines_waiting": waits,
+            "countersign_orders_unanswered": 1,
+            "countersign_supplier_otif_ratio": supplier["otif"],
+            'countersign_items_standing{standing="out_of_stock"}': 1,
+        }
+        is_so = all(found.get(name) == value for name, value in expected.items()) and sum(standing.values()) == items
+        return found if is_so else None
+
+    found = eventually(is_shown, 40.0, why=lambda: shown(gateway))
+    assert found["countersign_supplier_fill_rate_ratio"] == pytest.approx(supplier["fill_rate"])
+    age = (datetime.now(UTC) - later).total_seconds()
+    assert found["countersign_orders_unanswered_oldest_age_seconds"] == pytest.approx(age, abs=60)
