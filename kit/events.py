@@ -28,6 +28,7 @@ IDS = uuid.uuid5(uuid.NAMESPACE_URL, "countersign:ids")
 _NAMED = sha1(IDS.bytes, usedforsecurity=False)  # names things and proves nothing
 # Kafka's own default for one record; what is larger has no business on these topics.
 VALUE_BYTES_MAX = 1_048_576
+_PLAIN = "application/json"  # what nearly every record says it is
 _REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_tenant")
 
 
@@ -211,7 +212,8 @@ def decode(
     except UnicodeDecodeError as error:
         raise Rejected("invalid_headers", f"a header or the key is not UTF-8: {error}") from error
     data = value
-    if attributes.get("content-type", "")[:23].lower() == "application/cloudevents":
+    kind = attributes.get("content-type", "")
+    if kind != _PLAIN and kind[:23].lower() == "application/cloudevents":
         attributes, data = _structured(value, attributes)
         # From here on the event is as if it had come in binary mode, so that it can be parked and read again.
         headers = [(name, text.encode()) for name, text in attributes.items()]

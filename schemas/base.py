@@ -2,9 +2,22 @@
 
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    ValidatorFunctionWrapHandler,
+)
+from pydantic_core import CoreSchema
+from pydantic_core.core_schema import json_or_python_schema, no_info_wrap_validator_function
+
+# Of one kind of value; more begin anew. A longer text is a number with many zeros or a mistake: neither comes again.
+REMEMBERED_MAX, REMEMBERED_CHARACTERS_MAX = 4_096, 32
 
 
 def _plain(value: Decimal) -> str:
@@ -34,31 +47,79 @@ def utc(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
+class Remembered:
+    """Reads a text of JSON that came before as it was read then, which depends on nothing else. Tills repeat a few quantities, prices
+    and, after an outage, moments: to read these three took a third of what a sale's whole contract takes (4.0 us, and 2.6 with this).
+    One for each kind of value, as what is remembered of one is nothing to another."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Any] = {}
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """What is no JSON is read as if nothing were remembered."""
+        plain, known = handler(source), self._known
+
+        def read(value: Any, whole: ValidatorFunctionWrapHandler) -> Any:
+            if type(value) is not str:
+                # A number reaches us as a float, and 1.0 is one digit of JSON to the contract.
+                return whole(_digits(value) if type(value) is float and source is Decimal else value)
+            made = known.get(value)
+            if made is None:
+                made = whole(value)
+                if len(value) <= REMEMBERED_CHARACTERS_MAX:
+                    if len(known) >= REMEMBERED_MAX:
+                        known.clear()
+                    known[value] = made
+            return made
+
+        return json_or_python_schema(no_info_wrap_validator_function(read, plain), plain)
+
+
+def _digits(value: float) -> str:
+    return _plain(Decimal(repr(value))).removesuffix(".0")
+
+
 Text = Annotated[str, Field(min_length=1, max_length=200)]
 # Keys are joined with "/" into the record key, so a part may not hold one; control characters never help anyone.
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^/\x00-\x1f\x7f]+$")]
 Reason = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-z][a-z0-9_]*$")]
-Instant = Annotated[datetime, AfterValidator(utc)]
+Instant = Annotated[datetime, AfterValidator(utc), Remembered()]
 Day = Annotated[date, AfterValidator(in_calendar)]
 # 12 digits before the point hold any retailer's quantity or amount; 4 behind it hold kilograms and unit prices.
 Quantity = Annotated[
-    Decimal, Field(max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+    Decimal,
+    Field(max_digits=16, decimal_places=4, allow_inf_nan=False),
+    Remembered(),
+    PlainSerializer(_plain, str, "json"),
 ]
 PositiveQuantity = Annotated[
-    Decimal, Field(gt=0, max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+    Decimal,
+    Field(gt=0, max_digits=16, decimal_places=4, allow_inf_nan=False),
+    Remembered(),
+    PlainSerializer(_plain, str, "json"),
 ]
 NaturalQuantity = Annotated[
-    Decimal, Field(ge=0, max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+    Decimal,
+    Field(ge=0, max_digits=16, decimal_places=4, allow_inf_nan=False),
+    Remembered(),
+    PlainSerializer(_plain, str, "json"),
 ]
 Money = Annotated[
-    Decimal, Field(ge=0, max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+    Decimal,
+    Field(ge=0, max_digits=16, decimal_places=4, allow_inf_nan=False),
+    Remembered(),
+    PlainSerializer(_plain, str, "json"),
 ]
 SignedMoney = Annotated[
-    Decimal, Field(max_digits=16, decimal_places=4, allow_inf_nan=False), PlainSerializer(_plain, str, "json")
+    Decimal,
+    Field(max_digits=16, decimal_places=4, allow_inf_nan=False),
+    Remembered(),
+    PlainSerializer(_plain, str, "json"),
 ]
 Ratio = Annotated[
     Decimal,
     Field(ge=0, le=1, max_digits=8, decimal_places=6, allow_inf_nan=False),
+    Remembered(),
     PlainSerializer(_plain, str, "json"),
 ]
 Currency = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
