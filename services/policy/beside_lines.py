@@ -16,6 +16,7 @@ from services.policy.domain.beside import beside
 from services.policy.domain.evidence import Evidence
 from services.policy.domain.order_changes import order_changes
 from services.policy.domain.outcome import Recommendation
+from services.policy.domain.reckoning import Book
 from services.policy.domain.substitution import SUBSTITUTE
 from services.policy.planned import SERVICE, Planned, is_news, issued, moment, order_days
 from services.policy.store import beside as store
@@ -36,11 +37,14 @@ async def plan_beside(
     proposals: Sequence[Proposed],
     planned: Planned,
     run_id: str | None,
+    book: Book,
 ) -> None:
     """Publish what is worth doing beside these items' own orders (`proposals` of transfers and substitutes, changes of open
-    orders), once; end what is not worth doing any more."""
+    orders by the numbers in `book`), once; end what is not worth doing any more."""
     before = await store.of_items(tx, tenant, [(one.sku, one.location) for one in evidences])
-    proposed = {_key(evidence): (evidence, outcome) for evidence, outcome in [*proposals, *order_changes(evidences)]}
+    proposed = {
+        _key(evidence): (evidence, outcome) for evidence, outcome in [*proposals, *order_changes(evidences, book)]
+    }
     await _name_anew(tx, tenant, proposed, before)
     rows: list[Kept] = []
     published: list[plans.Published] = []
@@ -96,7 +100,7 @@ def _propose(
         body["supersedes"] = known.recommendation_id
     if run_id is not None:
         body["run_id"] = run_id
-    kept, says = issued(body, outcome.evidence_text, evidence.as_of)
+    kept, says = issued(body, outcome.parts, evidence.as_of)
     planned.says.append(says)
     planned.published += 1
     published.append(

@@ -238,13 +238,14 @@ def _outcome(evidence: Evidence, outcome: Outcome, documents: bool) -> dict[str,
             "inventory_position": outcome.position, "reorder_point": outcome.reorder_point,
             "order_up_to": outcome.order_up_to, "days_of_cover": outcome.days_of_cover,
         }  # fmt: skip
-    return place | _order(outcome, documents)
+    return place | _order(evidence, outcome, documents)
 
 
-def _order(outcome: Recommendation, documents: bool) -> dict[str, Any]:
+def _order(evidence: Evidence, outcome: Recommendation, documents: bool) -> dict[str, Any]:
     document = outcome.said
     numbers = ("unit_cost", "value", "inventory_position", "money_at_risk", "excess_from_rounding", "excess_cost")
-    limits = [step for step in document["steps"] if step["code"] == "allotment"]
+    steps = outcome.steps if evidence.allotment is not None else []
+    limits = [step for step in steps if step["code"] == "allotment"]
     return {
         "outcome": "order", "says": document["explanation"], "quantity": outcome.quantity, "unit": document["unit"],
         "supplier": document["supplier"], "currency": document["currency"],
@@ -255,7 +256,7 @@ def _order(outcome: Recommendation, documents: bool) -> dict[str, Any]:
         "approved_by_rule": document["approved_by_rule"], "route_reasons": ",".join(document["route_reasons"]),
         "wanted_without_limits": Decimal(limits[0]["inputs"]["unlimited"]) if limits else outcome.quantity,
         "recommendation_id": outcome.recommendation_id, "evidence_sha256": document["evidence_sha256"],
-        "document": canonical_with(document, outcome.evidence_text).decode() if documents else None,
+        "document": canonical_with(document, outcome.parts).decode() if documents else None,
     } | {name: Decimal(document[name]) for name in numbers}  # fmt: skip
 
 

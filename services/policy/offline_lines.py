@@ -72,5 +72,5 @@ def _told(evidence: Evidence, outcome: Recommendation, documents: bool) -> dict[
         "order_on": date.fromisoformat(document["order_on"]), "arrive_on": date.fromisoformat(document["arrive_on"]),
         "confidence": float(document["confidence"]), "approved_by_rule": document["approved_by_rule"],
         "route_reasons": ",".join(document["route_reasons"]), "recommendation_id": outcome.recommendation_id,
-        "document": canonical_with(document, outcome.evidence_text).decode() if documents else None,
+        "document": canonical_with(document, outcome.parts).decode() if documents else None,
     }  # fmt: skip

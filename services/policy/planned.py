@@ -51,11 +51,11 @@ def is_news(said: Said, outcome: Recommendation) -> bool:
     return outcome.signature != said.signature and outcome.recommendation_id != said.recommendation_id
 
 
-def issued(body: Mapping[str, Any], evidence_text: bytes, as_of: date | None) -> tuple[bytes, Outgoing]:
-    """(the JSON a recommendation is published as, packed as it is kept, its event). The JSON is written once. Raises
-    ValidationError where what was made of codes and money does not fit the contract."""
+def issued(body: Mapping[str, Any], parts: Mapping[str, bytes], as_of: date | None) -> tuple[bytes, Outgoing]:
+    """(the JSON a recommendation is published as, packed as it is kept, its event). The JSON is written once: `parts` of it
+    are already. Raises ValidationError where what was made of codes and money does not fit the contract."""
     check_issued(body)
-    text = canonical_with(body, evidence_text)
+    text = canonical_with(body, parts)
     kept = packing.pack(text, packing.RECOMMENDATION)
     return kept, _said(RecommendationIssued, body, text, as_of, kept)
 
@@ -75,13 +75,14 @@ def _said(
     )
 
 
-def signals_told(body: Mapping[str, Any]) -> str | None:
+def signals_told(evidence: Evidence, outcome: Recommendation) -> str | None:
     """What the steps of a derivation say about signals that moved it, and what a unit costs, as JSON: a page that lists all
     lines a signal moved reads this instead of their documents. None for a line no signal moved."""
-    steps = [one for one in body["steps"] if one["code"] == "scenario"]
+    steps = [one for one in outcome.steps if one["code"] == "scenario"] if evidence.signals else []
     if not steps:
         return None
-    return orjson.dumps({"unit_cost": body["unit_cost"], "currency": body["currency"], "steps": steps}).decode()
+    money = {name: outcome.said[name] for name in ("unit_cost", "currency")}
+    return orjson.dumps(money | {"steps": steps}).decode()
 
 
 def order_days(evidence: Evidence, outcome: Recommendation, zones: Mapping[str, str]) -> dict[str, str]:

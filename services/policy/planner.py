@@ -15,6 +15,7 @@ from services.policy.domain.evidence import Evidence, Policy
 from services.policy.domain.evidence_text import sha256_of_text, text_of
 from services.policy.domain.outcome import Outcome, Recommendation, Thresholds, Withheld
 from services.policy.domain.parameters import Parameters
+from services.policy.domain.reckoning import Book
 from services.policy.fitting import digits
 from services.policy.moving import move_first
 from services.policy.planned import (
@@ -73,7 +74,8 @@ async def plan_items(
     policy, planned.says = await current_policy(tx, tenant)
     loaded = await evidence_store.load(tx, tenant, chosen, policy)
     loaded, budget_dates = await ration(tx, tenant, policy, loaded)
-    outcomes = plan([evidence for evidence, _previous in loaded])
+    book = Book()
+    outcomes = plan([evidence for evidence, _previous in loaded], book)
     loaded, outcomes, moves = await move_first(tx, tenant, policy, loaded, outcomes)
     loaded, outcomes = await _named_anew(tx, tenant, loaded, outcomes)
     with_cut_off = [
@@ -96,7 +98,7 @@ async def plan_items(
     await evidence_store.keep_thresholds(tx, tenant, chosen, thresholds)
     evidences = [evidence for evidence, _previous in loaded]
     beside = [*moves, *await stand_ins(tx, tenant, policy, evidences)]
-    await plan_beside(tx, tenant, evidences, beside, planned, run_id)
+    await plan_beside(tx, tenant, evidences, beside, planned, run_id, book)
     return planned
 
 
@@ -145,14 +147,14 @@ def _propose(
             body["supersedes"] = previous.recommendation_id
         if run_id is not None:
             body["run_id"] = run_id
-        kept, says = issued(body, outcome.evidence_text, evidence.as_of)
+        kept, says = issued(body, outcome.parts, evidence.as_of)
         planned.says.append(says)
         planned.published += 1
         published.append(
             plans.Published(
                 identity, evidence.sku, evidence.location, line_id, date.fromisoformat(body["arrive_on"]),
                 outcome.quantity, kept, budget_date=budget_date or evidence.as_of, value=outcome.value,
-                supplier=body["supplier"], order_on=date.fromisoformat(body["order_on"]), signals=signals_told(body),
+                supplier=body["supplier"], order_on=date.fromisoformat(body["order_on"]), signals=signals_told(evidence, outcome),
             )
         )  # fmt: skip
     rows.append(

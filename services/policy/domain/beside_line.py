@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from services.policy.domain.line import Line
 from services.policy.domain.outcome import Recommendation, Thresholds
+from services.policy.domain.projection import texts_of
 from services.policy.domain.render import written
 from services.policy.domain.steps import Step
 from services.policy.domain.wording import beside_steps
@@ -19,12 +20,12 @@ def recommended_beside(
 
     No sale moves such a line at once, so it has no thresholds: the next plan of its item looks at it again.
     """
-    without_action, with_action = expected.tolist()
+    without_action, with_action = texts_of(expected)
     said = written(line, action, what, beside_steps(line, told), without_action, with_action)
     return Recommendation(
         recommendation_id=said.identity,
-        said=said.document,
-        evidence_text=said.evidence_text,
+        said=said.said,
+        parts=said.parts,
         quantity=line.numbers.quantity,
         value=line.amounts.value,
         signature=said.signature,

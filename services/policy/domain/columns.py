@@ -14,6 +14,7 @@ from services.policy.domain.evidence import Evidence, OpenOrder
 from services.policy.domain.filling import FILLED_UP
 from services.policy.domain.formulas.lot_size import all_units_discount_lot, incremental_discount_lot
 from services.policy.domain.lead_times import arrival_curve, lateness
+from services.policy.domain.parameters import Parameters
 from services.policy.domain.supply_calendar import Opportunity
 
 Floats = NDArray[np.float64]
@@ -110,8 +111,8 @@ _NAMES = (
     "pack",
     "moq",
     "shelf_life_days",
-    "goal",
     "holding_cost",
+    "goal",
     "setup_cost",
     "lot_cover_max_days",
     "presentation_minimum",
@@ -143,14 +144,22 @@ def _row(evidence: Evidence, opportunity: Opportunity) -> tuple[float, ...]:
         float(terms.pack) if terms.pack is not None else step,
         float(terms.moq) if terms.moq is not None else 0.0,
         float(item.shelf_life_days) if item.shelf_life_days is not None else NO_LIMIT,
-        float(rules.service_goal(item.abc_class, item.xyz_class)),
         float(rules.carrying_rate) * cost,
+        *_of_rules(rules, item.abc_class, item.xyz_class),
+    )
+
+
+@lru_cache(maxsize=64)
+def _of_rules(rules: Parameters, abc_class: str | None, xyz_class: str | None) -> tuple[float, ...]:
+    """What the policy says of a class: all items of a run have the same few, and half of a row's time went into them."""
+    return (
+        float(rules.service_goal(abc_class, xyz_class)),
         float(rules.setup_cost),
         float(rules.lot_cover_max_days),
         float(rules.presentation_minimum_units),
         float(rules.expiry_risk_max),
         float(rules.expiry_risk_never),
-        *(UNWEIGHED if rules.service_kind != "weighed" else map(float, rules.weights(item.abc_class))),
+        *(UNWEIGHED if rules.service_kind != "weighed" else map(float, rules.weights(abc_class))),
     )
 
 

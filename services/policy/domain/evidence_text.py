@@ -37,9 +37,9 @@ def canonical(document: Mapping[str, Any]) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_SORT_KEYS)
 
 
-def canonical_with(document: Mapping[str, Any], evidence_text: bytes) -> bytes:
-    """`canonical` of a document whose evidence is written already: half of a recommendation is its evidence."""
-    return canonical({**document, "evidence": orjson.Fragment(evidence_text)})
+def canonical_with(document: Mapping[str, Any], parts: Mapping[str, bytes]) -> bytes:
+    """`canonical` of a document of which some parts are written already, each by its name."""
+    return canonical({**document, **{name: orjson.Fragment(text) for name, text in parts.items()}})
 
 
 def sha256_of(document: Mapping[str, Any]) -> str:

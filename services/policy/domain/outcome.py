@@ -19,13 +19,18 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True)
 class Recommendation:
-    """An order worth proposing. `said` is the message without its evidence and what only the shell knows (line, run,
-    predecessor), and `evidence_text` the canonical text of its evidence; `next_days`: order day and arrival of the opportunity after it, for
-    what is bought; `signature` is equal for recommendations between which a person would see no difference to decide on."""
+    """An order worth proposing. `said` is the message without what only the shell knows (line, run, predecessor) and without
+    its `parts`: evidence, steps and projection, as their canonical text. `next_days`: order day and arrival of the opportunity
+    after it, for what is bought; `signature` is equal for recommendations between which a person would see no difference to
+    decide on.
+
+    The parts are most of a message. As values until it is published they were hundreds of objects for every item of a chunk, gone
+    from the processor's cache by the time they were dumped.
+    """
 
     recommendation_id: str
     said: Mapping[str, Any]
-    evidence_text: bytes
+    parts: Mapping[str, bytes]
     quantity: Decimal
     value: Decimal
     signature: str
@@ -36,8 +41,14 @@ class Recommendation:
 
     @property
     def document(self) -> dict[str, Any]:
-        """The message as JSON values, its evidence read from its text."""
-        return {**self.said, "evidence": orjson.loads(self.evidence_text)}
+        """The message as JSON values, its parts read from their text."""
+        return {**self.said, **{name: orjson.loads(text) for name, text in self.parts.items()}}
+
+    @property
+    def steps(self) -> list[dict[str, Any]]:
+        """The steps of the derivation as JSON values."""
+        steps: list[dict[str, Any]] = orjson.loads(self.parts["steps"])
+        return steps
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Expected stock on hand by day, without and with the order, and the first day it runs out."""
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from kernel.distribution import DAYS
@@ -27,6 +28,19 @@ def projected(
     expected: Floats = np.maximum(net, 0.0).astype(np.float64).round(2)
     expected_with: Floats = np.maximum(ordered, 0.0).astype(np.float64).round(2)
     return expected, expected_with, first
+
+
+def texts_of(expected: Floats) -> list[str]:
+    """Rows of stock by day, each as the JSON list of its contract strings without idle zeros: `["3","2.5"]`.
+
+    All rows are written at once and taken apart: to format 112 numbers of an item one by one would cost as much as the words of
+    its steps.
+    """
+    if not len(expected):
+        return []
+    text = orjson.dumps(np.ascontiguousarray(expected), option=orjson.OPT_SERIALIZE_NUMPY).decode()
+    strings = text[2:-2].replace(".0,", ",").replace(".0]", "]").replace(",", '","')
+    return [f'["{row}"]' for row in strings.removesuffix(".0").split(']","[')]
 
 
 def project(columns: Columns, levels: Levels, quantity: Floats) -> tuple[Floats, Floats, Floats]:

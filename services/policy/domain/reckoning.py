@@ -1,7 +1,7 @@
 """Columns, levels and lots of some items, signals heard: the numbers everything that is said of an item is made of."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import numpy as np
@@ -24,6 +24,24 @@ class Reckoned:
     columns: Columns
     levels: Levels
     lots: Lots
+
+
+@dataclass(slots=True)
+class Book:
+    """What was reckoned a moment ago, for who asks about the same evidence next. A row's numbers do not depend on the rows
+    beside it, so that who finds them here says the same as who reckons anew."""
+
+    _places: dict[int, tuple[Evidence, Opportunity, Reckoned, int]] = field(default_factory=dict)
+
+    def keep(self, evidences: Sequence[Evidence], opportunities: Sequence[Opportunity], reckoned: Reckoned) -> None:
+        """Remember the rows of these, by the very objects: to compare all they hold would take longer than to reckon."""
+        for row, (evidence, opportunity) in enumerate(zip(evidences, opportunities, strict=True)):
+            self._places[id(evidence)] = (evidence, opportunity, reckoned, row)
+
+    def find(self, evidence: Evidence) -> tuple[Opportunity, Reckoned, int] | None:
+        """Its opportunity, and where its numbers are; None: nobody has reckoned them."""
+        found = self._places.get(id(evidence))
+        return None if found is None else found[1:]
 
 
 def reckon(evidences: Sequence[Evidence], opportunities: Sequence[Opportunity]) -> Reckoned:

@@ -7,13 +7,14 @@ from typing import Any
 
 import orjson
 
+from kernel.ids import Namespace
 from services.policy.domain.evidence_text import CODE_VERSION, canonical, sha256_of_text, text_of
 from services.policy.domain.line import Line
 from services.policy.domain.numbers import plain
 from services.policy.domain.steps import Step, explanation
 from services.policy.domain.wording import steps_of
 
-IDS = uuid.uuid5(uuid.NAMESPACE_URL, "countersign:recommendations")
+IDS = Namespace(uuid.uuid5(uuid.NAMESPACE_URL, "countersign:recommendations"))
 CURRENCY_UNKNOWN = "XXX"  # ISO 4217: no currency
 # What a person decides on: recommendations that are equal in these say the same.
 SIGNED = (
@@ -24,16 +25,16 @@ SIGNED = (
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """A line in words: its name, its document without the evidence, what a person decides on, and the evidence as canonical text."""
+    """A line in words: its name, its message without what is written already, what is, and what a person decides on."""
 
     identity: str
-    document: dict[str, Any]
+    said: dict[str, Any]
+    parts: dict[str, bytes]
     signature: str
-    evidence_text: bytes
 
 
-def render(line: Line, without_order: list[float], with_order: list[float]) -> Written:
-    """An order to place, in words."""
+def render(line: Line, without_order: str, with_order: str) -> Written:
+    """An order to place, in words; expected stock by day as `projection.texts_of` writes it."""
     return written(line, "buy", what_of(line), steps_of(line), without_order, with_order)
 
 
@@ -42,45 +43,41 @@ def written(
     action: str,
     what: Mapping[str, Any],
     steps: tuple[Step, ...],
-    without_action: list[float],
-    with_action: list[float],
+    without_action: str,
+    with_action: str,
 ) -> Written:
     """A line in words. Its name follows from the evidence: the same evidence, the same name."""
     text = text_of(line.evidence)
     digest = sha256_of_text(text)
-    identity = str(uuid.uuid5(IDS, digest))
-    document: dict[str, Any] = {
+    identity = IDS.id_of(digest)
+    origin = line.as_of.isoformat()
+    said: dict[str, Any] = {
         "tenant": line.evidence.tenant,
         "sku": line.evidence.sku,
         "location": line.evidence.location,
         "recommendation_id": identity,
         "action": action,
-        "origin": line.as_of.isoformat(),
+        "origin": origin,
         **what,
         **_why(line),
-        "steps": [one.document() for one in steps],
         "explanation": explanation(steps),
-        "projection": {
-            "origin": line.as_of.isoformat(),
-            "without_order": plain_floats(without_action),
-            "with_order": plain_floats(with_action),
-        },
         "policy_version": line.evidence.policy.version,
         "code_version": CODE_VERSION,
         "evidence_sha256": digest,
     }
-    signature = canonical({name: document[name] for name in SIGNED if name in document}).decode()
-    return Written(identity, document, signature, text)
+    parts = {
+        "evidence": text,
+        "steps": orjson.dumps([one.document() for one in steps], option=orjson.OPT_SORT_KEYS),
+        "projection": f'{{"origin":"{origin}","with_order":{with_action},"without_order":{without_action}}}'.encode(),
+    }
+    signature = canonical({name: said[name] for name in SIGNED if name in said}).decode()
+    return Written(identity, said, parts, signature)
 
 
 def what_of(line: Line) -> dict[str, Any]:
     """What to order, from whom, for when, at which price."""
     terms, numbers, amounts = line.terms, line.numbers, line.amounts
-    optional = {
-        "moq": None if terms.moq is None else plain(terms.moq),
-        "pack": None if terms.pack is None else plain(terms.pack),
-    }
-    return {
+    what = {
         "quantity": plain(numbers.quantity),
         "unit": line.item.unit,
         "supplier": terms.supplier,
@@ -91,18 +88,19 @@ def what_of(line: Line) -> dict[str, Any]:
         "arrive_on": line.opportunity.arrive_on.isoformat(),
         "excess_from_rounding": plain(numbers.excess),
         "excess_cost": str(amounts.excess_cost),
-    } | {name: value for name, value in optional.items() if value is not None}
+    }
+    if terms.moq is not None:
+        what["moq"] = plain(terms.moq)
+    if terms.pack is not None:
+        what["pack"] = plain(terms.pack)
+    return what
 
 
 def _why(line: Line) -> dict[str, Any]:
     """The state and the levels it follows from, what is at risk, and who decides."""
     numbers, amounts, forecast = line.numbers, line.amounts, line.evidence.forecast
     assert forecast is not None  # screening refused the others
-    optional = {
-        "stockout_on": line.stockout_on,
-        "gmroi": None if amounts.gmroi is None else float(amounts.gmroi),
-    }
-    return {
+    why = {
         "on_hand": plain(line.evidence.stock.on_hand),
         "on_order": plain(numbers.on_order),
         "reserved": plain(line.evidence.stock.reserved),
@@ -116,11 +114,10 @@ def _why(line: Line) -> dict[str, Any]:
         "approved_by_rule": not line.reasons,
         "route_reasons": list(line.reasons),
         "forecast_id": forecast.forecast_id,
-    } | {name: value for name, value in optional.items() if value is not None}
-
-
-def plain_floats(values: list[float]) -> list[str]:
-    """Floats that are rounded to two decimals as contract strings, without idle zeros. One text of them all is written and
-    taken apart again: to format 112 numbers of a projection one by one would cost as much as the words of its steps."""
-    text = orjson.dumps(values).decode()[1:-1] + ","
-    return text.replace(".0,", ",").split(",")[:-1]
+    }
+    stockout_on = line.stockout_on
+    if stockout_on is not None:
+        why["stockout_on"] = stockout_on
+    if amounts.gmroi is not None:
+        why["gmroi"] = float(amounts.gmroi)
+    return why

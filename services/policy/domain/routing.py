@@ -1,7 +1,7 @@
 """Steps 6 to 8: guardrails, confidence and who decides. A breach never changes the number; it names its reason."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
 from services.policy.domain.evidence import Evidence
 from services.policy.domain.numbers import plain
@@ -22,8 +22,7 @@ REASONS = (
 OF_OWN_ORDER = frozenset({"gmroi_below_threshold", "service_below_minimum", "constrained_supply"})
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What the guardrails look at."""
 
     value: Decimal

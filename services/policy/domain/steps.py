@@ -19,14 +19,14 @@ class Step(NamedTuple):
     binding: bool = False
 
     def document(self) -> dict[str, Any]:
-        """The step as JSON values."""
+        """The step as JSON values, its inputs as they are."""
         return {
-            "code": self.code,
-            "says": self.says,
-            "inputs": dict(self.inputs),
-            "result": self.result,
-            "unit": self.unit,
             "binding": self.binding,
+            "code": self.code,
+            "inputs": self.inputs,
+            "result": self.result,
+            "says": self.says,
+            "unit": self.unit,
         }
 
 

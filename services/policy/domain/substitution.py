@@ -219,8 +219,7 @@ def _recommended(
 ) -> Recommendation:
     quantity = np.asarray([purchase.quantity])
     without, with_order, empty = projected(reckoned.columns, reckoned.levels, np.arange(1), quantity)
-    numbers = replace(
-        Numbers.of(reckoned.columns, reckoned.levels, reckoned.lots, 0, int(empty[0])),
+    numbers = Numbers.of(reckoned.columns, reckoned.levels, reckoned.lots, 0, int(empty[0]))._replace(
         quantity=decimal_of(purchase.quantity),
         excess=decimal_of(max(purchase.quantity - purchase.wanted, 0.0)),
     )

@@ -210,7 +210,7 @@ def _line(evidence: Evidence, opportunity: Opportunity, numbers: Numbers, sent: 
     # Scarce stock is dealt out by a person; plenty moves by rule within the limits.
     always = "constrained_supply" if about.kind == ALLOCATE else None
     reasons = reasons_beside(evidence, amounts.value, bool(active(evidence)), always)
-    moved = replace(numbers, quantity=about.units, excess=Decimal(0))
+    moved = numbers._replace(quantity=about.units, excess=Decimal(0))
     return Line(evidence, item, terms, as_of, opportunity, moved, amounts, confidence_of(evidence), reasons)
 
 

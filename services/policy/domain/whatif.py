@@ -68,7 +68,7 @@ def answer(evidence: Evidence, changes: Changes) -> dict[str, Any]:
     (outcome,) = plan([assumed])
     columns = columns_of([heard], [found])
     levels = levels_of(columns)
-    steps = list(outcome.said["steps"]) if isinstance(outcome, Recommendation) else []
+    steps = outcome.steps if isinstance(outcome, Recommendation) else []
     recommended = outcome.quantity if isinstance(outcome, Recommendation) else Decimal(0)
     quantity = changes.quantity if changes.quantity is not None else recommended
     after = np.asarray([float(levels.position[0]) + float(quantity)])

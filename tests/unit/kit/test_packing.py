@@ -48,5 +48,5 @@ def test_a_value_of_a_newer_version_is_said_to_be_one() -> None:
 def test_a_recommendation_of_today_still_looks_like_its_dictionary() -> None:
     (outcome,) = plan([ORDERED])
     assert isinstance(outcome, Recommendation)
-    text = canonical_with(outcome.document, outcome.evidence_text)
+    text = canonical_with(outcome.document, outcome.parts)
     assert len(pack(text, RECOMMENDATION)) < 0.3 * len(text)

@@ -85,7 +85,7 @@ def test_a_recommendation_fits_its_contract_and_survives_the_wire(evidence: Evid
         wire.pop("line_id")
         assert canonical(wire) == canonical(outcome.document)
         body = {**outcome.document, "line_id": '"evidence":null', "run_id": None}
-        assert canonical_with(body, outcome.evidence_text) == canonical(body)
+        assert canonical_with(body, outcome.parts) == canonical(body)
 
 
 @settings(max_examples=examples(33), deadline=None)

@@ -2,19 +2,20 @@
 
 import json
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.policy.domain.cascade import plan
+from services.policy.domain.cascade import derive, plan
 from services.policy.domain.evidence import About, Allotment, Evidence, Hold, Item, OpenOrder, Signal
 from services.policy.domain.evidence_text import canonical, canonical_with, document_of, evidence_of, text_of
 from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.outcome import Recommendation
 from services.policy.domain.parameters import Parameters, parse_parameters
-from services.policy.domain.render import plain_floats
+from services.policy.domain.projection import texts_of
 from tests.examples import examples
 from tests.unit.policy.examples import DAY, PLAIN, TERMS, evidences, forecast_of
 
@@ -47,8 +48,8 @@ def test_the_one_text_of_a_document_is_the_one_that_the_standard_library_writes(
     assert text_of(evidence) == canonical(document_of(evidence)) == written(document_of(evidence))
     (outcome,) = plan([evidence])
     if isinstance(outcome, Recommendation):
-        assert canonical(outcome.document) == written(outcome.document)
-        assert canonical_with(outcome.document, outcome.evidence_text) == canonical(outcome.document)
+        assert canonical(outcome.document) == written(outcome.document) == canonical_with(outcome.said, outcome.parts)
+        assert canonical_with(outcome.document, outcome.parts) == canonical(outcome.document)
 
 
 def test_whatever_a_code_is_made_of_is_read_as_it_was_written() -> None:
@@ -75,12 +76,38 @@ def test_whatever_a_code_is_made_of_is_read_as_it_was_written() -> None:
     assert evidence_of(json.loads(text_of(evidence))) == evidence
 
 
+@given(st.text(min_size=1, max_size=9))
+def test_a_derivation_is_written_as_the_standard_library_writes_it_whatever_codes_are_made_of(code: str) -> None:
+    overdue = OpenOrder(f'{code}"\\', Decimal("1.50"), DAY, f"{code}\n", False)
+    evidence = replace(
+        PLAIN,
+        sku=code,
+        open_orders=(overdue,),
+        item=Item(f"{code}%s", Decimal("3.00"), code, 9, code, True, code),
+        terms=replace(TERMS, supplier=code, currency=None),
+        signals=(Signal(code, "viral_event", Decimal("1.50"), Decimal(1), DAY, DAY + timedelta(days=9)),),
+        deliveries=Deliveries((1, -2), (0,)),
+    )
+    text = derive(evidence)
+    told = json.loads(text)
+    assert text == json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+    inputs = {name: value for step in told["steps"] for name, value in step["inputs"].items()}
+    assert (inputs["signal_id"], inputs["order_id"], inputs["status"]) == (code, overdue.order_id, overdue.status)
+
+
 @given(st.text(max_size=20), st.floats(0.01, 1e14).map(lambda value: round(value, 2)))
 def test_any_word_and_any_amount_have_the_text_of_the_standard_library(word: str, amount: float) -> None:
     document = {word: [word, amount, None, True, 7]}
     assert canonical(document) == json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-@given(st.lists(st.floats(0, 1e9).map(lambda value: round(value, 2)), min_size=1, max_size=60))
-def test_a_projection_is_told_in_two_decimals_without_idle_zeros(values: list[float]) -> None:
-    assert plain_floats(values) == [f"{value:.2f}".rstrip("0").rstrip(".") for value in values]
+@given(
+    st.integers(1, 9).flatmap(
+        lambda days: st.lists(
+            st.lists(st.floats(0, 1e9).map(lambda value: round(value, 2)), min_size=days, max_size=days)
+        )
+    )
+)
+def test_projections_are_told_in_two_decimals_without_idle_zeros(rows: list[list[float]]) -> None:
+    told = [json.loads(text) for text in texts_of(np.asarray(rows))]
+    assert told == [[f"{value:.2f}".rstrip("0").rstrip(".") for value in values] for values in rows]

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from schemas.recommendations import RecommendationIssued
 from services.policy.domain.cascade import derive, plan
-from services.policy.domain.evidence import About, Evidence, OpenOrder, Stock
+from services.policy.domain.evidence import About, Allotment, Evidence, Hold, OpenOrder, Stock
 from services.policy.domain.evidence_text import canonical, document_of, evidence_of
 from services.policy.domain.lead_times import Deliveries
 from services.policy.domain.order_changes import order_change, order_changes
 from services.policy.domain.outcome import Recommendation, Withheld
+from services.policy.domain.reckoning import Book
 from tests.examples import examples
 from tests.unit.policy.examples import DAY, PLAIN, evidences, forecast_of, with_
 
@@ -129,6 +130,32 @@ def test_changes_of_many_items_are_bit_for_bit_those_of_each_alone(batch: list[E
     assert together
     assert together == [found for one in items for found in order_changes([one])]
     assert [outcome for _about, outcome in together] == [order_change(about) for about, _outcome in together]
+
+
+@settings(max_examples=examples(40), deadline=None)
+@given(st.lists(evidences(), min_size=1, max_size=5), st.lists(st.sampled_from(("", "asleep", "woken", "scarce"))))
+def test_changes_by_the_numbers_of_the_plan_are_those_of_numbers_reckoned_anew(
+    batch: list[Evidence], kinds: list[str]
+) -> None:
+    cheap = {"order_change_cost": Decimal("0.05"), "expedite_cost_share": Decimal("0.01")}
+    items = [replace(with_(one, parameters=cheap), location=f"L{place}") for place, one in enumerate(batch)]
+    items.append(replace(item("200", order("48", 2)), location="L9"))
+    parts: dict[str, dict[str, Any]] = {
+        "asleep": {"hold": Hold("snoozed", DAY + timedelta(days=9))},
+        "woken": {"hold": Hold("snoozed", DAY - timedelta(days=9))},
+        "scarce": {"allotment": Allotment(Decimal(6), "cash", Decimal(0), 1)},
+    }
+    items += [replace(item("200", order("48", 2)), location=kind, **parts.get(kind, {})) for kind in sorted({*kinds})]
+    book = Book()
+    plan(items, book)
+
+    def by_place(
+        found: list[tuple[Evidence, Recommendation]],
+    ) -> dict[tuple[str, str], tuple[Evidence, Recommendation]]:
+        return {(about.location, about.about.code): (about, one) for about, one in found if about.about is not None}
+
+    assert book.find(items[len(batch)]) is not None
+    assert by_place(order_changes(items, book)) == by_place(order_changes(items)) != {}
 
 
 def _made(evidence: Evidence, found: list[tuple[Evidence, Recommendation]]) -> Evidence:
