@@ -1,11 +1,12 @@
 """Loads everything the cascade needs to know of some items, in one statement."""
 
-import json
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
+
+import orjson
 
 from kernel.distribution import DAYS
 from kit.clock import on_clock
@@ -120,17 +121,20 @@ async def load(
     skus, locations = [sku for sku, _location in items], [location for _sku, location in items]
     # Positions before plans, each in the order of its key, as the booking of sales takes them: no deadlock with a run.
     await tx.execute(LOCK.format("positions"), tenant, skus, locations)
-    if await tx.fetchval(LOCK.format("plans"), tenant, skus, locations) == len(items):
-        return await read(tx, tenant, items, policy)
-    # Items that are planned for the first time, maybe by two at once: the second waits here for what the first says.
-    await tx.execute(
-        "insert into plans (tenant, sku, location, outcome, is_open) select $1, *, 'none', false"
-        " from unnest($2::text[], $3::text[]) as t(sku, location) order by 2, 3 on conflict do nothing",
-        tenant,
-        skus,
-        locations,
-    )
-    await tx.execute(LOCK.format("plans"), tenant, skus, locations)
+    ours = await tx.fetchval(LOCK.format("plans"), tenant, skus, locations)
+    if ours < len(items):
+        # Items that are planned for the first time, maybe by two at once: the second waits here for what the first says.
+        ours += await tx.fetchval(
+            "with made as (insert into plans (tenant, sku, location, outcome, is_open) select $1, *, 'none', false"
+            " from unnest($2::text[], $3::text[]) as t(sku, location) order by 2, 3 on conflict do nothing returning 1)"
+            " select count(*) from made",
+            tenant,
+            skus,
+            locations,
+        )
+    if ours < len(items):
+        # Another has made some meanwhile. What is made here is ours without a lock: nobody else sees it yet.
+        await tx.execute(LOCK.format("plans"), tenant, skus, locations)
     return await read(tx, tenant, items, policy)
 
 
@@ -251,7 +255,7 @@ def _open_orders(text: str | None) -> tuple[OpenOrder, ...]:
         return ()
     return tuple(
         OpenOrder(order_id, Decimal(quantity), date.fromisoformat(arrive_on), status, is_short)
-        for order_id, quantity, arrive_on, status, is_short in json.loads(text)
+        for order_id, quantity, arrive_on, status, is_short in orjson.loads(text)
     )
 
 
@@ -282,7 +286,7 @@ def _item(row: Any, rules: Parameters) -> Item:
 
 
 def _terms(row: Any, calendar: _Calendar) -> Terms:
-    breaks = json.loads(row["price_breaks"])
+    breaks = orjson.loads(row["price_breaks"])
     return Terms(
         supplier=row["supplier"],
         lead_time_days=row["lead_time_days"],

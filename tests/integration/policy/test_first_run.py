@@ -1,5 +1,6 @@
 """A tenant's first run fills tables that PostgreSQL believes empty: no chunk may read more than its own rows for that."""
 
+import asyncio
 from datetime import date
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from services.policy.domain.outcome import Thresholds
 from services.policy.planner import default_policy
 from services.policy.store import beside, evidence, plans
 from tests.ground import FreshDatabase
+from tests.integration.policy.seat import until
 
 pytestmark = pytest.mark.integration
 CHUNKS, CHUNK_ITEMS = 16, 250
@@ -39,6 +41,35 @@ async def test_a_chunk_of_a_first_run_reads_its_own_rows_only(database: FreshDat
     # The first chunks are left out: a table of a few pages is read as fast from end to end.
     for table in FILLED:
         assert 0 < max(reads[table][2:]) <= READS_MAX, reads
+
+
+async def test_of_two_that_plan_items_for_the_first_time_the_second_hears_what_the_first_said(
+    database: FreshDatabase,
+) -> None:
+    opened = await Database.open(database.url("policy"), "policy")
+    admin = await asyncpg.connect(database.admin_url)
+    items = [("KNOWN", "L1"), ("NEW", "L1")]
+
+    async def second() -> list[str]:
+        async with opened.transaction("acme") as tx:
+            return [one.outcome for _evidence, one in await evidence.load(tx, "acme", items, default_policy())]
+
+    async def waits() -> bool:
+        return bool(await admin.fetchval("select exists (select from pg_locks where not granted)"))
+
+    try:
+        async with opened.transaction("acme") as tx:
+            await evidence.load(tx, "acme", items[:1], default_policy())
+        async with opened.transaction("acme") as tx:
+            # Nobody's lock but the new row itself holds the second back.
+            await evidence.load(tx, "acme", items[1:], default_policy())
+            waiting = asyncio.create_task(second())
+            await until(waits, "the second waits for the first")
+            await plans.keep(tx, "acme", [_withheld(*items[1])])
+        assert await waiting == ["none", "withheld"]
+    finally:
+        await admin.close()
+        await opened.close()
 
 
 async def _plan(tx: Transaction, items: list[tuple[str, str]]) -> None:
