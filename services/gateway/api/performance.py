@@ -12,6 +12,8 @@ from services.gateway.store import performance
 from services.gateway.store.rows import amount, day
 
 router = APIRouter(prefix="/v1", tags=["performance"])
+# A year, and the month that has begun.
+MONTHS_METERED = 13
 Days = Annotated[int, Query(ge=1, le=730, description="how many days back")]
 
 
@@ -71,9 +73,20 @@ class ReasonView(models.View):
     median_change: float | None
 
 
+class MeteredMonth(models.View):
+    """Units of one month (UTC). None of them changes once the month is over and its events are in."""
+
+    month: str
+    decisions: int
+    orders: int
+    order_lines: int
+    answers: int
+
+
 class UsageView(models.View):
     """`touched`: share of decided lines in which a person changed or refused what was recommended; `by_rule`: share that
-    nobody had to look at. `metered`: units counted in this tenant's log."""
+    nobody had to look at. `metered`: units counted in this tenant's log; `metered_by_month`: of the last 13 months, newest
+    first."""
 
     by_day: list[VerdictsOfDay]
     people: list[PersonView]
@@ -81,6 +94,7 @@ class UsageView(models.View):
     by_rule: float | None
     touched: float | None
     metered: dict[str, int]
+    metered_by_month: list[MeteredMonth]
 
 
 def _share(part: int, whole: int) -> float | None:
@@ -121,6 +135,7 @@ async def usage(who: Who, parts: Parts, days: Days = 30) -> UsageView:
         people = await performance.decided_by_person(tx, who.tenant, after)
         reasons = await performance.override_reasons(tx, who.tenant, after)
         metered = await performance.metered(tx, who.tenant)
+        by_month = await performance.metered_by_month(tx, who.tenant, MONTHS_METERED)
     of = {
         verdict: sum(row["lines"] for row in by_day if row["verdict"] == verdict)
         for verdict in {r["verdict"] for r in by_day}
@@ -143,4 +158,5 @@ async def usage(who: Who, parts: Parts, days: Days = 30) -> UsageView:
         by_rule=_share(by_rule, by_rule + accepted + changed),
         touched=_share(changed, accepted + changed),
         metered=metered,
+        metered_by_month=[MeteredMonth(**row) for row in by_month],
     )

@@ -115,3 +115,20 @@ async def metered(tx: Transaction, tenant: str) -> dict[str, Any]:
         tenant,
     )
     return dict(row) if row else {}
+
+
+async def metered_by_month(tx: Transaction, tenant: str, months: int) -> list[Row]:
+    """What was said once and never changes, by the month (UTC) it was said in, newest first: what a bill of it counts."""
+    return as_dicts(
+        await tx.fetch(
+            "select to_char(at at time zone 'UTC', 'YYYY-MM') as month, count(*) filter (where what = 'decision') as decisions,"
+            " count(*) filter (where what = 'order') as orders, coalesce(sum(lines), 0) as order_lines,"
+            " count(*) filter (where what = 'answer') as answers from ("
+            "  select decided_at as at, 'decision' as what, 0 as lines from decisions where tenant = $1"
+            "  union all select released_at, 'order', jsonb_array_length(lines) from orders where tenant = $1"
+            "  union all select updated_at, 'answer', 0 from order_updates where tenant = $1) said"
+            " group by 1 order by 1 desc limit $2",
+            tenant,
+            months,
+        )
+    )

@@ -71,6 +71,11 @@ def test_usage_counts_what_passed_by_rule_and_what_people_changed(planner: httpx
     assert usage["touched"] == 0.5
     assert [(one["reason_code"], one["lines"]) for one in usage["reasons"]] == [("not_needed", 1)]
     assert (usage["metered"]["decisions"], usage["metered"]["orders"]) == (3, 2)
+    now, then = f"{TODAY['decided_at']:%Y-%m}", f"{messages.NOW:%Y-%m}"
+    assert usage["metered_by_month"] == [
+        {"month": now, "decisions": 3, "orders": 0, "order_lines": 0, "answers": 0},
+        {"month": then, "decisions": 0, "orders": 2, "order_lines": 2, "answers": 3},
+    ]
 
 
 def test_other_tenants_see_nothing_of_it(gateway: Gateway, planner: httpx2.Client) -> None:
@@ -78,6 +83,7 @@ def test_other_tenants_see_nothing_of_it(gateway: Gateway, planner: httpx2.Clien
     with gateway.client("planner", "globex") as other:
         assert other.get("/v1/suppliers").json()["items"] == []
         assert other.get("/v1/usage").json()["metered"]["decisions"] == 0
+        assert other.get("/v1/usage").json()["metered_by_month"] == []
 
 
 def test_past_decisions_say_what_came_of_them(planner: httpx2.Client) -> None:
