@@ -12,6 +12,7 @@ from cli.platform.local import LocalPlatform
 from cli.signals import ending_politely
 from lab.bench import derive_log
 from lab.bench.machine import describe
+from lab.bench.running import Seat
 
 # What holds of any number of items; fewer than asked for is a smaller measurement, and no failure.
 ALWAYS = ("share", "are_all_published", "log_is_verified")
@@ -23,8 +24,8 @@ def measure(local: LocalPlatform, items: int | None, *, as_json: bool) -> None:
     with TemporaryDirectory(prefix="countersign-bench-") as name, ending_politely():
         try:
             local.start(("policy", "audit"))
-            urls = (local.service("policy").url, local.service("audit").url)
-            seat = derive_log.Seat(*urls, local.database.url, local.data_dir)
+            urls = {name: local.service(name).url for name in ("policy", "audit")}
+            seat = Seat(urls, local.database.url, local.data_dir)
             result |= derive_log.plan_and_export(seat, Path(name), items or derive_log.ITEMS, output.say)
         finally:
             if local.started:

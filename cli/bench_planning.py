@@ -8,6 +8,7 @@ from cli.platform.local import LocalPlatform
 from cli.signals import ending_politely
 from lab.bench import plan_live
 from lab.bench.machine import describe
+from lab.bench.running import Seat
 
 
 def measure(local: LocalPlatform, items: int | None, *, as_json: bool) -> None:
@@ -18,7 +19,7 @@ def measure(local: LocalPlatform, items: int | None, *, as_json: bool) -> None:
             local.start(("policy",))
             owned = {name: local.ledger.find(name) for name in ("policy", "postgres", "kafka")}
             pids = {name: one.pid for name, one in owned.items() if one is not None}
-            seat = plan_live.Seat(local.service("policy").url, local.database.url, local.data_dir, pids)
+            seat = Seat({"policy": local.service("policy").url}, local.database.url, local.data_dir, pids)
             result |= plan_live.measure(seat, output.say, plan_live.SIZES if items is None else (items,))
         finally:
             if local.started:
