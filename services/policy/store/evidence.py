@@ -121,20 +121,17 @@ async def load(
     skus, locations = [sku for sku, _location in items], [location for _sku, location in items]
     # Positions before plans, each in the order of its key, as the booking of sales takes them: no deadlock with a run.
     await tx.execute(LOCK.format("positions"), tenant, skus, locations)
-    ours = await tx.fetchval(LOCK.format("plans"), tenant, skus, locations)
-    if ours < len(items):
-        # Items that are planned for the first time, maybe by two at once: the second waits here for what the first says.
-        ours += await tx.fetchval(
-            "with made as (insert into plans (tenant, sku, location, outcome, is_open) select $1, *, 'none', false"
-            " from unnest($2::text[], $3::text[]) as t(sku, location) order by 2, 3 on conflict do nothing returning 1)"
-            " select count(*) from made",
-            tenant,
-            skus,
-            locations,
-        )
-    if ours < len(items):
-        # Another has made some meanwhile. What is made here is ours without a lock: nobody else sees it yet.
-        await tx.execute(LOCK.format("plans"), tenant, skus, locations)
+    if await tx.fetchval(LOCK.format("plans"), tenant, skus, locations) == len(items):
+        return await read(tx, tenant, items, policy)
+    # Items that are planned for the first time, maybe by two at once: the second waits here for what the first says.
+    await tx.execute(
+        "insert into plans (tenant, sku, location, outcome, is_open) select $1, *, 'none', false"
+        " from unnest($2::text[], $3::text[]) as t(sku, location) order by 2, 3 on conflict do nothing",
+        tenant,
+        skus,
+        locations,
+    )
+    await tx.execute(LOCK.format("plans"), tenant, skus, locations)
     return await read(tx, tenant, items, policy)
 
 
