@@ -12,7 +12,8 @@ SPARE_BYTES = 16 * LARGE_BYTES
 ARENAS = 2
 # Objects made before the youngest generation is searched. A micro-batch under a backlog makes more than a hundred thousand
 # and drops them together: searched every 50,000, one to two of a sale's twenty microseconds went into what was dying anyway.
-YOUNG_OBJECTS = 200_000
+# Records with three headers more make two hundred thousand.
+YOUNG_OBJECTS = 400_000
 # The most that glibc lets a block from its own heap have, and more than a process that plans ever holds.
 _LARGEST_BYTES, _NEVER_BYTES = 32 * LARGE_BYTES, 1_024 * LARGE_BYTES
 
