@@ -292,7 +292,30 @@ DECISIONS = Dashboard(
         ),
     ),
 )
-ALL = (OVERVIEW, STREAMS, GATEWAY, DECISIONS)
+BUSINESS = Dashboard(
+    "countersign-business",
+    "Countersign: how the business stands",
+    (
+        Panel(
+            "Planned items by stock",
+            (("max by (standing) (countersign_items_standing)", "{{standing}}"),),
+            says="What the newest plan saw; every gateway says the same.",
+        ),
+        Panel("Lines that wait for a person", (("max(countersign_lines_waiting)", "lines"),)),
+        Panel("Open exceptions", (("max by (kind) (countersign_exceptions_open)", "{{kind}}"),)),
+        Panel("Orders no supplier has answered", (("max(countersign_orders_unanswered)", "orders"),)),
+        Panel("The oldest of them", (("max(countersign_orders_unanswered_oldest_age_seconds)", "age"),), "s"),
+        Panel(
+            "What suppliers keep",
+            (
+                ("max(countersign_supplier_otif_ratio)", "on time and in full"),
+                ("max(countersign_supplier_fill_rate_ratio)", "fill rate"),
+            ),
+            "percentunit",
+        ),
+    ),
+)
+ALL = (OVERVIEW, STREAMS, GATEWAY, DECISIONS, BUSINESS)
 
 
 def document(dashboard: Dashboard) -> dict[str, Any]:
