@@ -89,6 +89,7 @@ class LinesAnswer(Response):
         if await identify(self._request) is None:  # a stream must not outlive the key or session that opened it
             raise Problem(401, "not_signed_in", "You are not signed in any more", "Sign in, or send a valid API key.")
         group, self._waiting = self._waiting, []
+        count = len(group)
         outcome = await batch.take(
             group,
             self._who.tenant,
@@ -97,7 +98,7 @@ class LinesAnswer(Response):
             first=self._totals["events"],
             patient=True,
         )
-        self._totals["events"] += len(group)
+        self._totals["events"] += count
         counts = {"accepted": outcome.accepted, "duplicates": outcome.duplicates, "rejected": outcome.rejected}
         for name, count in counts.items():
             self._totals[name] += count

@@ -69,7 +69,7 @@ async def take_answers(request: Request, who: Who, parts: Parts) -> models.Order
             check(event, who.tenant)
         except Refused as refused:
             raise _refused(refused.field, refused.reason) from refused
-    outcome = await batch.take(events, who.tenant, parts.publisher, parts.recent)
+    outcome = await batch.take([*events], who.tenant, parts.publisher, parts.recent)
     results = [
         models.OrderAnswerResult(
             order_id=event["data"]["order_id"],

@@ -91,13 +91,15 @@ def _of_one_kind(events: Sequence[Any], tenant: str) -> Found:
         return nothing
     if not all(values):
         return _without_the_others(events, tenant, values)
-    keys, key_headers = zip(*(key_of(types[0], tenant, row["sku"], row["location"]) for row in rows), strict=True)
+    keys, key_headers, partitions = zip(
+        *(key_of(types[0], tenant, row["sku"], row["location"]) for row in rows), strict=True
+    )
     headers = [
         [*sender.headers, ("ce_id", event_id.encode()), moment, key_header]
         for sender, event_id, moment, key_header in zip(senders, ids, moments, key_headers, strict=True)
     ]
     identities = [sender.identity + event_id for sender, event_id in zip(senders, ids, strict=True)]
-    topics, partitions = repeat(senders[0].topic, len(events)), repeat(None, len(events))
+    topics = repeat(senders[0].topic, len(events))
     records = map(_record, zip(topics, keys, values, headers, partitions, strict=True))
     alone = zip(records, strict=True)  # each in a row of its own
     return [*map(_checked, zip(identities, map(hash, values), alone, strict=True))]

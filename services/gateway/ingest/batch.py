@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import orjson
@@ -73,18 +73,21 @@ def malformed(error: Exception) -> Problem:
 
 
 async def take(
-    events: Sequence[Any], tenant: str, publisher: Publisher, recent: Recent, *, first: int = 0, patient: bool = False
+    events: list[Any], tenant: str, publisher: Publisher, recent: Recent, *, first: int = 0, patient: bool = False
 ) -> Outcome:
     """Check, write and remember a batch; when this returns, every accepted event is durable. An event is what JSON gave,
     or the Refused that says why it was none.
 
-    `first`: the index of the first event. `patient`: wait for room when Kafka is behind instead of refusing.
+    `events` is emptied on the way, so that what was checked is freed while the processor has it at hand. `first`: the index of the first event. `patient`: wait for room when Kafka is behind instead of refusing.
     """
     outcome = Outcome()
     for start in range(0, len(events), CHECKED_AT_ONCE):
         if start:
             await asyncio.sleep(0)
-        _sort(first + start, events[start : start + CHECKED_AT_ONCE], tenant, recent, outcome)
+        piece = events[start : start + CHECKED_AT_ONCE]
+        _sort(first + start, piece, tenant, recent, outcome)
+        events[start : start + CHECKED_AT_ONCE] = repeat(None, len(piece))
+        del piece
     if outcome.records:
         await publisher.publish(outcome.records, patient=patient)
         recent.remember(outcome.taken)

@@ -14,7 +14,7 @@ from schemas.demand import BusinessDayClosed
 from schemas.registry import strict
 from schemas.topics import TOPIC_OF, Topic
 from services.gateway.ingest.fragments import writer
-from services.gateway.ingest.usual import Header, key_of
+from services.gateway.ingest.usual import Header, key_of, partition_of
 
 # Topics that the world writes to through us; the other services' own words are never taken from outside.
 OPEN_TOPICS = (topics.SALES, topics.STOCK, topics.CATALOGUE, topics.SIGNALS, topics.ORDER_UPDATES)
@@ -57,13 +57,13 @@ class Refused(ValueError):
 
 
 class Record(NamedTuple):
-    """What goes to Kafka. `partition` None: the one its key belongs to."""
+    """What goes to Kafka. `partition`: the one its key belongs to, or that it closes."""
 
     topic: Topic
     key: bytes
     value: bytes
     headers: list[tuple[str, bytes]]
-    partition: int | None = None
+    partition: int
 
 
 class Checked(NamedTuple):
@@ -88,14 +88,15 @@ def check(event: Any, tenant: str) -> Checked:
     if value is None:
         body = _body(message_type, data, tenant)
         value, key = body.model_dump_json(exclude_none=True).encode(), body.record_key().encode()
+        partition = partition_of(key, topic.partitions)
     else:
-        key, _header = key_of(message_type, tenant, data["sku"], data["location"])
+        key, _header, partition = key_of(message_type, tenant, data["sku"], data["location"])
     if len(value) > VALUE_BYTES_MAX:
         raise Refused("data", f"the event has {len(value)} bytes, at most {VALUE_BYTES_MAX} are taken")
     identity, digest = identity_of(tenant, attributes["source"], attributes["id"]), hash(value)
     if isinstance(body, BusinessDayClosed):
         return Checked(identity, digest, _close(body, attributes, topic))
-    return Checked(identity, digest, [_record(topic, key, value, attributes, tenant)])
+    return Checked(identity, digest, [_record(topic, key, value, attributes, tenant, partition)])
 
 
 def identity_of(tenant: str, source: str, event_id: str = "") -> str:
@@ -203,9 +204,7 @@ def _close(body: BusinessDayClosed, attributes: dict[str, str], topic: Topic) ->
     return records
 
 
-def _record(
-    topic: Topic, key: bytes, value: bytes, attributes: dict[str, str], tenant: str, partition: int | None = None
-) -> Record:
+def _record(topic: Topic, key: bytes, value: bytes, attributes: dict[str, str], tenant: str, partition: int) -> Record:
     headers = [
         *usual_headers(attributes["source"], attributes["type"], tenant),
         ("ce_id", attributes["id"].encode()),

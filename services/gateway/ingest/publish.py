@@ -6,7 +6,6 @@ long (then they are told to try again; ids make that safe).
 
 import asyncio
 import contextlib
-import functools
 import math
 import time
 from collections import defaultdict
@@ -14,7 +13,6 @@ from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from aiokafka.partitioner import murmur2
 
 from kit import kafka, telemetry
 from kit.http import Problem
@@ -27,13 +25,6 @@ ASK_EVERY_SECONDS = 4.0
 # Three questions without an answer: a broker that is only busy, or loses one of its nodes, is not gone.
 SILENCE_SECONDS_MAX = 15.0
 RETRY_SECONDS = 1.0
-KEYS_CACHED = 200_000
-
-
-@functools.lru_cache(maxsize=KEYS_CACHED)
-def partition_of(key: bytes, partitions: int) -> int:
-    """Where Kafka's own default partitioner (murmur2) puts a key, so that all producers agree."""
-    return int((murmur2(key) & 0x7FFFFFFF) % partitions)
 
 
 class Publisher:
@@ -154,10 +145,7 @@ class Publisher:
         """Hand each partition its records as whole batches (many times cheaper than one by one) and read every answer."""
         by_place: dict[tuple[str, int], list[Record]] = defaultdict(list)
         for record in records:
-            place = (
-                record.partition if record.partition is not None else partition_of(record.key, record.topic.partitions)
-            )
-            by_place[self._names[record.topic.name], place].append(record)
+            by_place[self._names[record.topic.name], record.partition].append(record)
         await asyncio.gather(
             *(_send_in_order(producer, topic, place, mine) for (topic, place), mine in by_place.items())
         )

@@ -6,7 +6,9 @@ A till or a handheld sends the same few shapes again and again.
 import functools
 from typing import NamedTuple
 
-from schemas.topics import Topic
+from aiokafka.partitioner import murmur2
+
+from schemas.topics import TOPIC_OF, Topic
 from services.gateway.ingest.fragments import Plan, Writer, item_key
 
 Header = tuple[str, bytes]
@@ -49,7 +51,12 @@ class Sender(NamedTuple):
 
 
 @functools.lru_cache(maxsize=KEYS_CACHED)
-def key_of(message_type: str, tenant: str, sku: str, location: str) -> tuple[bytes, Header]:
-    """The record key of a message about an item, and the header that repeats it."""
+def key_of(message_type: str, tenant: str, sku: str, location: str) -> tuple[bytes, Header, int]:
+    """The record key of a message about an item, the header that repeats it, and the partition it belongs to."""
     key = item_key(message_type, tenant, sku, location)
-    return key, ("ce_partitionkey", key)
+    return key, ("ce_partitionkey", key), partition_of(key, TOPIC_OF[message_type].partitions)
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """Where Kafka's own default partitioner (murmur2) puts a key, so that all producers agree."""
+    return int((murmur2(key) & 0x7FFFFFFF) % partitions)

@@ -12,7 +12,7 @@ from kit.events import decode
 from schemas.registry import MESSAGES
 from schemas.topics import SALES, TOPIC_OF
 from services.gateway.ingest.check import OPEN_TOPICS, Checked, Refused, check
-from services.gateway.ingest.publish import partition_of
+from services.gateway.ingest.usual import partition_of
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
