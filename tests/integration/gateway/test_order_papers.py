@@ -131,6 +131,7 @@ def test_answer_of_the_supplier_reaches_the_order_once_however_often_it_is_sent(
         assert (line["sku"], line["quantity"], line["arrive_on"]) == ("1029743", "300", "2017-11-30")
 
 
+@pytest.mark.usefixtures("planner")
 @pytest.mark.parametrize(
     ("body", "field"),
     [
