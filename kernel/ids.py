@@ -1,7 +1,7 @@
 """Ids that follow from what they name: the same text in the same namespace has the same id, wherever and whenever it is made."""
 
 from hashlib import sha1
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 
 class Namespace:
@@ -17,3 +17,13 @@ class Namespace:
         digits = hashed.hexdigest()
         variant = "89ab"[int(digits[16], 16) & 3]
         return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:32]}"
+
+
+# Every derived id lives in this namespace, so that it can be computed again by anyone.
+IDS = uuid5(NAMESPACE_URL, "countersign:ids")
+_OF_CAUSES = Namespace(IDS)
+
+
+def derived_id(*parts: str) -> str:
+    """The id that follows from its causes: the same parts give the same id, so a replay repeats and never doubles."""
+    return _OF_CAUSES.id_of("\x1f".join(parts))

@@ -10,10 +10,11 @@ from uuid import UUID
 
 from aiokafka import ConsumerRecord
 
+from kernel.ids import derived_id
 from kit import outbox
 from kit.database import Transaction, scope
 from kit.errors import Rejected
-from kit.events import Envelope, Outgoing, Received, decode, derived_id
+from kit.events import Envelope, Outgoing, Received, decode
 from kit.outbox import pack_headers, unpack_headers
 from schemas.topics import ALL, Topic
 

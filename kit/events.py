@@ -15,7 +15,7 @@ import orjson
 from asyncpg.pgproto.pgproto import UUID  # as uuid.UUID, made ten times as fast
 from pydantic import ValidationError
 
-from kernel.ids import Namespace
+from kernel.ids import derived_id
 from kit import telemetry
 from kit.errors import Rejected
 from schemas.base import Message, in_calendar
@@ -24,18 +24,10 @@ from schemas.topics import TOPIC_OF, Topic
 
 M = TypeVar("M", bound=Message, covariant=True)
 Headers = Sequence[tuple[str, bytes]]
-# Every derived id lives in this namespace, so that it can be computed again by anyone.
-IDS = uuid.uuid5(uuid.NAMESPACE_URL, "countersign:ids")
-_NAMED = Namespace(IDS)
 # Kafka's own default for one record; what is larger has no business on these topics.
 VALUE_BYTES_MAX = 1_048_576
 _PLAIN = "application/json"  # what nearly every record says it is
 _REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_tenant")
-
-
-def derived_id(*parts: str) -> str:
-    """The id that follows from its causes: the same parts give the same id, so a replay repeats and never doubles."""
-    return _NAMED.id_of("\x1f".join(parts))
 
 
 class Envelope(NamedTuple):

@@ -25,7 +25,7 @@ from cli.local import load
 from cli.options import AsJson, DataDir
 from cli.platform.local import LocalPlatform
 from countersign_client import Client, Event
-from kit.events import derived_id
+from kernel.ids import derived_id
 
 app = typer.Typer(add_completion=False)
 # Rows are sent in groups of this many, so that memory stays flat and progress is seen.

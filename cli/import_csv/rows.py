@@ -16,7 +16,7 @@ from cli.import_csv.dialect import Dialect
 from cli.import_csv.kinds import BadField, Draft, Kind, Values
 from cli.import_csv.mapping import Columns
 from countersign_client import Event
-from kit.events import derived_id
+from kernel.ids import derived_id
 from schemas.registry import strict
 
 SOURCE = "import/csv"

@@ -16,8 +16,8 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaConsumer
 
+from kernel.ids import derived_id
 from kit import kafka
-from kit.events import derived_id
 from kit.settings import ServiceSettings
 from lab.bench.machine import percentiles
 from lab.world.chance import share

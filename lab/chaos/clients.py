@@ -21,7 +21,7 @@ from aiokafka.errors import KafkaError
 
 from cli.demo_access import Access
 from countersign_client import ApiProblem, Client, Event, Retry, Unreachable
-from kit.events import derived_id
+from kernel.ids import derived_id
 from lab.chaos.history import History
 from lab.chaos.stand import Stand
 from lab.chaos.world import Shop

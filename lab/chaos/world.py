@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from kit.events import derived_id
+from kernel.ids import derived_id
 from lab.world.story import Event, instant
 
 TENANTS = ("acme", "bolt")

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from kit.events import derived_id
+from kernel.ids import derived_id
 from lab.world.build import World, rows_of
 from lab.world.receipts import TIME_ZONE
 

@@ -13,8 +13,9 @@ from functools import lru_cache
 
 from aiokafka import AIOKafkaProducer
 
+from kernel.ids import derived_id
 from kit import kafka
-from kit.events import Envelope, Outgoing, derived_id, headers_of
+from kit.events import Envelope, Outgoing, headers_of
 from kit.settings import ServiceSettings
 from lab.world.story import Event
 from schemas.registry import MESSAGES

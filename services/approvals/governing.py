@@ -6,10 +6,10 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from kernel.ids import derived_id
 from kit import outbox
 from kit.clock import Clock
 from kit.database import Transaction
-from kit.events import derived_id
 from kit.http import Problem
 from kit.identity import Principal
 from schemas.matrix import ApprovalMatrixPublished, Delegation

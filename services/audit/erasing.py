@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import orjson
 
+from kernel.ids import derived_id
 from kit.clock import Clock
 from kit.database import Database
-from kit.events import derived_id, event_hash
+from kit.events import event_hash
 from services.audit.domain.appending import Candidate
 from services.audit.domain.entries import Actor, Draft
 from services.audit.store import growing, reading

@@ -2,10 +2,11 @@
 
 from datetime import datetime
 
+from kernel.ids import derived_id
 from kit import failpoints, telemetry
 from kit.clock import Clock
 from kit.database import Database, Transaction, scope
-from kit.events import Outgoing, derived_id, event_hash, outgoing
+from kit.events import Outgoing, event_hash, outgoing
 from kit.outbox import enqueue
 from schemas.decisions import CheckpointSigned
 from services.audit.domain.appending import Candidate

@@ -9,10 +9,11 @@ from typing import Any
 import orjson
 from aiokafka import ConsumerRecord
 
+from kernel.ids import derived_id
 from kit.consumer import BatchConsumer
 from kit.database import Transaction, scope
 from kit.errors import Rejected
-from kit.events import Outgoing, Received, derived_id, event_hash, outgoing
+from kit.events import Outgoing, Received, event_hash, outgoing
 from schemas.recommendations import ExceptionRaised
 from schemas.topics import (
     ACCOUNTS,

@@ -8,9 +8,9 @@ import orjson
 from fastapi import APIRouter, Depends, FastAPI, Header, Response
 from pydantic import BaseModel, Field
 
+from kernel.ids import derived_id
 from kit import outbox
 from kit.database import Database
-from kit.events import derived_id
 from kit.http import Problem
 from kit.identity import Principal, require
 from schemas.forecasts import ForecastIssued, ForecastIssuedV2

@@ -6,8 +6,8 @@ import orjson
 from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from kernel.ids import derived_id
 from kit.database import Database
-from kit.events import derived_id
 from kit.http import Problem
 from kit.identity import Principal, require
 from services.forecaster.issuing import SERVICE

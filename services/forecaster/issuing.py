@@ -8,7 +8,8 @@ from hashlib import blake2b
 
 import numpy as np
 
-from kit.events import Outgoing, derived_id, outgoing
+from kernel.ids import derived_id
+from kit.events import Outgoing, outgoing
 from schemas.forecasts import DemandDistribution, ForecastIssuedV2
 from services.forecaster.domain.anomalies import unusual
 from services.forecaster.domain.baseline import SeasonalNaive

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Depends, FastAPI, Header, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from kernel.distribution import DAYS
+from kernel.ids import derived_id
 from kit import outbox
 from kit.database import Database
-from kit.events import derived_id, outgoing
+from kit.events import outgoing
 from kit.http import Problem
 from kit.identity import Principal, require
 from schemas.forecasts import ForecastOverrideSet, ForecastOverrideWithdrawn

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from kernel.ids import derived_id
 from kit import outbox, telemetry
 from kit.database import Database, Transaction
-from kit.events import Outgoing, derived_id, outgoing
+from kit.events import Outgoing, outgoing
 from schemas.recommendations import ExceptionRaised, ExceptionResolved
 from services.forecaster.domain.accuracy import DRIFT_DAYS, SCORED_LEVELS, Drift, Sums, drifts, measures
 from services.forecaster.issuing import SERVICE

@@ -19,10 +19,11 @@ import orjson
 from faust.types import StreamT
 from faust.types.auth import CredentialsT
 
+from kernel.ids import derived_id
 from kit import memory
 from kit.database import Database
 from kit.errors import TRANSIENT
-from kit.events import Outgoing, derived_id, headers_of, outgoing
+from kit.events import Outgoing, headers_of, outgoing
 from schemas.demand import BusinessDayClosed, SaleRecorded
 from schemas.signals import Scope, SignalObserved
 from schemas.topics import SALES, SIGNALS

@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
+from kernel.ids import derived_id
 from kit import outbox, telemetry
 from kit.database import Database, Transaction
-from kit.events import Outgoing, derived_id, outgoing
+from kit.events import Outgoing, outgoing
 from schemas.forecasts import ModelPromoted
 from schemas.recommendations import ExceptionRaised, ExceptionResolved
 from services.forecaster.children import ChildFailed, ChildStopped, Nursery, Source, read_frame

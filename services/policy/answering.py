@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
+from kernel.ids import derived_id
 from kit.database import Transaction
-from kit.events import Outgoing, Received, derived_id, outgoing
+from kit.events import Outgoing, Received, outgoing
 from schemas.decisions import OrderUpdated
 from schemas.recommendations import ExceptionRaised, ExceptionResolved
 from services.policy.domain.supplier_answers import KINDS, Finding, Ordered, Told, findings

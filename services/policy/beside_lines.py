@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
+from kernel.ids import derived_id
 from kit.database import Transaction
-from kit.events import derived_id, outgoing
+from kit.events import outgoing
 from schemas.decisions import DecisionMade
 from schemas.recommendations import RecommendationWithheld
 from services.policy.domain.beside import beside

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from kernel.ids import derived_id
 from kit import outbox
 from kit.database import Database, Transaction
-from kit.events import derived_id, outgoing
+from kit.events import outgoing
 from kit.http import Problem
 from kit.identity import Principal
 from schemas.recommendations import PolicyPublished

@@ -6,8 +6,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
+from kernel.ids import derived_id
 from kit.database import Transaction
-from kit.events import Outgoing, derived_id, outgoing
+from kit.events import Outgoing, outgoing
 from schemas.recommendations import PolicyPublished
 from services.policy.beside_lines import plan_beside
 from services.policy.domain.cascade import plan

@@ -8,9 +8,9 @@ from datetime import date
 
 import asyncpg
 
+from kernel.ids import derived_id
 from kit import telemetry
 from kit.database import Database
-from kit.events import derived_id
 from kit.relay import Relay
 from services.policy import chunks, workers
 from services.policy.settings import Settings

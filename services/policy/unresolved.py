@@ -8,9 +8,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from kernel import gtin
+from kernel.ids import derived_id
 from kit import parking
 from kit.database import Transaction
-from kit.events import Outgoing, Received, derived_id, outgoing
+from kit.events import Outgoing, Received, outgoing
 from kit.identify import UNKNOWN_COMMITMENT, Unmade, Unnamed, Waiting
 from kit.names import COMMITMENT, ORDER
 from kit.references import UNKNOWN_ORDER

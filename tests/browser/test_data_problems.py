@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
-from kit.events import derived_id
+from kernel.ids import derived_id
 from schemas.decisions import OrderLine, OrderReleased
 from tests.browser.conftest import Seat
 from tests.browser.stage import TENANT, WHEN, Stage, eventually

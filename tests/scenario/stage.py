@@ -27,7 +27,7 @@ from cli.platform.databases import SERVICES
 from cli.platform.local import LocalPlatform
 from cli.platform.ports import any_free
 from countersign_client import Event
-from kit.events import derived_id
+from kernel.ids import derived_id
 from kit.settings import ServiceSettings
 from lab.world.build import World, world
 from lab.world.shape import TINY

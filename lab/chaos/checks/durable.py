@@ -1,6 +1,6 @@
 """D: whatever a client was told has happened is there: an accepted event on its topic, a decision among the decisions."""
 
-from kit.events import derived_id
+from kernel.ids import derived_id
 from lab.chaos.evidence import Evidence, Violation
 from lab.chaos.history import acknowledged
 from schemas.topics import SALES

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 
 from countersign_client import ApiProblem, Unreachable
-from kit.events import derived_id
+from kernel.ids import derived_id
 from lab.chaos.clients import CALL_SECONDS_MAX
 from lab.chaos.faults.scene import Fault, Scene
 

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from kernel.ids import derived_id
 from kit import outbox
 from kit.clock import Clock
 from kit.database import Database, Transaction
-from kit.events import derived_id
 from kit.identity import Principal, require
 from kit.relay import Relay
 from services.approvals import messages

@@ -8,9 +8,10 @@ from uuid import UUID
 
 import orjson
 
+from kernel.ids import derived_id
 from kit import failpoints, telemetry
 from kit.database import Transaction
-from kit.events import derived_id, event_hash
+from kit.events import event_hash
 from services.audit.domain.appending import Appended, Candidate, Known, Payload, Placed, append
 from services.audit.domain.batches import BATCH_TYPE
 from services.audit.domain.entries import SALT_BYTES, Draft, commitment

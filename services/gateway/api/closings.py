@@ -5,8 +5,8 @@ from typing import Self
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from kernel.ids import derived_id
 from kit.clock import zone_of
-from kit.events import derived_id
 from schemas.base import Day, Text
 from services.gateway.api import models
 from services.gateway.api.planning import Id

@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 import orjson
 from fastapi import APIRouter, Header, Request
 
+from kernel.ids import derived_id
 from kit.http import Problem
 from services.gateway.api import models
 from services.gateway.api.events import read_body
 from services.gateway.api.shared import Parts, Who
-from services.gateway.domain.corrections import derived_id
 from services.gateway.domain.epcis import Movement, movements
 from services.gateway.domain.epcis_ids import EpcisRefused
 from services.gateway.ingest import batch

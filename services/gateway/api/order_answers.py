@@ -4,13 +4,13 @@ from typing import Any
 
 from fastapi import APIRouter, Request
 
+from kernel.ids import derived_id
 from kit.database import Transaction
 from kit.http import Problem
 from services.gateway.api import models
 from services.gateway.api.events import read_body
 from services.gateway.api.order_papers import papers_of
 from services.gateway.api.shared import Parts, Who
-from services.gateway.domain.corrections import derived_id
 from services.gateway.domain.order_papers import ubl, ubl_answers, x12, x12_answers
 from services.gateway.domain.order_papers.answers import OrderAnswer, update
 from services.gateway.domain.order_papers.paper import UNECE, X12_UNITS, Paper, PaperRefused, order_id_start

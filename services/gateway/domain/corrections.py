@@ -1,18 +1,12 @@
 """A dead letter's event as a person corrects it: its identity, and where else the same event may have died."""
 
-import uuid
 from collections.abc import Mapping
 from typing import Any
 
-# The namespace in which this system derives ids from causes (kit.events.IDS; a domain imports no plumbing).
-IDS = uuid.uuid5(uuid.NAMESPACE_URL, "countersign:ids")
+from kernel.ids import derived_id
+
 SOURCE = "countersign/corrections"
 SOURCE_MAX, CAUSE_MAX = 200, 128
-
-
-def derived_id(*parts: str) -> str:
-    """The id that follows from its causes, as everywhere in this system."""
-    return str(uuid.uuid5(IDS, "\x1f".join(parts)))
 
 
 def corrected_event(

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from kit.events import VALUE_BYTES_MAX, derived_id
+from kernel.ids import derived_id
+from kit.events import VALUE_BYTES_MAX
 from schemas import topics
 from schemas.base import Message, utc
 from schemas.demand import BusinessDayClosed

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from kit.events import derived_id
+from kernel.ids import derived_id
 from schemas.decisions import LineAssigned, LineCommented, OrderReleased
 from services.gateway.domain.notices import Notice
 

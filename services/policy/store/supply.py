@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
 
+from kernel.ids import derived_id
 from kit.database import Transaction
-from kit.events import derived_id
 from schemas.decisions import DecisionMade, OrderReleased, OrderUpdated
 from services.policy.domain.supplier_answers import Ordered
 

@@ -19,7 +19,8 @@ import orjson
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 from cli.platform.ports import any_free
-from kit.events import Envelope, Outgoing, derived_id, headers_of
+from kernel.ids import derived_id
+from kit.events import Envelope, Outgoing, headers_of
 from kit.identity import ensure_keys
 from schemas.base import Message
 from schemas.catalogue import ItemDefined, LocationDefined

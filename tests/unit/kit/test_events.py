@@ -11,8 +11,9 @@ from cloudevents.core.formats.json import JSONFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kernel.ids import derived_id
 from kit.errors import Rejected
-from kit.events import Envelope, Outgoing, decode, derived_id, headers_of, outgoing
+from kit.events import Envelope, Outgoing, decode, headers_of, outgoing
 from kit.outbox import pack_headers, unpack_headers
 from schemas.demand import SaleRecorded
 from schemas.topics import SALES, STOCK
