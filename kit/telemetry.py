@@ -1,5 +1,7 @@
 """Logs, metrics and traces. The only place that knows structlog, prometheus_client and OpenTelemetry."""
 
+import functools
+import json
 import logging
 import re
 import sys
@@ -8,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
+import orjson
 import structlog
 from opentelemetry import trace
 from opentelemetry.sdk.resources import Resource
@@ -62,6 +65,13 @@ def _with_trace(_logger: Any, _method: str, event: structlog.typing.EventDict) -
     return event
 
 
+def _json(event: Any, default: Callable[[Any], Any]) -> str:
+    try:
+        return orjson.dumps(event, default=default, option=orjson.OPT_NON_STR_KEYS).decode()
+    except TypeError:  # a number of more than 64 bits, half a surrogate pair
+        return json.dumps(event, default=default)
+
+
 class Seldom(logging.Filter):
     """Lets a line of one library through when the same one was not written for a while: it logs each of its retries."""
 
@@ -91,16 +101,15 @@ def configure(service: str, *, level: str, otlp_endpoint: str | None, namespace:
         structlog.processors.TimeStamper(fmt="iso", utc=True, key="ts"),
         structlog.processors.format_exc_info,
     ]
+    as_json = structlog.processors.JSONRenderer(serializer=_json)
+    # Straight to the stream: by way of the standard library's logging a line costs three times as much.
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, as_json],
+        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
-    render: list[structlog.typing.Processor] = [
-        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-        structlog.processors.JSONRenderer(),
-    ]
+    render: list[structlog.typing.Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta, as_json]
     formatter = structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=render)
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
@@ -149,6 +158,11 @@ def traceparent() -> str | None:
     return f"00-{context.trace_id:032x}-{context.span_id:016x}-{int(context.trace_flags):02x}"
 
 
+@functools.lru_cache(maxsize=1)
+def _tracer(provider: trace.TracerProvider) -> trace.Tracer:
+    return provider.get_tracer("countersign")
+
+
 @contextmanager
 def span(
     name: str, *, kind: str = "internal", parents: Sequence[str | None] = (), **attributes: str | int | float | bool
@@ -157,15 +171,8 @@ def span(
     contexts = [context for context in map(_context, parents[: LINKS_MAX * 4]) if context is not None]
     parent = trace.set_span_in_context(NonRecordingSpan(contexts[0])) if len(parents) == 1 and contexts else None
     links = [Link(context) for context in contexts[:LINKS_MAX]] if len(parents) > 1 else []
-    tracer = trace.get_tracer("countersign")
-    kinds = {
-        "internal": SpanKind.INTERNAL,
-        "consumer": SpanKind.CONSUMER,
-        "producer": SpanKind.PRODUCER,
-        "server": SpanKind.SERVER,
-        "client": SpanKind.CLIENT,
-    }
+    tracer = _tracer(trace.get_tracer_provider())
     with tracer.start_as_current_span(
-        name, context=parent, kind=kinds[kind], links=links, attributes=attributes
+        name, context=parent, kind=SpanKind[kind.upper()], links=links, attributes=attributes
     ) as current:
         yield current

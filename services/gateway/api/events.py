@@ -14,6 +14,7 @@ from services.gateway.api.shared import Parts, Who
 from services.gateway.ingest import batch
 from services.gateway.ingest.check import Refused
 from services.gateway.ingest.modes import Mode, binary_event, mode_of
+from services.gateway.ingest.reading import Reader
 
 router = APIRouter(prefix="/v1", tags=["events"])
 BATCHES = telemetry.histogram("ingest_batch_duration_seconds", "One batch of events, from first byte to durable")
@@ -115,25 +116,27 @@ async def take_events(request: Request, who: Who, parts: Parts) -> Response:
         return LinesAnswer(request, who, parts)
     with BATCHES.time():
         body = await read_body(request, parts.settings.ingest_body_bytes_max)
-        events = _events(mode, request, body, parts.settings.ingest_events_max)
-        outcome = await batch.take(events, who.tenant, parts.publisher, parts.recent)
+        events, reader = _events(mode, request, body, who.tenant, parts.settings.ingest_events_max)
+        outcome = await batch.take(events, who.tenant, parts.publisher, parts.recent, reader=reader)
     if mode is not Mode.BATCH and outcome.rejected:
         raise _refusal(outcome.results[0])
     return Response(orjson.dumps(outcome.document()), media_type="application/json")
 
 
-def _events(mode: Mode, request: Request, body: bytes, events_max: int) -> list[Any]:
-    """What the request carries, parsed. Raises Problem when it cannot be read."""
+def _events(mode: Mode, request: Request, body: bytes, tenant: str, events_max: int) -> tuple[list[Any], Reader | None]:
+    """What the request carries, parsed, and by which reader. Raises Problem when it cannot be read."""
     if mode is Mode.BINARY:
         try:
-            return [binary_event(request.headers, body)]
+            return [binary_event(request.headers, body)], None
         except Refused as refused:
-            return [refused]
+            return [refused], None
+    if mode is Mode.BATCH:
+        return batch.read(body, tenant, events_max)
     events = batch.parse(body, events_max)
     if mode is Mode.SINGLE and len(events) != 1:
         detail = f"application/cloudevents+json is one event, the body has {len(events)}; send application/cloudevents-batch+json."
         raise Problem(422, "not_one_event", "The body is not one event", detail)
-    return events
+    return events, None
 
 
 def _refusal(result: batch.Result) -> Problem:

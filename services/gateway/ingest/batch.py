@@ -3,16 +3,17 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import chain, repeat
+from itertools import count, repeat
 from typing import Any
 
 import orjson
 
 from kit import telemetry
 from kit.http import Problem
-from services.gateway.ingest.alike import check_alike
+from services.gateway.ingest.alike import Alike, check_alike, check_read
 from services.gateway.ingest.check import Checked, Record, Refused, check
 from services.gateway.ingest.publish import Publisher
+from services.gateway.ingest.reading import Reader, lately, plain
 from services.gateway.ingest.recent import Recent
 
 EVENTS = telemetry.counter("ingest_events_total", "Events offered over HTTP by result", ("result",))
@@ -23,6 +24,8 @@ CONFLICT = "was used before by this source for another content; every event need
 # What became of the event at `index`: {index, id, result: accepted | duplicate | rejected, field, reason}. Plain
 # dictionaries, because they are made for every event and only ever become JSON.
 Result = dict[str, Any]
+# Type and fields that all events of a batch have.
+Shape = tuple[str, tuple[str, ...]]
 
 
 @dataclass(slots=True)
@@ -40,6 +43,14 @@ class Outcome:
         """As the caller reads it."""
         counts = {"accepted": self.accepted, "duplicates": self.duplicates, "rejected": self.rejected}
         return {**counts, "results": self.results}
+
+
+def read(body: bytes, tenant: str, events_max: int) -> tuple[list[Any], Reader | None]:
+    """As `parse`, with the reader that knew their shape, if one did."""
+    known = lately(tenant).read(body)
+    if known is None or len(known[0]) > events_max:
+        return parse(body, events_max), None
+    return known
 
 
 def parse(body: bytes, events_max: int) -> list[Any]:
@@ -73,21 +84,31 @@ def malformed(error: Exception) -> Problem:
 
 
 async def take(
-    events: list[Any], tenant: str, publisher: Publisher, recent: Recent, *, first: int = 0, patient: bool = False
+    events: list[Any],
+    tenant: str,
+    publisher: Publisher,
+    recent: Recent,
+    *,
+    reader: Reader | None = None,
+    first: int = 0,
+    patient: bool = False,
 ) -> Outcome:
     """Check, write and remember a batch; when this returns, every accepted event is durable. An event is what JSON gave,
-    or the Refused that says why it was none.
+    or the Refused that says why it was none, or what `reader` made of it.
 
     `events` is emptied on the way, so that what was checked is freed while the processor has it at hand. `first`: the index of the first event. `patient`: wait for room when Kafka is behind instead of refusing.
     """
     outcome = Outcome()
+    shapes: set[Shape | None] = set()
     for start in range(0, len(events), CHECKED_AT_ONCE):
         if start:
             await asyncio.sleep(0)
         piece = events[start : start + CHECKED_AT_ONCE]
-        _sort(first + start, piece, tenant, recent, outcome)
+        shapes.add(_sort(first + start, piece, tenant, recent, outcome, reader))
         events[start : start + CHECKED_AT_ONCE] = repeat(None, len(piece))
         del piece
+    if reader is None and len(shapes) == 1 and (shape := shapes.pop()) is not None:
+        lately(tenant).learn(*shape)
     if outcome.records:
         await publisher.publish(outcome.records, patient=patient)
         recent.remember(outcome.taken)
@@ -97,19 +118,30 @@ async def take(
     return outcome
 
 
-def _sort(first: int, events: Sequence[Any], tenant: str, recent: Recent, outcome: Outcome) -> None:
-    """Check events and put down what became of each."""
-    found = check_alike(events, tenant)
-    if found and all(found):
-        identities, digests, records = zip(*(one for one in found if one is not None), strict=True)
-        if _are_new(identities, recent, outcome):
-            outcome.taken.update(zip(identities, digests, strict=True))
-            outcome.records += chain.from_iterable(records)
-            outcome.accepted += len(events)
-            outcome.results += [_accepted(index, event["id"]) for index, event in enumerate(events, first)]
-            return
-    for index, (event, checked) in enumerate(zip(events, found, strict=True), first):
+def _sort(
+    first: int,
+    events: Sequence[Any],
+    tenant: str,
+    recent: Recent,
+    outcome: Outcome,
+    reader: Reader | None = None,
+) -> Shape | None:
+    """Check events and put down what became of each. Returns the shape they all have, if they were all taken for it."""
+    found = check_alike(events, tenant) if reader is None else check_read(events, tenant, reader)
+    if isinstance(found, Alike) and _are_new(found.identities, recent, outcome):
+        outcome.taken.update(zip(found.identities, found.digests, strict=True))
+        outcome.records += found.records
+        outcome.accepted += len(events)
+        outcome.results += map(_accepted, count(first), found.ids)
+        return found.message_type, found.plan.names
+    if reader is not None:
+        events = [*map(plain, events)]
+    if found is None:
+        found = check_alike(events, tenant)
+    ones = found.each() if isinstance(found, Alike) else found
+    for index, (event, checked) in enumerate(zip(events, ones, strict=True), first):
         _sort_one(index, event, checked, tenant, recent, outcome)
+    return None
 
 
 def _are_new(identities: Sequence[str], recent: Recent, outcome: Outcome) -> bool:

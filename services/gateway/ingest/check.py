@@ -35,6 +35,7 @@ TEXT_MAX = {
     "traceparent": 64,
     "datacontenttype": 100,
 }
+TIME_MAX = 40
 NEEDED = ("id", "source", "type", "time")
 # Attributes that a record carries only when the event does, and under which header.
 OPTIONAL_HEADERS = {
@@ -118,9 +119,9 @@ def _attributes(event: Mapping[str, Any], tenant: str) -> dict[str, str]:
         if event.get(name) in (None, ""):
             raise Refused(name, "is missing")
     found: dict[str, str] = {}
-    for name, value in event.items():
-        longest = TEXT_MAX.get(name)
-        if longest is None or value is None:
+    for name, longest in TEXT_MAX.items():
+        value = event.get(name)
+        if value is None:
             continue
         if not isinstance(value, str) or len(value) > longest or not value.isprintable():
             raise Refused(name, f"must be a text of at most {longest} printable characters")
@@ -141,7 +142,7 @@ def _is_json(media_type: str) -> bool:
 
 def time_text(value: Any) -> str:
     """A moment in UTC, as the envelope carries it. Raises Refused."""
-    if not isinstance(value, str) or len(value) > 40:
+    if not isinstance(value, str) or len(value) > TIME_MAX:
         raise Refused("time", "must be an RFC 3339 time such as 2017-11-05T18:04:11Z")
     return _utc_text(value)
 

@@ -130,16 +130,22 @@ class Writer:
 
 
 class Plan:
-    """Writes messages of one tenant that all have the same fields: `Writer.write` with everything but the values done."""
+    """Writes messages of one tenant that all have the same fields: `Writer.write` with everything but the values done.
+    `names`: those fields, in the contract's order."""
 
     def __init__(self, form: bytes, fields: Sequence[FieldWriter]) -> None:
         self._form = form
         self._fields = fields
-        self._values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*(field.name for field in fields))
+        self.names = tuple(field.name for field in fields)
+        self.columns_of_item = self.names.index("sku"), self.names.index("location")
+        self._values: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*self.names)
 
-    def write_all(self, rows: Sequence[Mapping[str, Any]]) -> list[bytes | None]:
-        """As `Writer.write` of each row. Raises TypeError for what is no mapping, KeyError for a row without one of the fields."""
-        columns = zip(*map(self._values, rows), strict=True)
+    def columns(self, rows: Sequence[Mapping[str, Any]]) -> Sequence[Sequence[Any]]:
+        """The values of each field. Raises TypeError for what is no mapping, KeyError for a row without one of the fields."""
+        return [*zip(*map(self._values, rows), strict=True)]
+
+    def write_all(self, columns: Sequence[Sequence[Any]]) -> list[bytes | None]:
+        """As `Writer.write` of each row. `columns`: the values of each of the fields `names`."""
         written = [field.write_all(column) for field, column in zip(self._fields, columns, strict=True)]
         form = self._form
         if all(map(all, written)):

@@ -102,7 +102,7 @@ def test_plan_for_its_fields_writes_what_the_contract_writes(message: tuple[str,
     assert fast is not None
     plan = fast.plan("acme", tuple(data))
     for _ in range(2):  # learnt, then remembered
-        assert plan is None or plan.write_all([data, data]) in ([None] * 2, [whole(name, data)] * 2)
+        assert plan is None or plan.write_all(plan.columns([data, data])) in ([None] * 2, [whole(name, data)] * 2)
 
 
 def test_examples_of_the_masses_have_a_plan_but_for_their_own_tenant() -> None:
@@ -114,7 +114,7 @@ def test_examples_of_the_masses_have_a_plan_but_for_their_own_tenant() -> None:
             plan = fast.plan("100%b", tuple(field for field in data if field != "tenant"))
             assert plan is not None
             told = strict(name).model_validate({**data, "tenant": "100%b"})
-            assert plan.write_all([data]) == [told.model_dump_json(exclude_none=True).encode()]
+            assert plan.write_all(plan.columns([data])) == [told.model_dump_json(exclude_none=True).encode()]
 
 
 @given(messages())
@@ -164,5 +164,5 @@ def test_memory_of_shapes_is_bounded() -> None:
         data = {name: sale[name] for name in order if name != "tenant"}
         plan = shapes.plan(tuple(data))
         assert plan is not None
-        assert plan.write_all([data]) == [whole("sale.recorded.v1", data)]
+        assert plan.write_all(plan.columns([data])) == [whole("sale.recorded.v1", data)]
     assert len(shapes._plans) <= SHAPES_MAX
