@@ -75,9 +75,9 @@ async def capture(request: Request, who: Who, parts: Parts, behaviour: Behaviour
     told = [one for one, _ in _lines(captured)]
     outcome = await batch.take([event for _, event in _lines(captured)], who.tenant, parts.publisher, parts.recent)
     for one, result in zip(told, outcome.results, strict=True):
-        if result["result"] == "rejected":
-            one.result, one.field, one.reason = "rejected", result["field"], result["reason"]
-        elif result["result"] == "duplicate" and one.result == "accepted":
+        if result.result == "rejected":
+            one.result, one.field, one.reason = "rejected", result.field, result.reason
+        elif result.result == "duplicate" and one.result == "accepted":
             one.result = "duplicate"
     views = [models.CapturedEvent(**one.view()) for one in captured]
     counts = {

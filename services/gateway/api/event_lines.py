@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
+import msgspec
 from fastapi import Request, Response
 from starlette.types import Receive, Scope, Send
 
@@ -103,13 +103,13 @@ class LinesAnswer(Response):
         for name, count in counts.items():
             self._totals[name] += count
         if send is not None:
-            told = [result for result in outcome.results if result["result"] != "accepted"]
+            told = [result for result in outcome.results if result.result != "accepted"]
             await self._say(send, *told, {"through": self._totals["events"] - 1, **counts})
 
-    async def _say(self, send: Send, *lines: Mapping[str, Any]) -> None:
+    async def _say(self, send: Send, *lines: Mapping[str, Any] | batch.Result) -> None:
         if not self._has_begun:
             self._has_begun = True
             headers = [(b"content-type", MEDIA_TYPE.encode())]
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-        body = b"".join(orjson.dumps(line) + b"\n" for line in lines)
+        body = b"".join(msgspec.json.encode(line) + b"\n" for line in lines)
         await send({"type": "http.response.body", "body": body, "more_body": True})

@@ -120,7 +120,7 @@ async def take_events(request: Request, who: Who, parts: Parts) -> Response:
         outcome = await batch.take(events, who.tenant, parts.publisher, parts.recent, reader=reader)
     if mode is not Mode.BATCH and outcome.rejected:
         raise _refusal(outcome.results[0])
-    return Response(orjson.dumps(outcome.document()), media_type="application/json")
+    return Response(outcome.document(), media_type="application/json")
 
 
 def _events(mode: Mode, request: Request, body: bytes, tenant: str, events_max: int) -> tuple[list[Any], Reader | None]:
@@ -141,6 +141,6 @@ def _events(mode: Mode, request: Request, body: bytes, tenant: str, events_max: 
 
 def _refusal(result: batch.Result) -> Problem:
     """One event sent by itself and refused: a sender that knows nothing but CloudEvents has to see it in the status."""
-    errors = [{"field": result["field"], "reason": result["reason"]}]
-    detail = f"{result['field'] or 'The event'}: {result['reason']}. It was not taken."
+    errors = [{"field": result.field, "reason": result.reason}]
+    detail = f"{result.field or 'The event'}: {result.reason}. It was not taken."
     return Problem(422, "event_rejected", "The event is not taken", detail, errors=errors)

@@ -75,7 +75,9 @@ async def take_answers(request: Request, who: Who, parts: Parts) -> models.Order
             order_id=event["data"]["order_id"],
             status=event["data"]["status"],
             lines=len(event["data"]["lines"]),
-            **{name: result[name] for name in ("result", "field", "reason")},
+            result=result.result,
+            field=result.field,
+            reason=result.reason,
         )
         for event, result in zip(events, outcome.results, strict=True)
     ]

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count, repeat
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import orjson
 
 from kit import telemetry
@@ -21,11 +22,18 @@ EVENTS = telemetry.counter("ingest_events_total", "Events offered over HTTP by r
 CHECKED_AT_ONCE = 250
 CONFLICT = "was used before by this source for another content; every event needs its own id"
 
-# What became of the event at `index`: {index, id, result: accepted | duplicate | rejected, field, reason}. Plain
-# dictionaries, because they are made for every event and only ever become JSON.
-Result = dict[str, Any]
 # Type and fields that all events of a batch have.
 Shape = tuple[str, tuple[str, ...]]
+
+
+class Result(msgspec.Struct, gc=False):
+    """What became of the event at `index`; where it was refused, for which field and why."""
+
+    index: int
+    id: str | None
+    result: Literal["accepted", "duplicate", "rejected"] = "accepted"
+    field: str | None = None
+    reason: str | None = None
 
 
 @dataclass(slots=True)
@@ -39,10 +47,10 @@ class Outcome:
     records: list[Record] = field(default_factory=list)
     taken: dict[str, int] = field(default_factory=dict)
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> bytes:
         """As the caller reads it."""
         counts = {"accepted": self.accepted, "duplicates": self.duplicates, "rejected": self.rejected}
-        return {**counts, "results": self.results}
+        return msgspec.json.encode({**counts, "results": self.results})
 
 
 def read(body: bytes, tenant: str, events_max: int) -> tuple[list[Any], Reader | None]:
@@ -132,7 +140,7 @@ def _sort(
         outcome.taken.update(zip(found.identities, found.digests, strict=True))
         outcome.records += found.records
         outcome.accepted += len(events)
-        outcome.results += map(_accepted, count(first), found.ids)
+        outcome.results += map(Result, count(first), found.ids)
         return found.message_type, found.plan.names
     if reader is not None:
         events = [*map(plain, events)]
@@ -157,7 +165,7 @@ def _sort_one(index: int, event: Any, checked: Checked | None, tenant: str, rece
         identity, digest, records = check(event, tenant) if checked is None else checked
     except Refused as refusal:
         outcome.rejected += 1
-        outcome.results.append(_result(index, _id(event), "rejected", refusal.field, refusal.reason))
+        outcome.results.append(Result(index, _id(event), "rejected", refusal.field, refusal.reason))
         return
     known = outcome.taken.get(identity)
     verdict = recent.look(identity, digest) if known is None else "repeat" if known == digest else "conflict"
@@ -165,21 +173,13 @@ def _sort_one(index: int, event: Any, checked: Checked | None, tenant: str, rece
         outcome.taken[identity] = digest
         outcome.records += records
         outcome.accepted += 1
-        outcome.results.append(_accepted(index, event["id"]))
+        outcome.results.append(Result(index, event["id"]))
     elif verdict == "repeat":
         outcome.duplicates += 1
-        outcome.results.append(_result(index, event["id"], "duplicate", None, None))
+        outcome.results.append(Result(index, event["id"], "duplicate"))
     else:
         outcome.rejected += 1
-        outcome.results.append(_result(index, event["id"], "rejected", "id", CONFLICT))
-
-
-def _accepted(index: int, event_id: str) -> Result:
-    return {"index": index, "id": event_id, "result": "accepted", "field": None, "reason": None}
-
-
-def _result(index: int, event_id: str | None, result: str, place: str | None, reason: str | None) -> Result:
-    return {"index": index, "id": event_id, "result": result, "field": place, "reason": reason}
+        outcome.results.append(Result(index, event["id"], "rejected", "id", CONFLICT))
 
 
 def _id(event: Any) -> str | None:

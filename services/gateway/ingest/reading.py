@@ -16,6 +16,7 @@ from services.gateway.ingest.check import TEXT_MAX, TIME_MAX
 LATELY_MAX = 4
 TENANTS_CACHED = 256
 READERS_CACHED = 64
+# An event as JSON would have given it.
 plain = msgspec.to_builtins
 
 

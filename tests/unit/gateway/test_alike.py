@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.gateway.ingest.alike import check_alike
+from services.gateway.ingest.alike import Alike, check_alike
 from services.gateway.ingest.batch import Outcome, _sort
-from services.gateway.ingest.check import Refused, check
+from services.gateway.ingest.check import Checked, Refused, check
 from services.gateway.ingest.recent import Recent
 from tests.unit.gateway.test_check import SALE, json_values
 
@@ -63,9 +63,15 @@ def alone(event: Any) -> Any:
     return identity, digest, list(records)
 
 
+def together(batch: list[Any]) -> list[Checked | None]:
+    """What the check of all says of each."""
+    found = check_alike(batch, "acme")
+    return [*(found.each() if isinstance(found, Alike) else found)]
+
+
 @given(st.lists(events(), max_size=12))
 def test_events_checked_together_are_checked_as_alone_or_left_to_that(batch: list[Any]) -> None:
-    found = check_alike(batch, "acme")
+    found = together(batch)
     assert len(found) == len(batch)
     for event, one in zip(batch, found, strict=True):
         assert one is None or (one.identity, one.digest, list(one.records)) == alone(event)
@@ -84,7 +90,7 @@ def test_what_is_usual_is_found_among_what_is_not() -> None:
     }
     for place, event in odd.items():
         batch[place] = event
-    found = check_alike(batch, "acme")
+    found = together(batch)
     assert [place for place, one in enumerate(found) if one is None] == sorted(odd)
     assert [one.identity.rsplit("\x00", 1)[1] for one in found if one] == [
         str(number) for number in range(60) if number not in odd
@@ -93,7 +99,7 @@ def test_what_is_usual_is_found_among_what_is_not() -> None:
 
 def test_an_attribute_that_cannot_stand_leaves_the_whole_kind_to_the_single_check() -> None:
     for odd in ({"time": "soon"}, {"specversion": "2.0"}, {"id": "x" * 129}, {"id": 7}, {"source": "a\nb"}):
-        assert check_alike([USUAL, USUAL | odd], "acme") == [None, None]
+        assert together([USUAL, USUAL | odd]) == [None, None]
         assert alone(USUAL) is not None
 
 
