@@ -4,6 +4,7 @@ import platform
 import socket
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -104,16 +105,18 @@ def family_mb(pid: int) -> dict[int, float]:
     return found
 
 
-def processor_seconds(pids: dict[str, int]) -> dict[str, float]:
-    """Processor time each part and its children have used so far: unlike wall time, nearly the same on a busy machine."""
+def processor_seconds(pids: Mapping[str, int]) -> dict[str, float]:
+    """Processor time each part, its children and those of them that have ended used so far: unlike wall time, nearly the same
+    on a busy machine."""
     used = {}
     for name, pid in pids.items():
         try:
             process = psutil.Process(pid)
-            times = [one.cpu_times() for one in (process, *process.children(recursive=True))]
+            own, times = process.cpu_times(), [one.cpu_times() for one in process.children(recursive=True)]
         except psutil.NoSuchProcess:
             continue
-        used[name] = sum(one.user + one.system for one in times)
+        ended = own.children_user + own.children_system
+        used[name] = ended + sum(one.user + one.system for one in (own, *times))
     return used
 
 

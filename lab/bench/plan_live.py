@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from lab.bench.machine import Memory
+from lab.bench.machine import Memory, processor_seconds
 from lab.bench.plan_offline import growth
 from lab.bench.running import Admin, Say, Seat, filled, planned, until_published
 
@@ -39,13 +39,13 @@ async def _measure(seat: Seat, say: Say, sizes: Sequence[int]) -> dict[str, Any]
 async def _planned(seat: Seat, admin: Admin, tenant: str, items: int) -> dict[str, Any]:
     memory = Memory({"policy": seat.pids["policy"]}, every_seconds=0.5)
     memory.start()
-    before, load = {name: spent(pid) for name, pid in seat.pids.items()}, psutil.getloadavg()[0]
+    before, load = processor_seconds(seat.pids), psutil.getloadavg()[0]
     began = time.monotonic()
     run = await planned(seat, tenant)
     planned_seconds = time.monotonic() - began
     await until_published(admin, tenant)
     seconds = time.monotonic() - began
-    used = {name: round(spent(pid) - before[name], 2) for name, pid in seat.pids.items()}
+    used = {name: round(now - before[name], 2) for name, now in processor_seconds(seat.pids).items()}
     events = await admin.fetchval("select count(*) from policy.outbox where tenant = $1", tenant)
     assert (run["done"], run["proposed"] + run["withheld"]) == (items, items)  # every item once
     return {
@@ -59,17 +59,3 @@ async def _planned(seat: Seat, admin: Admin, tenant: str, items: int) -> dict[st
         "proposed": run["proposed"],
         "events": events,
     }
-
-
-def spent(pid: int) -> float:
-    """Processor seconds of a process, the children it has and those that have ended."""
-    process = psutil.Process(pid)
-    own = process.cpu_times()
-    total = own.user + own.system + own.children_user + own.children_system
-    for child in process.children(recursive=True):
-        try:
-            times = child.cpu_times()
-        except psutil.NoSuchProcess:
-            continue
-        total += times.user + times.system
-    return total
