@@ -68,6 +68,7 @@ ELSEWHERE: dict[str, Elsewhere] = {
         "cli.commands.rebuild", "snapshot_app", "Write a copy of derived state a rebuild can start from."
     ),
     "verify": Elsewhere("services.audit.verify", "main", "Check an exported audit log offline, trusting no server."),
+    "audit": Elsewhere("cli.commands.audit", "app", "Write a tenant's audit log to a file, and take it back in."),
     "derive": Elsewhere("services.policy.derive", "main", "Compute a recommendation again from its logged evidence."),
 }
 

@@ -3,12 +3,15 @@
 import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import orjson
 
 from kit.database import Database, Transaction
 from services.audit.domain.checkpoints import origin_of
+from services.audit.domain.entries import instant_text
+from services.audit.domain.evidence import identity_of
 from services.audit.keys import LogKeys
 from services.audit.store import heads, reading
 
@@ -29,7 +32,13 @@ async def export(
     database: Database, keys: LogKeys, tenant: str, extent: Extent, witness_vkey: str | None
 ) -> AsyncIterator[bytes]:
     """Lines in the order a verifier needs: header, each entry followed by its payload and by the checkpoint of
-    its size, end. Pages are read one by one; what only grows needs no snapshot."""
+    its size, end with the SHA-256 of all before it. Pages are read one by one; what only grows needs no snapshot."""
+    digest = sha256()
+
+    def hashed(page: bytes) -> bytes:
+        digest.update(page)
+        return page
+
     header = {
         "record": "log",
         "format": FORMAT,
@@ -40,23 +49,28 @@ async def export(
         "vkeys": [one.vkey() for one in keys.verifiers(tenant)],
         "witness_vkeys": [witness_vkey] if witness_vkey else [],
     }
-    yield _lines([header])
+    yield hashed(written([header]))
     for first in range(0, extent.size, PAGE_ENTRIES):
         async with database.transaction(tenant) as tx:
-            page = await _page(tx, tenant, first, min(first + PAGE_ENTRIES, extent.size))
-        yield _lines(page)
-    yield _lines([{"record": "end", "size": extent.size}])
+            page = await records_between(tx, tenant, first, min(first + PAGE_ENTRIES, extent.size))
+        yield hashed(written(page))
+    yield written([{"record": "end", "size": extent.size, "sha256": digest.hexdigest()}])
 
 
-async def _page(tx: Transaction, tenant: str, first: int, end: int) -> list[dict[str, Any]]:
+async def records_between(tx: Transaction, tenant: str, first: int, end: int) -> list[dict[str, Any]]:
+    """The records of entries [first, end): each with its payload and the checkpoint of its size behind it."""
     entries = await reading.entries_between(tx, tenant, first, end)
     signed = {one.size: one for one in await heads.checkpoints_after(tx, tenant, first, end - first) if one.size <= end}
     lines = await heads.cosignatures(tx, tenant, first + 1, end)
-    digests = {one.seq: str(orjson.loads(one.entry)["payload_sha256"]) for one in entries}
+    read = {one.seq: orjson.loads(one.entry) for one in entries}
+    digests = {seq: str(entry["payload_sha256"]) for seq, entry in read.items()}
     payloads = await reading.payloads(tx, tenant, list(digests.values()))
     records = list[dict[str, Any]]()
     for one in entries:
         records.append({"record": "entry", "seq": one.seq, "entry": one.entry.decode()})
+        if identity_of(read[one.seq]) is None:
+            # An import needs it to know the event again; nearly always it follows from what the entry says.
+            records[-1]["event_hash"] = str(one.event_hash)
         payload = payloads.get(digests[one.seq])
         if payload is not None:
             records.append(
@@ -76,6 +90,7 @@ async def _page(tx: Transaction, tenant: str, first: int, end: int) -> list[dict
                     "size": checkpoint.size,
                     "note": checkpoint.note,
                     "cosignatures": lines.get(checkpoint.size, []),
+                    "signed_at": instant_text(checkpoint.signed_at),
                 }
             )
     return records
@@ -85,5 +100,6 @@ def _text(value: bytes | None) -> str | None:
     return None if value is None else base64.b64encode(value).decode()
 
 
-def _lines(records: list[dict[str, Any]]) -> bytes:
+def written(records: list[dict[str, Any]]) -> bytes:
+    """Records as an export writes them, the one way it does."""
     return b"".join(orjson.dumps(record) + b"\n" for record in records)

@@ -40,6 +40,10 @@ class Guard:
         if known is None or checkpoint.size > known.size:
             self._highest[tenant] = checkpoint
 
+    def published(self) -> dict[str, int]:
+        """The size of the highest checkpoint published of each log, as far as they were read."""
+        return {tenant: one.size for tenant, one in self._highest.items()}
+
     def signed(self, tenant: str, checkpoint: Checkpoint) -> None:
         """Remember a checkpoint of ours: it was checked when it was made."""
         self.learn(tenant, checkpoint)

@@ -7,6 +7,8 @@ from typing import Any
 
 from services.audit.domain.entries import Actor, Draft
 
+# Types of the entries no event stands behind, and the source they are filed under; no topic carries such a type.
+OWN_TYPES, OWN_SOURCE = "audit.", "countersign/audit"
 FACT_CHARACTERS_MAX = 200  # entries must stay far below 65,535 bytes whatever a header holds
 
 # Facts the verifier, the search and a reader without the payload need. Names as in schemas/.
@@ -140,6 +142,17 @@ def event_draft(source: Source, body: Mapping[str, Any], payload_sha256: str) ->
     return Draft(
         source.id[:FACT_CHARACTERS_MAX], source.type, source.time, _actor(source, body), subject, payload_sha256, facts
     )
+
+
+def identity_of(entry: Mapping[str, Any]) -> tuple[str, str] | None:
+    """(source, id) of what an entry stands for; None where one of them was too long to stand in the entry whole.
+
+    What the log says itself (batches, conflicts, erasures, heads of other logs) has an id of its own, whatever event it is about.
+    """
+    if entry["type"].startswith(OWN_TYPES):
+        return OWN_SOURCE, entry["id"]
+    source, event_id = entry["source"], entry["id"]
+    return None if max(len(source), len(event_id)) >= FACT_CHARACTERS_MAX else (source, event_id)
 
 
 def item_of(fields: Mapping[str, Any]) -> str | None:

@@ -131,26 +131,33 @@ async def _known_hashes(tx: Transaction, tenant: str, hashes: set[UUID]) -> dict
 
 
 async def _insert(tx: Transaction, tenant: str, placed: Sequence[Placed]) -> None:
+    await add_entries(tx, tenant, [(one.seq, one.event_hash, one.raw, one.leaf) for one in placed])
+    await add_terms(tx, tenant, [terms_of_draft(one.seq, one.draft) for one in placed])
+    await add_payloads(tx, tenant, [one.payload for one in placed if one.payload is not None])
+
+
+async def add_entries(tx: Transaction, tenant: str, rows: Sequence[tuple[int, UUID, bytes, bytes]]) -> None:
+    """Write entries down: place, event hash, bytes, leaf hash."""
     await tx.execute(
         "insert into entries (tenant, seq, event_hash, entry, leaf)"
         " select $1, * from unnest($2::bigint[], $3::uuid[], $4::bytea[], $5::bytea[])",
         tenant,
-        [one.seq for one in placed],
-        [one.event_hash for one in placed],
-        [one.raw for one in placed],
-        [one.leaf for one in placed],
+        *(list(column) for column in zip(*rows, strict=True)),
     )
-    await add_terms(tx, tenant, [terms_of_draft(one.seq, one.draft) for one in placed])
-    payloads = {one.payload.sha256: one.payload for one in placed if one.payload is not None}
-    if payloads:
+
+
+async def add_payloads(tx: Transaction, tenant: str, payloads: Sequence[Payload]) -> None:
+    """Keep payloads under their commitments; one that is kept already stays as it is."""
+    by_digest = {one.sha256: one for one in payloads}
+    if by_digest:
         await tx.execute(
             "insert into payloads (tenant, sha256, is_salted, salt, value)"
             " select $1, s, k is not null, k, v from unnest($2::bytea[], $3::bytea[], $4::bytea[]) as t(s, k, v)"
             " order by s on conflict (tenant, sha256) do nothing",
             tenant,
-            [bytes.fromhex(one.sha256) for one in payloads.values()],
-            [one.salt for one in payloads.values()],
-            [one.value for one in payloads.values()],
+            [bytes.fromhex(one.sha256) for one in by_digest.values()],
+            [one.salt for one in by_digest.values()],
+            [one.value for one in by_digest.values()],
         )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from kit.database import Transaction
 from services.audit.domain.errors import AuditRefusal
@@ -27,6 +28,7 @@ class StoredEntry:
     seq: int
     entry: bytes
     leaf: bytes
+    event_hash: UUID
 
 
 async def size_of(tx: Transaction, tenant: str) -> int:
@@ -37,12 +39,12 @@ async def size_of(tx: Transaction, tenant: str) -> int:
 async def entries_between(tx: Transaction, tenant: str, first: int, end: int) -> list[StoredEntry]:
     """Entries [first, end) in order."""
     rows = await tx.fetch(
-        "select seq, entry, leaf from entries where tenant = $1 and seq >= $2 and seq < $3 order by seq",
+        "select seq, entry, leaf, event_hash from entries where tenant = $1 and seq >= $2 and seq < $3 order by seq",
         tenant,
         first,
         end,
     )
-    return [StoredEntry(row["seq"], row["entry"], row["leaf"]) for row in rows]
+    return [StoredEntry(row["seq"], row["entry"], row["leaf"], row["event_hash"]) for row in rows]
 
 
 async def tile_hashes(tx: Transaction, tenant: str, name: TileName) -> list[bytes]:
@@ -134,11 +136,11 @@ async def search(tx: Transaction, tenant: str, wanted: Search) -> list[StoredEnt
         add("t.occurred_at < ?", wanted.to_time)
     arguments.append(min(wanted.limit, PAGE_MAX))
     rows = await tx.fetch(
-        "select e.seq, e.entry, e.leaf from entry_terms t join entries e using (tenant, seq)"
+        "select e.seq, e.entry, e.leaf, e.event_hash from entry_terms t join entries e using (tenant, seq)"
         f" where {' and '.join(conditions)} order by t.seq {'desc' if wanted.newest_first else 'asc'} limit ${len(arguments)}",
         *arguments,
     )
-    return [StoredEntry(row["seq"], row["entry"], row["leaf"]) for row in rows]
+    return [StoredEntry(row["seq"], row["entry"], row["leaf"], row["event_hash"]) for row in rows]
 
 
 @dataclass(frozen=True, slots=True)

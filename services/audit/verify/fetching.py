@@ -39,21 +39,27 @@ def fetch(url: str | None, tenant: str) -> Fetched:
     settings = ServiceSettings()
     pinned = settings.data_dir / "keys" / "audit.vkey"
     keys = tuple(map(parse_vkey, pinned.read_text("utf-8").split())) if pinned.exists() else ()
-    private = settings.data_dir / "keys" / "internal.pem"
-    if not private.exists():
-        raise Unusable(f"{private} is not there: start the platform here, or verify an export you downloaded")
+    lines = download(settings, url, tenant)
     try:
         notes = asyncio.run(_published(settings, tenant))
     except (KafkaError, OSError) as error:
         raise Unusable(
             f"Kafka at {settings.kafka_bootstrap} does not answer ({error}); is the platform running?"
         ) from error
-    token = Mint(private).token(Principal(tenant, "verify", frozenset({"auditor"}), "machine"), "audit")
+    return Fetched(keys, notes, lines)
+
+
+def download(settings: ServiceSettings, url: str | None, tenant: str) -> Iterable[bytes]:
+    """The lines of an export from the service that runs here; asked for when the first is taken. Raises Unusable."""
+    private = settings.data_dir / "keys" / "internal.pem"
+    if not private.exists():
+        raise Unusable(f"{private} is not there: start the platform here, or verify an export you downloaded")
     address = f"{(url or os.environ.get('COUNTERSIGN_AUDIT_URL') or URL).rstrip('/')}/audit/export"
-    return Fetched(keys, notes, _download(address, token))
+    return _download(address, Mint(private), tenant)
 
 
-def _download(address: str, token: str) -> Iterable[bytes]:
+def _download(address: str, mint: Mint, tenant: str) -> Iterable[bytes]:
+    token = mint.token(Principal(tenant, "verify", frozenset({"auditor"}), "machine"), "audit")
     rest = b""
     try:
         with httpx2.stream(

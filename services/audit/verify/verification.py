@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from services.audit.domain.checkpoints import Checkpoint, hash_text, open_checkpoint, parse_checkpoint
-from services.audit.domain.entries import decode_entry
+from services.audit.domain.entries import SALT_BYTES, decode_entry
 from services.audit.domain.errors import AuditRefusal
 from services.audit.domain.merkle import CompactRange, leaf_hash
 from services.audit.domain.notes import COSIGNATURE, Verifier, open_note, parse_note, parse_vkey
@@ -184,9 +184,17 @@ class Verification:
         digest = str(record.get("sha256"))
         if digest != entry["payload_sha256"]:
             raise Broken("payload_altered", f"entry {entry['seq']} commits to another payload", entry["seq"])
+        is_salted = entry.get("payload_form") == "salted"
+        if bool(record.get("salted")) != is_salted:
+            form = "under a salt" if is_salted else "without a salt"
+            raise Broken("payload_altered", f"entry {entry['seq']} says its payload is {form}", entry["seq"])
         if record.get("value") is None:
-            if not record.get("salted"):
+            if not is_salted:
                 raise Broken("payload_missing", f"the payload of entry {entry['seq']} is gone", entry["seq"])
+            if record.get("salt") is not None:
+                raise Broken(
+                    "payload_altered", f"the payload of entry {entry['seq']} is gone, its salt is not", entry["seq"]
+                )
             self._erased[digest] = entry["seq"]
             self.findings.payloads_erased += 1
             self._rules.see(entry, None)
@@ -204,7 +212,8 @@ class Verification:
             raise Broken(
                 "payload_altered", f"the payload of entry {entry['seq']} is not what the entry commits to", entry["seq"]
             )
-        if salt and len(salt) != 32:
+        # The hash is over salt and value in one: bytes moved from one to the other would not change it.
+        if len(salt) != (SALT_BYTES if is_salted else 0):
             raise Broken("payload_altered", f"the salt of entry {entry['seq']} has {len(salt)} bytes", entry["seq"])
         self.findings.payloads += 1
         self._rules.see(entry, orjson.loads(value) if entry["type"] == "order.released.v1" else None)

@@ -19,10 +19,11 @@ from schemas.recommendations import Projection, RecommendationIssued
 from schemas.topics import TOPIC_OF
 from services.audit.domain.appending import Candidate, Payload, append
 from services.audit.domain.checkpoints import Checkpoint, origin_of
-from services.audit.domain.entries import commitment
+from services.audit.domain.entries import commitment, instant_text
 from services.audit.domain.evidence import PERSONAL, Source, event_draft
 from services.audit.domain.merkle import CompactRange
 from services.audit.domain.notes import LOG_SIGNATURE, signer, write_note
+from services.audit.exporting import written
 
 WHEN = datetime(2017, 11, 5, 18, tzinfo=UTC)
 DAY = date(2017, 11, 5)
@@ -217,4 +218,10 @@ def exported(events: Sequence[Event], *, sign_every: int = 2, settled: int | Non
             text = Checkpoint(SIGNER.name, head.size, head.root()).text()
             note = write_note(text, [SIGNER.signature_line(text)])
             records.append({"record": "checkpoint", "size": head.size, "note": note, "cosignatures": []})
-    return [*records, {"record": "end", "size": size}]
+            records[-1]["signed_at"] = instant_text(WHEN + timedelta(seconds=head.size))
+    return [*records, {"record": "end", "size": size, "sha256": digest_of(records)}]
+
+
+def digest_of(records: Sequence[dict[str, Any]]) -> str:
+    """SHA-256 of these records as an export writes them."""
+    return hashlib.sha256(written(list(records))).hexdigest()

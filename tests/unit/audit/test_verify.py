@@ -94,6 +94,25 @@ def erase_in_secret(records: Records) -> None:
     records[place] |= {"value": None, "salt": None}
 
 
+def move_salt_into_payload(records: Records) -> None:
+    """The hash is over both, so that it stays: who restored this would keep the person's words under no salt."""
+    payload = records[places(records, "payload")[2]]
+    whole = base64.b64decode(payload["salt"]) + base64.b64decode(payload["value"])
+    payload |= {"salted": False, "salt": None, "value": base64.b64encode(whole).decode()}
+
+
+def move_payload_into_salt(records: Records) -> None:
+    payload = records[places(records, "payload")[2]]
+    payload |= {
+        "salt": base64.b64encode(base64.b64decode(payload["salt"]) + base64.b64decode(payload["value"])).decode()
+    }
+    payload |= {"value": ""}
+
+
+def keep_salt_of_erased(records: Records) -> None:
+    records[places(records, "payload")[2]]["value"] = None
+
+
 def move_checkpoint(records: Records) -> None:
     first, second = places(records, "checkpoint")[:2]
     records[first]["note"] = records[second]["note"]
@@ -146,6 +165,9 @@ def after_the_end(records: Records) -> None:
         (lose_payload, "payload_missing", 1),
         (blank_payload, "payload_missing", 1),
         (erase_in_secret, "erasure_not_logged", 2),
+        (move_salt_into_payload, "payload_altered", 2),
+        (move_payload_into_salt, "payload_altered", 2),
+        (keep_salt_of_erased, "payload_altered", 2),
         (move_checkpoint, "checkpoint_misplaced", 2),
         (forge_checkpoint, "signature_bad", 4),
         (drop_checkpoints, "not_signed", 0),
