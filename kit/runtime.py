@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 import uvicorn
 import uvloop
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 
 from kit import http, memory, rebuild, telemetry
@@ -214,8 +214,8 @@ class Runtime:
             ready, document = await self.readiness()
             return JSONResponse(document, 200 if ready else 503)
 
-        async def metrics() -> Response:
-            body, media_type = telemetry.exposition()
+        async def metrics(request: Request) -> Response:
+            body, media_type = telemetry.exposition(request.headers.get("accept", ""))
             return Response(body, headers={"content-type": media_type})
 
         for path, endpoint in (("/livez", livez), ("/readyz", readyz), ("/metrics", metrics)):

@@ -18,7 +18,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, DEFAULT_ON
 from opentelemetry.trace import Link, NonRecordingSpan, SpanContext, SpanKind, TraceFlags
-from prometheus_client import CONTENT_TYPE_LATEST, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.openmetrics import exposition as openmetrics
 
 PREFIX = "countersign_"
 LATENCY_BUCKETS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -44,11 +45,29 @@ def histogram(
     name: str, help_text: str, labels: Sequence[str] = (), buckets: Sequence[float] = LATENCY_BUCKETS_SECONDS
 ) -> Histogram:
     """A histogram `countersign_<name>` in base units."""
-    return Histogram(PREFIX + name, help_text, labels, buckets=buckets)
+    return _Traced(PREFIX + name, help_text, labels, buckets=buckets)
 
 
-def exposition() -> tuple[bytes, str]:
-    """What `/metrics` answers, and its content type."""
+class _Traced(Histogram):
+    """Where spans are sent somewhere, each bucket keeps the trace of the newest that fell into it: an exemplar."""
+
+    is_on = False
+
+    def observe(self, amount: float, exemplar: dict[str, str] | None = None) -> None:
+        Histogram.observe(self, amount, _exemplar() if self.is_on else exemplar)
+
+
+def _exemplar() -> dict[str, str] | None:
+    """The trace around us, if it is one that is kept."""
+    context = trace.get_current_span().get_span_context()
+    return {"trace_id": format(context.trace_id, "032x")} if context.trace_flags.sampled else None
+
+
+def exposition(accept: str) -> tuple[bytes, str]:
+    """What `/metrics` answers, and its content type: OpenMetrics, which alone has exemplars, for who asks for it."""
+    if "application/openmetrics-text" in accept:
+        body: bytes = openmetrics.generate_latest(REGISTRY)  # type: ignore[no-untyped-call]
+        return body, openmetrics.CONTENT_TYPE_LATEST
     return generate_latest(), CONTENT_TYPE_LATEST
 
 
@@ -118,6 +137,7 @@ def configure(service: str, *, level: str, otlp_endpoint: str | None, namespace:
     for chatty in ("aiokafka", "uvicorn.access", "uvicorn.error", "asyncio", "httpx2", "httpcore2"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     structlog.contextvars.bind_contextvars(service=service)
+    _Traced.is_on = bool(otlp_endpoint)
     provider = TracerProvider(
         # Without a place to send spans to they only carry the ids that tie log lines together.
         sampler=DEFAULT_ON if otlp_endpoint else ALWAYS_OFF,

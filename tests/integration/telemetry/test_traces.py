@@ -6,10 +6,12 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx2
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as families
 
 from kit.events import Envelope, Outgoing, headers_of
 from schemas.demand import SaleRecorded
@@ -17,7 +19,7 @@ from schemas.topics import EXCEPTIONS, SALES
 from tests.ground import Ground, Services
 
 pytestmark = pytest.mark.integration
-TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+TRACE, UNKEPT = "4bf92f3577b34da6a3ce929d0e0e4736", "0af7651916cd43dd8448eb211c80319c"
 WHEN = datetime(2017, 11, 5, 12, tzinfo=UTC)
 
 
@@ -99,6 +101,31 @@ async def test_a_sale_and_what_follows_from_it_are_one_trace(
     [(service, span)] = mine(sink)
     assert service == f"{namespace}-policy"
     assert span.kind == Span.SPAN_KIND_CONSUMER
+
+
+async def test_latency_of_a_request_names_the_trace_it_is_in(service_process: Services, sink: Sink) -> None:
+    process = service_process("policy", otlp_endpoint=sink.url)
+
+    def ask(path: str, **headers: str) -> httpx2.Response:
+        return httpx2.get(f"{process.url}{path}", headers=headers)
+
+    ask("/livez", traceparent=f"00-{TRACE}-00f067aa0ba902b7-01")
+    ask("/nowhere", traceparent=f"00-{UNKEPT}-00f067aa0ba902b7-00")
+    plain, told = ask("/metrics"), ask("/metrics", accept="application/openmetrics-text;version=1.0.0")
+    assert plain.headers["content-type"].startswith("text/plain") and TRACE not in plain.text
+    assert told.headers["content-type"].startswith("application/openmetrics-text")
+    named = {
+        sample.labels["route"]: sample.exemplar.labels["trace_id"]
+        for family in families(told.text)  # type: ignore[no-untyped-call]
+        for sample in family.samples
+        if family.name == "countersign_http_request_duration_seconds" and sample.exemplar
+    }
+    assert named["/livez"] == TRACE
+    assert "unmatched" not in named, "a trace that is not kept leads nowhere"
+    process.stop(grace_seconds=15)
+    assert TRACE in {span.trace_id.hex() for _, span in sink.spans}, (
+        "the trace it names is not among those that were sent"
+    )
 
 
 def mine(sink: Sink) -> list[tuple[str, Span]]:
