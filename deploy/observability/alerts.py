@@ -5,13 +5,17 @@ from typing import Any
 
 import yaml
 
+from deploy.observability import objectives
+from deploy.observability.objectives import BURNS, OBJECTIVES, Burn, Objective
+
 # A path in this repository; an overlay that publishes the docs elsewhere rewrites it.
 RUNBOOK = "docs/runbook.md"
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A condition a person has to act on. `page`: wake somebody; otherwise it is a ticket."""
+    """A condition a person has to act on. `page`: wake somebody; otherwise it is a ticket. `window`: over which an error
+    budget burns; rules of one name differ by it."""
 
     name: str
     expr: str
@@ -19,6 +23,7 @@ class Alert:
     summary: str
     dashboard: str
     page: bool = True
+    window: str = ""
 
     @property
     def anchor(self) -> str:
@@ -26,7 +31,7 @@ class Alert:
         return self.name.lower()
 
 
-ALERTS = (
+FAULTS = (
     Alert(
         "CountersignServiceDown",
         'up{job=~".*countersign.*"} == 0',
@@ -132,23 +137,45 @@ ALERTS = (
 )
 
 
+def _burning(one: Objective, burn: Burn) -> Alert:
+    """An alert on an error budget: it goes so fast that it is a person's business."""
+    return Alert(
+        one.alert,
+        objectives.condition(one, burn),
+        "0m",
+        f"{one.says}: at the rate of the last {burn.long} the month's error budget is gone in {burn.gone_in_days:.2g} days",
+        one.dashboard,
+        page=burn.page,
+        window=burn.long,
+    )
+
+
+BUDGETS = tuple(_burning(one, burn) for one in OBJECTIVES for burn in BURNS)
+ALERTS = FAULTS + BUDGETS
+
+
+def _rule(alert: Alert) -> dict[str, Any]:
+    labels = {"severity": "page" if alert.page else "ticket"}
+    return {
+        "alert": alert.name,
+        "expr": alert.expr,
+        "for": alert.wait,
+        "labels": labels | ({"window": alert.window} if alert.window else {}),
+        "annotations": {
+            "summary": alert.summary,
+            "runbook_url": f"{RUNBOOK}#{alert.anchor}",
+            "dashboard": f"/d/{alert.dashboard}",
+        },
+    }
+
+
 def groups() -> list[dict[str, Any]]:
     """The rule groups, as Prometheus and the operator's PrometheusRule both take them."""
-    rules = [
-        {
-            "alert": alert.name,
-            "expr": alert.expr,
-            "for": alert.wait,
-            "labels": {"severity": "page" if alert.page else "ticket"},
-            "annotations": {
-                "summary": alert.summary,
-                "runbook_url": f"{RUNBOOK}#{alert.anchor}",
-                "dashboard": f"/d/{alert.dashboard}",
-            },
-        }
-        for alert in ALERTS
+    budgets = [*objectives.rules(), *map(_rule, BUDGETS)]
+    return [
+        {"name": "countersign", "rules": [*map(_rule, FAULTS)]},
+        {"name": "countersign-objectives", "interval": f"{objectives.STEP_SECONDS}s", "rules": budgets},
     ]
-    return [{"name": "countersign", "rules": rules}]
 
 
 def prometheus_text() -> str:

@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from deploy.observability import objectives
+
 DATASOURCE = {"type": "prometheus", "uid": "countersign-prometheus"}
 WIDTH, HEIGHT, ACROSS = 8, 7, 3
 
@@ -93,6 +95,22 @@ OVERVIEW = Dashboard(
             (("max(countersign_audit_self_check_broken_logs)", "broken logs"),),
             kind="stat",
             says="Anything but 0: stop, read the runbook.",
+        ),
+        Panel(
+            "Error budget left",
+            ((objectives.LEFT, "{{objective}}"),),
+            "percentunit",
+            kind="stat",
+            says=f"Of {objectives.MONTH_DAYS} days. Below 0 the promise is broken: "
+            + "; ".join(f"{one.name}: {one.says}, {one.target:.1%}" for one in objectives.OBJECTIVES),
+        ),
+        Panel(
+            "Error budget used, times too fast",
+            tuple(
+                (f'{objectives.ratio("1h")}{{objective="{one.name}"}} / {one.budget}', one.name)
+                for one in objectives.OBJECTIVES
+            ),
+            says="Over the last hour. 1 uses up exactly the month's; 14.4 wakes somebody.",
         ),
     ),
 )
@@ -348,13 +366,19 @@ def _panel(number: int, panel: Panel) -> dict[str, Any]:
         "fieldConfig": {"defaults": {"unit": panel.unit, "min": 0}, "overrides": []},
         "options": {"legend": {"displayMode": "list", "placement": "bottom"}, "tooltip": {"mode": "multi"}},
         "targets": [
-            {"refId": chr(ord("A") + index), "expr": expression, "legendFormat": legend, "datasource": DATASOURCE}
+            _target(chr(ord("A") + index), expression, legend, exemplars=panel.kind == "timeseries")
             for index, (expression, legend) in enumerate(panel.queries)
         ],
     }
     if panel.kind == "stat":
         made["options"] = {"reduceOptions": {"calcs": ["lastNotNull"]}, "colorMode": "value", "graphMode": "none"}
     return made
+
+
+def _target(name: str, expression: str, legend: str, *, exemplars: bool) -> dict[str, Any]:
+    """A query. Points of a latency lead to the trace of one request that took so long."""
+    made = {"refId": name, "expr": expression, "legendFormat": legend, "datasource": DATASOURCE}
+    return made | ({"exemplar": True} if exemplars and "_bucket" in expression else {})
 
 
 def text(dashboard: Dashboard) -> str:

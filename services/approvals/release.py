@@ -16,8 +16,13 @@ from services.approvals.store import lines, orders, requests, terms
 
 log = telemetry.get_logger()
 RELEASED = telemetry.counter("orders_released_total", "Orders released by kind", ("kind",))
+# Lines of one order may wait for each other for a minute; later than that is told apart from much later.
+DELAY_BUCKETS_SECONDS = (*telemetry.LATENCY_BUCKETS_SECONDS, 65.0, 120.0, 300.0, 900.0)
 DELAY = telemetry.histogram(
-    "order_release_delay_seconds", "From the end of a line's undo window to its release in the outbox"
+    "order_release_delay_seconds",
+    "From the end of a line's undo window to its release in the outbox",
+    (),
+    DELAY_BUCKETS_SECONDS,
 )
 # Lines looked at in one transaction: thousands of orders in well under a second, and a bound on the locks.
 LINES_MAX = 5000

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from cli.platform.postgres import INITDB_LOCALE
+from deploy.observability.objectives import MONTH_DAYS
 from tests.unit.deploy.test_cluster import SETTINGS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -115,6 +116,13 @@ def test_prometheus_scrapes_every_service() -> None:
     }
     mounted = {volume.split(":")[1] for volume in SERVICES["prometheus"]["volumes"]}
     assert set(config["rule_files"]) <= mounted
+
+
+def test_prometheus_keeps_exemplars_and_more_than_the_month_that_budgets_are_of() -> None:
+    words = SERVICES["prometheus"]["command"]
+    assert "--enable-feature=exemplar-storage" in words
+    (kept,) = (word.partition("=")[2] for word in words if word.startswith("--storage.tsdb.retention.time="))
+    assert kept.endswith("d") and int(kept.removesuffix("d")) > MONTH_DAYS
 
 
 def test_dockerfile_is_lean_unprivileged_and_pinned_by_hashes() -> None:

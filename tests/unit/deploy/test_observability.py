@@ -15,9 +15,13 @@ import promql_parser
 import pytest
 import yaml
 
-from deploy.observability import alerts, dashboards
+from deploy.observability import alerts, dashboards, objectives
+from kit.http import BUCKETS_SECONDS
+from services.approvals.release import DELAY_BUCKETS_SECONDS
 
 ROOT = Path(__file__).resolve().parents[3]
+STORIES = ("alerts_test.yaml", "objectives_test.yaml", "objectives_edges_test.yaml")
+SLOW = {"objectives_test.yaml"}  # days of samples, looked at every five minutes
 # What Prometheus itself adds, and what it renames when a metric has a label of the same name.
 TARGET_LABELS = {"job", "service", "instance", "le", "__name__"}
 OWN_METRICS = {"up": frozenset[str]()}
@@ -38,8 +42,9 @@ class Metric:
 
 @functools.cache
 def declared() -> dict[str, frozenset[str]]:
-    """Every series of every `telemetry.counter/gauge/histogram(...)` in kit and services, read from the source."""
-    found: dict[str, frozenset[str]] = dict(OWN_METRICS)
+    """Every series of every `telemetry.counter/gauge/histogram(...)` in kit and services, read from the source, and those
+    that the rules record."""
+    found: dict[str, frozenset[str]] = OWN_METRICS | objectives.recorded()
     for path in [*ROOT.glob("kit/*.py"), *ROOT.glob("services/**/*.py")]:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if not (
@@ -104,7 +109,14 @@ def test_panel_asks_for_metrics_the_code_has(text: str) -> None:
     check(text)
 
 
-@pytest.mark.parametrize("alert", alerts.ALERTS, ids=lambda alert: alert.name)
+@pytest.mark.parametrize(
+    "rule", tuple(objectives.rules()), ids=lambda rule: " ".join([rule["record"], *rule.get("labels", {}).values()])
+)
+def test_recording_rule_asks_for_metrics_the_code_has(rule: dict[str, Any]) -> None:
+    check(rule["expr"])
+
+
+@pytest.mark.parametrize("alert", alerts.ALERTS, ids=lambda alert: f"{alert.name} {alert.window}".strip())
 def test_alert_asks_for_metrics_the_code_has_and_has_a_runbook(alert: alerts.Alert) -> None:
     check(alert.expr)
     headings = re.findall(r"^### (\S+)", (ROOT / "docs/runbook.md").read_text("utf-8"), re.MULTILINE)
@@ -113,13 +125,14 @@ def test_alert_asks_for_metrics_the_code_has_and_has_a_runbook(alert: alerts.Ale
     assert re.fullmatch(r"\d+[mh]", alert.wait)
 
 
-def test_rules_fire_when_they_should_and_only_then() -> None:
+@pytest.mark.parametrize("stories", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in STORIES])
+def test_rules_fire_when_they_should_and_only_then(stories: str) -> None:
     promtool = shutil.which("promtool")
     if promtool is None:
         pytest.skip(
             "promtool is not installed, so the alert rules were only parsed; install prometheus to run this check"
         )
-    for words in (["check", "rules", "alerts.yaml"], ["test", "rules", "alerts_test.yaml"]):
+    for words in (["check", "rules", "alerts.yaml"], ["test", "rules", stories]):
         done = subprocess.run(
             [promtool, *words], cwd=ROOT / "deploy/observability", capture_output=True, text=True, check=False
         )
@@ -127,14 +140,57 @@ def test_rules_fire_when_they_should_and_only_then() -> None:
 
 
 def test_every_alert_has_a_story_in_which_it_fires() -> None:
-    stories = yaml.safe_load((ROOT / "deploy/observability/alerts_test.yaml").read_text("utf-8"))["tests"]
-    firing = {rule["alertname"] for story in stories for rule in story["alert_rule_test"] if rule["exp_alerts"]}
-    assert firing == {alert.name for alert in alerts.ALERTS}
+    told = [yaml.safe_load((ROOT / "deploy/observability" / name).read_text("utf-8"))["tests"] for name in STORIES]
+    rules = [rule for stories in told for story in stories for rule in story.get("alert_rule_test", [])]
+    firing = {(rule["alertname"], one["exp_labels"].get("window", "")) for rule in rules for one in rule["exp_alerts"]}
+    assert firing == {(alert.name, alert.window) for alert in alerts.ALERTS}
 
 
-def test_runbook_speaks_of_no_alert_that_is_gone() -> None:
+def test_runbook_speaks_of_every_alert_once_and_of_none_that_is_gone() -> None:
     headings = re.findall(r"^### (Countersign\S+)", (ROOT / "docs/runbook.md").read_text("utf-8"), re.MULTILINE)
-    assert sorted(headings) == sorted(alert.name for alert in alerts.ALERTS)
+    assert sorted(headings) == sorted({alert.name for alert in alerts.ALERTS})
+
+
+def test_every_objective_is_guarded_by_two_windows_at_a_time_and_wakes_people_only_for_the_fast_half() -> None:
+    for one in objectives.OBJECTIVES:
+        rules = [alert for alert in alerts.BUDGETS if alert.name == one.alert]
+        assert [(rule.window, rule.page) for rule in rules] == [
+            ("1h", True),
+            ("6h", True),
+            ("1d", False),
+            ("3d", False),
+        ]
+        for rule, burn in zip(rules, objectives.BURNS, strict=True):
+            most = float(burn.times * one.budget)
+            assert rule.expr.count(f"> {most:g} ") == 2, rule.expr
+            assert objectives.ratio(burn.long) in rule.expr and objectives.ratio(burn.short) in rule.expr
+    assert {window for burn in objectives.BURNS for window in (burn.long, burn.short)} < set(objectives.WINDOWS)
+
+
+def test_what_is_judged_by_a_bucket_has_that_bucket_and_a_quantile_can_reach_what_alerts() -> None:
+    """Beyond its last bucket a histogram tells no times apart: its quantiles stop there."""
+    (reads,) = (one for one in objectives.OBJECTIVES if one.name == "reads")
+    assert re.findall(r'le="([\d.]+)"', reads.bad) == ["0.3"] and 0.3 in BUCKETS_SECONDS
+    asked = {alert.name: alert.expr for alert in alerts.ALERTS if "histogram_quantile" in alert.expr}
+    largest = {"CountersignOrdersLate": max(DELAY_BUCKETS_SECONDS), "CountersignReadsSlow": max(BUCKETS_SECONDS)}
+    assert asked.keys() == largest.keys()
+    for name, expression in asked.items():
+        assert float(expression.rpartition(" > ")[2]) < largest[name]
+
+
+def test_a_point_on_a_latency_leads_to_its_trace() -> None:
+    folder = ROOT / "deploy/observability/grafana/datasources"
+    sources = {
+        one["uid"]: one
+        for path in folder.glob("*.yaml")
+        for one in yaml.safe_load(path.read_text("utf-8"))["datasources"]
+    }
+    (destination,) = sources["countersign-prometheus"]["jsonData"]["exemplarTraceIdDestinations"]
+    assert destination["name"] == "trace_id"
+    assert sources[destination["datasourceUid"]]["type"] == "tempo"
+    for panel in (panel for one in dashboards.ALL for panel in dashboards.document(one)["panels"]):
+        wanted = [panel["type"] == "timeseries" and "_bucket" in target["expr"] for target in panel["targets"]]
+        assert [target.get("exemplar", False) for target in panel["targets"]] == wanted
 
 
 def test_check_finds_what_is_wrong() -> None:
