@@ -1,14 +1,18 @@
 """The description of this API, made from the routes themselves, and of the events it takes."""
 
 import copy
+import functools
 from typing import Any
 
-from fastapi import APIRouter, Request
+import orjson
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from schemas.registry import strict
 from services.gateway import event_contracts
 from services.gateway.api import examples
+from services.gateway.api.same import UNCHANGED, tagged, unless_had
 from services.gateway.ingest.check import OPEN_TOPICS
+from services.gateway.remembered import Answer
 
 router = APIRouter(prefix="/v1", tags=["openapi"])
 PROBLEM: dict[str, Any] = {
@@ -41,17 +45,29 @@ REFUSALS = {
 }
 
 
-@router.get("/openapi.json", summary="This description")
-async def description(request: Request) -> dict[str, Any]:
+@router.get("/openapi.json", summary="This description", response_model=dict[str, Any], responses=UNCHANGED)
+async def description(request: Request, response: Response) -> Response:
     """OpenAPI 3.1; `x-events` lists the JSON Schema of every event type that POST /v1/events takes."""
-    document: dict[str, Any] = request.app.openapi()
-    return document
+    return unless_had(request, response, _description(request.app))
 
 
-@router.get("/asyncapi.json", summary="The description of all events")
-async def events() -> dict[str, Any]:
+@router.get(
+    "/asyncapi.json", summary="The description of all events", response_model=dict[str, Any], responses=UNCHANGED
+)
+async def events(request: Request, response: Response) -> Response:
     """AsyncAPI 3.0: every topic, who sends and receives, and the JSON Schema of every event."""
-    return event_contracts.asyncapi()
+    return unless_had(request, response, _events())
+
+
+@functools.lru_cache(maxsize=1)
+def _description(app: FastAPI) -> Answer:
+    """Half a megabyte that stays as it is for as long as the process runs."""
+    return tagged(orjson.dumps(app.openapi()))
+
+
+@functools.cache
+def _events() -> Answer:
+    return tagged(orjson.dumps(event_contracts.asyncapi()))
 
 
 def complete(document: dict[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from collections import defaultdict
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 
 from kit.database import Transaction
 from services.gateway.api import models, present
+from services.gateway.api.same import UNCHANGED, same_for_all
 from services.gateway.api.shared import Code, Cursor, Limit, Parts, Search, Who, behind, following, not_found
 from services.gateway.store import views
 from services.gateway.store.rows import Row, loaded
@@ -15,8 +16,15 @@ router = APIRouter(prefix="/v1", tags=["orders"])
 OrderStatus = Literal["released", "acknowledged", "confirmed", "shipped", "received", "failed", "cancelled"]
 
 
-@router.get("/orders", summary="Released orders, newest first")
+@router.get(
+    "/orders",
+    summary="Released orders, newest first",
+    response_model=models.Page[models.OrderView],
+    responses=UNCHANGED,
+)
 async def orders(
+    request: Request,
+    response: Response,
     who: Who,
     parts: Parts,
     status: OrderStatus | None = None,
@@ -25,28 +33,33 @@ async def orders(
     q: Search = None,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> models.Page[models.OrderView]:
+) -> Response:
     """Orders with their lines and what came back from the ERP and the supplier."""
     query = f"orders {status} {supplier} {location} {q}"
     after = behind(query, cursor, (float, str))
-    async with parts.reading(who) as tx:
+
+    async def found(tx: Transaction) -> models.Page[models.OrderView]:
         rows = await views.orders(
             tx, who.tenant, status=status, supplier=supplier, location=location, text=q, after=after, limit=limit
         )
-        shown = await in_full(tx, who.tenant, rows)
-    next_cursor = following(query, rows, limit, lambda row: (row["sort_value"], row["order_id"]))
-    return models.Page(items=shown, next_cursor=next_cursor)
+        next_cursor = following(query, rows, limit, lambda row: (row["sort_value"], row["order_id"]))
+        return models.Page(items=await in_full(tx, who.tenant, rows), next_cursor=next_cursor)
+
+    return await same_for_all(request, response, who, parts, found, is_kept=cursor is None)
 
 
-@router.get("/orders/{order_id}", summary="One order")
-async def order(order_id: str, who: Who, parts: Parts) -> models.OrderView:
+@router.get("/orders/{order_id}", summary="One order", response_model=models.OrderView, responses=UNCHANGED)
+async def order(order_id: str, request: Request, response: Response, who: Who, parts: Parts) -> Response:
     """404 when there is none."""
-    async with parts.reading(who) as tx:
+
+    async def found(tx: Transaction) -> models.OrderView:
         row = await views.order(tx, who.tenant, order_id)
         if row is None:
             raise not_found("order", order_id)
         (shown,) = await in_full(tx, who.tenant, [row])
-    return shown
+        return shown
+
+    return await same_for_all(request, response, who, parts, found, is_kept=False)
 
 
 async def in_full(tx: Transaction, tenant: str, rows: list[Row]) -> list[models.OrderView]:
@@ -61,8 +74,15 @@ async def in_full(tx: Transaction, tenant: str, rows: list[Row]) -> list[models.
     return [present.order(row, updates[row["order_id"]], changes[row["order_id"]], names) for row in rows]
 
 
-@router.get("/exceptions", summary="What a person has to look at, most money at stake first")
+@router.get(
+    "/exceptions",
+    summary="What a person has to look at, most money at stake first",
+    response_model=models.ExceptionPage,
+    responses=UNCHANGED,
+)
 async def exceptions(
+    request: Request,
+    response: Response,
     who: Who,
     parts: Parts,
     status: Annotated[Literal["open", "resolved", "all"], Query()] = "open",
@@ -71,16 +91,19 @@ async def exceptions(
     day: Annotated[bool, Query(description="only as many as one person can settle in a day")] = False,
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> models.ExceptionPage:
+) -> Response:
     """One page of exceptions. With `day` there is one page only, of `cap` rows; the rest waits until these are settled."""
     query = f"exceptions {status} {kind} {owner}"
     after = behind(query, cursor, (float, str))
     cap = parts.settings.exceptions_per_day
     wanted = cap if day else limit
-    async with parts.reading(who) as tx:
+
+    async def found(tx: Transaction) -> models.ExceptionPage:
         rows = await views.exceptions(tx, who.tenant, status=status, kind=kind, owner=owner, after=after, limit=wanted)
         total = await views.count_exceptions(tx, who.tenant, status=status, kind=kind, owner=owner)
         today = await views.newest_business_date(tx, who.tenant)
-    more = None if day else following(query, rows, wanted, lambda row: (row["sort_value"], row["exception_id"]))
-    items = [present.exception(row, today) for row in rows]
-    return models.ExceptionPage(items=items, next_cursor=more, total=total, cap=cap)
+        more = None if day else following(query, rows, wanted, lambda row: (row["sort_value"], row["exception_id"]))
+        items = [present.exception(row, today) for row in rows]
+        return models.ExceptionPage(items=items, next_cursor=more, total=total, cap=cap)
+
+    return await same_for_all(request, response, who, parts, found, is_kept=cursor is None)

@@ -3,16 +3,18 @@
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from kit.database import Transaction
 from schemas.base import Day
 from services.gateway.api import models
 from services.gateway.api.covered import must_cover_item
+from services.gateway.api.same import UNCHANGED, same_for_all
 from services.gateway.api.shared import Parts, Who
 from services.gateway.owners import passed
 from services.gateway.store import views
-from services.gateway.store.rows import instant, loaded
+from services.gateway.store.rows import Row, instant, loaded
 
 router = APIRouter(prefix="/v1", tags=["planning"])
 Id = Annotated[str, Field(min_length=1, max_length=64)]
@@ -100,11 +102,22 @@ async def training(who: Who, parts: Parts) -> dict[str, Any]:
     return {"models": models_known.json()["models"], "state": state.json()}
 
 
-@router.get("/policy", summary="The policy parameters, every published version")
-async def policy(who: Who, parts: Parts) -> models.Listed[models.PolicyView]:
+@router.get(
+    "/policy",
+    summary="The policy parameters, every published version",
+    response_model=models.Listed[models.PolicyView],
+    responses=UNCHANGED,
+)
+async def policy(request: Request, response: Response, who: Who, parts: Parts) -> Response:
     """`current` marks the newest version of each scope."""
-    async with parts.reading(who) as tx:
-        rows = await views.policies(tx, who.tenant)
+
+    async def found(tx: Transaction) -> models.Listed[models.PolicyView]:
+        return _published(await views.policies(tx, who.tenant))
+
+    return await same_for_all(request, response, who, parts, found)
+
+
+def _published(rows: list[Row]) -> models.Listed[models.PolicyView]:
     newest: dict[str, int] = {}
     for row in rows:
         newest[row["scope"]] = max(newest.get(row["scope"], 0), row["version"])

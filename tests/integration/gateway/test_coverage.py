@@ -181,6 +181,24 @@ def test_lists_show_each_their_part(limited: Gateway, planner: httpx2.Client, pa
         assert skus(everything, path) == skus(auditor, path) == {"OWN", "FOREIGN"}
 
 
+@pytest.mark.parametrize("path", ["/v1/orders", "/v1/exceptions", "/v1/recommendations?status=all"])
+def test_tag_of_what_one_reads_is_not_that_of_who_reads_more(
+    limited: Gateway, planner: httpx2.Client, path: str
+) -> None:
+    with limited.client("approver") as everything:
+        whole = everything.get(path).headers["etag"]
+    answer = planner.get(path, headers={"If-None-Match": whole})
+    assert answer.status_code == 200 and answer.headers["etag"] != whole
+    assert not LEAKS.search(answer.text)
+    assert planner.get(path, headers={"If-None-Match": answer.headers["etag"]}).status_code == 304
+
+
+def test_tag_of_a_thing_outside_does_not_tell_that_it_exists(limited: Gateway, planner: httpx2.Client) -> None:
+    with limited.client("approver") as everything:
+        tag = everything.get("/v1/orders/PO-FOREIGN").headers["etag"]
+    assert planner.get("/v1/orders/PO-FOREIGN", headers={"If-None-Match": tag}).status_code == 404
+
+
 def test_numbers_count_what_is_covered(limited: Gateway, planner: httpx2.Client) -> None:
     with limited.client("approver") as everything:
         whole = everything.get("/v1/status").json()["counts"]
