@@ -2,7 +2,16 @@
 
 from kit import held, names
 from kit.runtime import Runtime, run
-from services.policy import api, classes_api, cut_offs, parameters_api, recommendations_api, scenarios_api, stream
+from services.policy import (
+    api,
+    classes_api,
+    cut_offs,
+    decision_values_api,
+    parameters_api,
+    recommendations_api,
+    scenarios_api,
+    stream,
+)
 from services.policy.rationale import model_of
 from services.policy.runner import Runner
 from services.policy.settings import Settings
@@ -22,6 +31,7 @@ async def main() -> None:
         app = runtime.api(description="Internal: reached through the gateway.")
         api.attach(app, runtime.database, runner)
         classes_api.attach(app, runtime.database)
+        decision_values_api.attach(app, runtime.database)
         scenarios_api.attach(app, runtime.database)
         parameters_api.attach(app, runtime.database, runner, runtime.relay)
         recommendations_api.attach(app, runtime.database, model_of(settings))

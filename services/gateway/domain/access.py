@@ -117,6 +117,7 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
     ("GET", "/v1/classes"): _READ,
     ("GET", "/v1/classes/{sku}/{location}"): _READ,
     ("GET", "/v1/usage"): _READ,
+    ("GET", "/v1/decision-values"): _READ,
     ("GET", "/v1/exceptions"): _READ,
     ("GET", "/v1/policy"): _READ,
     ("GET", "/v1/policy/proposals"): _READ,

@@ -37,6 +37,7 @@ _PART_OF_ROWS: Final = (
     ("GET", "/v1/exceptions"),
     ("GET", "/v1/suppliers"),
     ("GET", "/v1/usage"),
+    ("GET", "/v1/decision-values"),
     ("GET", "/v1/mentions"),
     ("POST", "/v1/mentions/{comment_id}/seen"),
     ("GET", "/v1/status"),

@@ -5,6 +5,7 @@ import { day, money, number, percent, words } from "../format.js";
 import { start } from "../shell.js";
 import { empty, failed } from "../states.js";
 import { urlFilters } from "../table.js";
+import { worthCard } from "../usage/worth.js";
 
 const PERIODS = [["7", "7 days"], ["", "30 days"], ["365", "A year"]];
 const METERED = { items_planned: "Items planned", items_forecast: "Items forecast", lines: "Lines proposed", decisions: "Decisions", orders: "Orders" };
@@ -40,6 +41,7 @@ async function load() {
     card("By day", ["Day", "What", "Lines", "Value"], usage.by_day.map((one) => [day(one.day), words(one.verdict), number(one.lines, 0), money(one.value, one.currency)]), ""),
     card("People", ["Who", "Approved", "Amended", "Rejected", "Snoozed", "Undone", "Line had waited (median)"], usage.people.map((one) => [one.decided_by, number(one.approved, 0), number(one.amended, 0), number(one.rejected, 0), number(one.snoozed, 0), number(one.undone, 0), one.median_hours === null ? "–" : `${number(one.median_hours, 1)} h`]), "Nobody decided anything in this time."),
     card("Why people decided otherwise", ["Reason", "What", "Lines", "Quantity changed (median)"], usage.reasons.map((one) => [words(one.reason_code), words(one.verdict), number(one.lines, 0), change(one.median_change)]), "Nobody decided otherwise."),
+    worthCard(filters.read().days || "30"),
   ] : [empty("Nothing was decided in this time", "This page begins with the first decision, by rule or by a person.", h("a.btn.p", { href: "/queue" }, "Open the queue"))];
   box.replaceChildren(...parts, h("section.card", {}, h("header", {}, h("h2", {}, "Metered")), h("p.quiet", {}, "Units counted in this tenant's own log."), metered), card("By month", ["Month (UTC)", "Decisions", "Orders", "Order lines", "Answers"], usage.metered_by_month.map((one) => [one.month, ...[one.decisions, one.orders, one.order_lines, one.answers].map((units) => number(units, 0))]), "Nothing was decided or ordered yet."));
 }
