@@ -49,7 +49,6 @@ class Inspected:
     origin: str
     size: int
     left_out: int
-    root: str
     sha256: str
     erasures: dict[str, datetime]
     reached: dict[tuple[str, int], int]
@@ -121,8 +120,8 @@ def inspect(
     size = findings.checkpoint_size if signed_only else findings.entries
     _demand_signed(findings, seen, size)
     erasures = {of: at for of, (seq, at) in seen.erasures.items() if seq < size}
-    root, left_out = findings.checkpoint_root, findings.entries - size
-    return Inspected(tenant, origin, size, left_out, root, digest.hexdigest(), erasures, seen.reached, findings)
+    left_out = findings.entries - size
+    return Inspected(tenant, origin, size, left_out, digest.hexdigest(), erasures, seen.reached, findings)
 
 
 def _stop_where_broken(findings: Findings) -> None:
