@@ -29,7 +29,7 @@ _TOPICS = {topic.name: topic for topic in ALL}
 
 def of(record: ConsumerRecord, topic: Topic, service: str, error: Rejected) -> Outgoing:
     """The dead letter of a record: its value as it was, its headers behind `original_`."""
-    headers = {name: _text(raw) for name, raw in record.headers}
+    headers = {name: _text(raw) for name, raw in record.headers if raw is not None}
     place = f"{record.topic}/{record.partition}/{record.offset}"
     return _letter(
         topic=topic,

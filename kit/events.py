@@ -24,9 +24,15 @@ from schemas.topics import TOPIC_OF, Topic
 
 M = TypeVar("M", bound=Message, covariant=True)
 Headers = Sequence[tuple[str, bytes]]
+# As a record brings them: in Kafka a header may have no value, which is to us as if it were not there.
+AnyHeaders = Sequence[tuple[str, bytes | None]]
 # Kafka's own default for one record; what is larger has no business on these topics.
 VALUE_BYTES_MAX = 1_048_576
 _PLAIN = "application/json"  # what nearly every record says it is
+# The headers of a record as our gateway writes it; the first five are the same for all of a sender's events of one type.
+_USUAL = (
+    "ce_specversion", "content-type", "ce_source", "ce_type", "ce_tenant", "ce_id", "ce_time", "ce_partitionkey",
+)  # fmt: skip
 _REQUIRED = ("ce_id", "ce_source", "ce_type", "ce_time", "ce_tenant")
 
 
@@ -48,6 +54,10 @@ class Envelope(NamedTuple):
     traceparent: str | None = None
 
 
+# A named tuple's own constructor is a Python function; this is not.
+_made = functools.partial(tuple.__new__, Envelope)
+
+
 class Received(NamedTuple, Generic[M]):
     """A message as read from a topic, with where it was read. `hash`: 16 bytes for (source, id), the dedupe key."""
 
@@ -65,6 +75,9 @@ class Received(NamedTuple, Generic[M]):
     def digest(self) -> int:
         """8 bytes of the content, as a signed integer: the same id with another content is a conflict, not a repeat."""
         return int.from_bytes(blake2b(self.value, digest_size=8).digest(), "big", signed=True)
+
+
+_received = functools.partial(tuple.__new__, Received)
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +197,7 @@ def decode(
     offset: int,
     key: bytes | None,
     value: bytes | None,
-    headers: Headers,
+    headers: AnyHeaders,
     stored_at_ms: int,
 ) -> Received[Message]:
     """Read one record of either CloudEvents mode. Raises Rejected with the code its dead letter carries."""
@@ -192,18 +205,7 @@ def decode(
         raise Rejected("no_value", "the record has no value")
     if len(value) > VALUE_BYTES_MAX:
         raise Rejected("too_large", f"the value has {len(value)} bytes, at most {VALUE_BYTES_MAX} are read")
-    try:
-        attributes = {name: raw.decode() for name, raw in headers}
-        record_key = key.decode() if key is not None else ""
-    except UnicodeDecodeError as error:
-        raise Rejected("invalid_headers", f"a header or the key is not UTF-8: {error}") from error
-    data = value
-    kind = attributes.get("content-type", "")
-    if kind != _PLAIN and kind[:23].lower() == "application/cloudevents":
-        attributes, data = _structured(value, attributes)
-        # From here on the event is as if it had come in binary mode, so that it can be parked and read again.
-        headers = [(name, text.encode()) for name, text in attributes.items()]
-    envelope = _envelope(attributes, record_key)
+    envelope, data, headers = _usual(key, value, headers) or _any(key, value, headers)
     if envelope.type not in topic.messages:
         known = "is not a message of this topic" if envelope.type in MESSAGES else "is unknown"
         raise Rejected("unknown_type", f"type {envelope.type!r} {known} ({topic.name})", field="ce_type")
@@ -218,12 +220,72 @@ def decode(
             "tenant_mismatch", f"header says tenant {envelope.tenant!r}, body says {body.tenant!r}", field="tenant"
         )
     expected = body.record_key()
-    if record_key and record_key != expected:
-        raise Rejected("key_mismatch", f"record key is {record_key!r}, the body makes it {expected!r}", field="key")
-    if envelope.key != expected:  # a record without a key: what waits, waits under the key it should have had
+    if envelope.key != expected:
+        if key:
+            raise Rejected(
+                "key_mismatch", f"record key is {envelope.key!r}, the body makes it {expected!r}", field="key"
+            )
+        # A record without a key: what waits, waits under the key it should have had.
         envelope = envelope._replace(key=expected)
     identity = event_hash(envelope.source, envelope.id)
-    return Received(envelope, body, topic, partition, offset, data, headers, stored_at_ms, identity)
+    received: Received[Message] = _received(
+        (envelope, body, topic, partition, offset, data, headers, stored_at_ms, identity)
+    )
+    return received
+
+
+def _usual(key: bytes | None, value: bytes, headers: AnyHeaders) -> tuple[Envelope, bytes, Headers] | None:
+    """Envelope, data and headers of a record as our gateway writes nearly all; None for any other, good or bad. By place:
+    half of the time that it takes by name."""
+    if len(headers) != len(_USUAL) or key is None:
+        return None
+    names: tuple[str, ...]
+    said: tuple[bytes, ...]
+    names, said = zip(*headers, strict=True)  # whether one has no value is asked next
+    event_id, moment, key_again = said[5:]
+    if names != _USUAL or None in said or key_again != key or not (event_id and key):
+        return None
+    try:
+        sender, time = _sender(said[:5]), _moment(moment)
+        if sender is None:
+            return None
+        source, kind, tenant = sender
+        made: Envelope = _made((event_id.decode(), source, kind, time, tenant, key.decode(), None, None, None, None))
+    except ValueError:  # no UTF-8, no time
+        return None
+    return made, value, headers  # type: ignore[return-value]
+
+
+@functools.lru_cache(maxsize=4096)
+def _sender(said: tuple[bytes, ...]) -> tuple[str, str, str] | None:
+    """Source, type and tenant of who says this; None for what is looked at by name."""
+    version, content, source, kind, tenant = (one.decode() for one in said)
+    is_usual = version == "1.0" and content == _PLAIN and source and kind and tenant
+    return (source, kind, tenant) if is_usual else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _moment(text: bytes) -> datetime:
+    time = _time(text.decode())
+    if time.tzinfo is None:
+        raise ValueError("no offset")
+    return time
+
+
+def _any(key: bytes | None, value: bytes, told: AnyHeaders) -> tuple[Envelope, bytes, Headers]:
+    """Envelope, data and headers of a record of either mode. Raises Rejected."""
+    headers = [(name, raw) for name, raw in told if raw is not None]
+    try:
+        attributes = {name: raw.decode() for name, raw in headers}
+        record_key = key.decode() if key is not None else ""
+    except UnicodeDecodeError as error:
+        raise Rejected("invalid_headers", f"a header or the key is not UTF-8: {error}") from error
+    kind = attributes.get("content-type", "")
+    if kind != _PLAIN and kind[:23].lower() == "application/cloudevents":
+        attributes, value = _structured(value, attributes)
+        # From here on the event is as if it had come in binary mode, so that it can be parked and read again.
+        headers = [(name, text.encode()) for name, text in attributes.items()]
+    return _envelope(attributes, record_key), value, headers
 
 
 def _structured(value: bytes, attributes: dict[str, str]) -> tuple[dict[str, str], bytes]:

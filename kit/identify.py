@@ -23,6 +23,7 @@ UNKNOWN_COMMITMENT = "unknown_commitment"
 Unmade = Mapping[UUID, Meaning]
 NONE: Unmade = MappingProxyType({})
 
+Codes = tuple[str, str, str]  # of an event, as it was sent: item, location, channel; "" where it names none
 Named = tuple[Received[Any], str, str]  # an event with the own codes of its item ("" if it names none) and location
 
 
@@ -67,16 +68,14 @@ async def identify(
         return [], []
     state = await names.refresh(tx, tenant)
     events, behind = await _held(tx, tenant, events, state.has_parked, state.has_dropped)
-    await learn(tx, tenant, events, names)
+    told = [*map(_codes, events)]
+    await _learn(tx, tenant, told, names)
     items, places, channels = (names.plain(tenant, subject) for subject in (ITEM, LOCATION, CHANNEL))
     named: list[Named] = []
     waiting: list[Waiting] = []
-    for one in events:
-        body = one.body
-        code = getattr(body, "sku", "")
+    for one, (code, location, channel) in zip(events, told, strict=True):
         sku = items.get(code) if code else ""
-        place = places.get(body.location)
-        channel = _channel(body)
+        place = places.get(location)
         if sku is None or place is None or unmade or (channel and channel not in channels):
             sku, place, unnamed = _slowly(tenant, one, names, unmade)
         else:
@@ -98,22 +97,23 @@ async def unnamed(
     Where that is something else by now, the park says so: an item may have become known and its commitment not.
     """
     await names.refresh(tx, tenant)
-    await learn(tx, tenant, events, names)
+    await _learn(tx, tenant, [*map(_codes, events)], names)
     found = [Waiting(one, _slowly(tenant, one, names, unmade)[2]) for one in events]
     await parking.give_reasons(tx, tenant, {one.event.hash: one.reason for one in found if one.unnamed})
     return found
 
 
-async def learn(tx: Transaction, tenant: str, events: Sequence[Received[Any]], names: Names) -> None:
-    """Look up the codes of these events."""
-    await names.learn(tx, tenant, ITEM, {one.body.sku for one in events if hasattr(one.body, "sku")})
-    await names.learn(tx, tenant, LOCATION, {one.body.location for one in events})
-    await names.learn(tx, tenant, CHANNEL, {channel for one in events if (channel := _channel(one.body))})
+async def _learn(tx: Transaction, tenant: str, told: Sequence[Codes], names: Names) -> None:
+    """Look up these codes."""
+    for subject, codes in zip((ITEM, LOCATION, CHANNEL), zip(*told, strict=True), strict=False):
+        await names.learn(tx, tenant, subject, {*codes} - {""})
 
 
-def _channel(body: Any) -> str:
-    """The code of the channel it went through; "" where an event names none."""
-    return body.channel if type(body) in SOLD else ""
+def _codes(event: Received[Any]) -> Codes:
+    body = event.body
+    if type(body) in SOLD:
+        return body.sku, body.location, body.channel
+    return getattr(body, "sku", ""), body.location, ""
 
 
 async def _held(
@@ -134,7 +134,7 @@ def _slowly(
     body = one.body
     found: list[str | None] = []
     missing: list[Unnamed] = []
-    asked = ((ITEM, getattr(body, "sku", "")), (LOCATION, body.location), (CHANNEL, _channel(body)))
+    asked = zip((ITEM, LOCATION, CHANNEL), _codes(one), strict=True)
     for subject, code in asked:
         if not code:
             found.append("")

@@ -20,6 +20,18 @@ _CAREFUL = f"{_PLAIN} on conflict (tenant, event_hash) do nothing returning even
 _hopeful = Hopeful(_PLAIN)
 
 
+def _first_of_each(received: Sequence[Received[Any]]) -> tuple[dict[Any, Received[Any]], list[Received[Any]]]:
+    """The first event of each id, and those that came behind it with another content."""
+    first: dict[Any, Received[Any]] = {}
+    conflicts: list[Received[Any]] = []
+    for one in received:
+        earlier = first.setdefault(one.hash, one)
+        if earlier is not one:
+            (conflicts if earlier.digest != one.digest else []).append(one)
+            (CONFLICTS if earlier.digest != one.digest else REPEATS).labels(one.topic.name).inc()
+    return first, conflicts
+
+
 async def fresh(
     tx: Transaction, tenant: str, received: Sequence[Received[Any]]
 ) -> tuple[list[Received[Any]], list[Received[Any]]]:
@@ -29,13 +41,10 @@ async def fresh(
     """
     if not received:
         return [], []
-    first: dict[Any, Received[Any]] = {}
+    first: dict[Any, Received[Any]] = {one.hash: one for one in received}
     conflicts: list[Received[Any]] = []
-    for one in received:
-        earlier = first.setdefault(one.hash, one)
-        if earlier is not one:
-            (conflicts if earlier.digest != one.digest else []).append(one)
-            (CONFLICTS if earlier.digest != one.digest else REPEATS).labels(one.topic.name).inc()
+    if len(first) < len(received):
+        first, conflicts = _first_of_each(received)
     hashes = list(first)
     arguments = (tenant, hashes, [first[one].digest for one in hashes])
     if await _hopeful.fetch(tx, len(hashes), *arguments) is not None:

@@ -113,7 +113,8 @@ class Sensing:
             if message.offset < self._skip_before.get(message.partition, 0):
                 continue
             try:
-                for sighting in self.sense(dict(message.headers or {}), message.value):
+                said = {name: raw for name, raw in dict(message.headers or {}).items() if raw is not None}
+                for sighting in self.sense(said, message.value):
                     await self.tell(sighting)
             except UNREADABLE:
                 continue  # unreadable here is unreadable for the consumer that keeps the books, and it says so

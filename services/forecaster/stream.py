@@ -4,6 +4,7 @@ Nothing is forecast here: a close leaves a row in `due_closings` in the same tra
 beside the consuming, so that events never wait for a model.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -170,11 +171,17 @@ def _late(named: Sequence[Named], closes: Mapping[str, tuple[date, datetime]]) -
     return late
 
 
+_sale: Callable[[tuple[Any, ...]], Fact] = functools.partial(tuple.__new__, Fact)
+
+
 def _fact(one: Received[Any], sku: str, location: str) -> Fact:
     body = one.body
-    if type(body) is SaleRecorded:
-        kind, again = Kind.SALE, body.promotion
-    elif isinstance(body, ReturnRecorded):
+    if type(body) is SaleRecorded:  # nearly every event: without the Python of a named tuple's constructor
+        cause, at = one.envelope.id, one.envelope.time
+        return _sale(
+            (Kind.SALE, sku, location, body.business_date, body.quantity, one.partition, cause, at, body.promotion)
+        )
+    if isinstance(body, ReturnRecorded):
         kind, again = Kind.RETURN, body.restocked
     else:
         assert isinstance(body, SaleVoided)

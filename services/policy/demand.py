@@ -1,6 +1,7 @@
 """Sales and stock events as ledger entries: which product, which place, what effect. Unclear names wait in the park."""
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -77,13 +78,14 @@ async def _enter(tx: Transaction, tenant: str, named: Sequence[Named]) -> tuple[
         elif kind is StockCounted:
             counts.append(Count(sku, location, one.hash, body.quantity, body.counted_at, body.business_date))
         else:
-            movements.append(_movement(one, sku, location, sold_at.get(one.hash)))
-    if any(one.order_id is not None for one in movements):
+            movements.append(_movement(one, sku, location, sold_at.get(one.hash) if sold_at else None))
+    has_orders = any(one.order_id is not None for one in movements)
+    if has_orders:
         stored_at_ms = {one.hash: one.stored_at_ms for one, _sku, _location in named}
         movements = await order_codes.of_movements(tx, tenant, movements, stored_at_ms)
     due = await ledger.book(tx, tenant, movements)
     due += await ledger.book_counts(tx, tenant, counts)
-    of_orders = [(one.order_id, one) for one in movements if one.order_id is not None]
+    of_orders = [(one.order_id, one) for one in movements if one.order_id is not None] if has_orders else []
     if of_orders:
         due += await supply.receiving(tx, tenant, sorted({order_id for order_id, _one in of_orders}))
     if days:
@@ -138,12 +140,15 @@ KINDS: Mapping[type, str | None] = {
 }
 
 
+_sale: Callable[[tuple[Any, ...]], Movement] = functools.partial(tuple.__new__, Movement)
+
+
 def _movement(one: Received[Any], sku: str, location: str, sold_at: datetime | None) -> Movement:
     body = one.body
     order_id = None
-    if type(body) is SaleRecorded:
-        kind, occurred_at = "sale", body.sold_at
-    elif isinstance(body, ReturnRecorded):
+    if type(body) is SaleRecorded:  # nearly every event: without the Python of a named tuple's constructor
+        return _sale((sku, location, one.hash, ledger.SALE, body.quantity, body.sold_at, body.business_date, None))
+    if isinstance(body, ReturnRecorded):
         kind, occurred_at = ("return" if body.restocked else "scrapped_return"), body.returned_at
     elif isinstance(body, SaleVoided):
         kind, occurred_at = "void", min(sold_at or body.voided_at, body.voided_at)

@@ -74,6 +74,21 @@ def test_a_malformed_record_becomes_a_dead_letter_of_each_reader_with_reason_and
     assert stage.on_hand(*first(stage)) == before
 
 
+def test_a_header_without_a_value_is_as_if_it_were_not_there(stage: Stage) -> None:
+    before = stage.on_hand(*first(stage))
+    fit = record_of(sale(stage, 0, 1, "kafka null subject"))
+    stage.produce(changed(fit, headers=[*fit.headers, ("ce_subject", None)]))
+    nameless = record_of(sale(stage, 0, 1, "kafka null id"))
+    value = nameless.value + b" "  # to be found again by
+    headers = [(name, None if name == "ce_id" else raw) for name, raw in nameless.headers]
+    stage.produce(changed(nameless, value=value, headers=headers))
+    stage.settle()
+    letters = stage.dead_letters(SALES, value)
+    assert services_of(letters) >= {"forecaster", "policy"}
+    assert {letter["dead_code"] for letter in letters} == {"missing_attribute"}
+    assert stage.on_hand(*first(stage)) == before - 1
+
+
 def test_a_duplicate_by_http_is_named_and_counted_once(stage: Stage) -> None:
     before = stage.on_hand(*first(stage))
     one = sale(stage, 0, 2, "http duplicate")

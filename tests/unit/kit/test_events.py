@@ -4,6 +4,7 @@ import json
 import uuid
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from cloudevents.core.bindings.kafka import KafkaMessage, from_binary
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.ids import derived_id
+from kit import events
 from kit.errors import Rejected
 from kit.events import Envelope, Outgoing, decode, headers_of, outgoing
 from kit.outbox import pack_headers, unpack_headers
@@ -92,6 +94,47 @@ def test_what_cannot_be_read_says_why(
     with pytest.raises(Rejected) as refusal:
         decode(SALES, 0, 0, BODY.record_key().encode(), value, changed(headers), 0)
     assert (refusal.value.code, refusal.value.field) == (code, field)
+
+
+AS_THE_GATEWAY = [
+    ("ce_specversion", b"1.0"), ("content-type", b"application/json"), ("ce_source", b"pos/1"), ("ce_type", b"sale.recorded.v1"),
+    ("ce_tenant", b"acme"), ("ce_id", b"e1"), ("ce_time", b"2017-11-05T18:04:11Z"), ("ce_partitionkey", b"acme/s1/L1"),
+]  # fmt: skip
+ODD = [
+    None, b"", b"\xff", b"0.3", b"text/json", b"application/cloudevents+json", b"soon", b"2017-11-05T18:04:11", b"9999-12-31T23:59:59-10:00",
+    b"acme/s1/L2", "é".encode(),
+]  # fmt: skip
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 7), st.sampled_from(ODD)), max_size=2),
+    st.sampled_from([b"acme/s1/L1", b"", None]),
+)
+def test_headers_read_by_place_are_what_they_are_by_name(
+    odd: list[tuple[int, bytes | None]], key: bytes | None
+) -> None:
+    headers: list[tuple[str, bytes | None]] = [*AS_THE_GATEWAY]
+    for place, raw in odd:
+        headers[place] = (headers[place][0], raw)
+    by_place = events._usual(key, SALE.value, headers)
+    try:
+        by_name = events._any(key, SALE.value, headers)
+    except Rejected:
+        by_name = None
+    assert by_place is None or by_place == by_name
+    assert by_place is not None or odd or not key
+
+
+def test_a_header_without_a_value_is_as_if_it_were_not_there() -> None:
+    headers: list[Any] = headers_of(SALE)
+    key = BODY.record_key().encode()
+    whole = decode(SALES, 0, 0, key, SALE.value, [*headers, ("ce_subject", None)], 0)
+    assert whole == decode(SALES, 0, 0, key, SALE.value, headers, 0)
+    for needed in ("ce_id", "ce_source", "ce_tenant"):
+        without = [(name, None if name == needed else raw) for name, raw in headers]
+        with pytest.raises(Rejected) as refusal:
+            decode(SALES, 0, 0, key, SALE.value, without, 0)
+        assert (refusal.value.code, refusal.value.field) == ("missing_attribute", needed)
 
 
 def test_a_key_that_would_break_the_order_is_refused() -> None:
