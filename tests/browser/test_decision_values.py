@@ -83,10 +83,10 @@ def shop(platform: Ground, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def decide_all(stage: Stage, planner: Any) -> None:
-    def waiting() -> dict[str, Any] | None:
+    def waiting() -> dict[str, Any]:
         planner.post("/v1/planning-runs", json={})
         found = planner.get("/v1/recommendations", params={"status": "pending"}).json()["items"]
-        return {one["sku"]: one for one in found} if len(found) == len(SKUS) else None
+        return {one["sku"]: one for one in found} if len(found) == len(SKUS) else {}
 
     lines = eventually(waiting, why="the four lines never waited for a person")
     proposed = Decimal(lines[RAISED]["quantity"])

@@ -17,7 +17,7 @@ BEFORE = date(2017, 11, 1)
 NAMES = ("SIGNED", "UNDONE", "REFUSED", "RECALLED", "TAKEN", "AGAIN", "VOID")
 SIGNED, UNDONE, REFUSED, RECALLED, TAKEN, AGAIN, VOID = (messages.issued(sku=name) for name in NAMES)
 AFRESH = messages.issued(sku="AGAIN", number=2)
-MORE = {"quantity": Decimal(400), "reason_code": "event_known"}
+MORE: dict[str, Any] = {"quantity": Decimal(400), "reason_code": "event_known"}
 STORY = (
     # Raised by ann, which took a second signature: hers, though bob's word was the last.
     messages.decided(SIGNED, "first_signature", decided_by="ann", **MORE),

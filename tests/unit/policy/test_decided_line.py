@@ -35,16 +35,17 @@ def test_stock_orders_and_prices_are_those_of_the_evidence() -> None:
     )
     document = published(replace(with_(stock={"reserved": D(1), "backorders": D(2)}), open_orders=orders))
     found, rules = facts(document), PLAIN.policy.parameters
-    assert (found.on_hand, found.committed) == (4, 3)
+    assert (found.on_hand, found.committed) == (D(4), D(3))
     assert found.coming == {3: 2, 1: 1}, "what was late already is believed to come the day after"
-    assert (found.sold, found.is_out) == ((2, 0, 3), (False, True, False))
+    assert found.sold == tuple(map(D, (2, 0, 3)))
+    assert found.is_out == (False, True, False)
     assert found.level == D(document["reorder_point"])
     assert found.receipt == (date.fromisoformat(document["arrive_on"]) - date(2017, 11, 5)).days == 4
     assert found.later == {2: 5, 3: 6}, "the order days after the line's own, up to the last day known"
     assert found.rates.margin == 1
     assert found.rates.holding_a_day == rules.carrying_rate * 2 / 365
     lot = D(document["order_up_to"]) - found.level
-    assert found.rates.ordering == rules.setup_cost == found.rates.ordering_a_unit * max(lot, 6)
+    assert found.rates.ordering == rules.setup_cost == found.rates.ordering_a_unit * max(lot, D(6))
 
 
 def test_without_a_price_the_cost_stands_in_as_in_the_plan() -> None:
