@@ -31,12 +31,14 @@ class Rec:
     offset: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
     timestamp_ms: int = 0
 
     def header(self, name: str) -> str:
         """A header as text; empty when it is not there."""
-        return next((raw.decode(errors="replace") for known, raw in self.headers if known == name), "")
+        return next(
+            (raw.decode(errors="replace") for known, raw in self.headers if known == name and raw is not None), ""
+        )
 
     @property
     def tenant(self) -> str:

@@ -66,7 +66,7 @@ def late(scene: Scene) -> None:
 
 
 def poison(scene: Scene) -> None:
-    """Bytes that are no event: not UTF-8, cut off, nested beyond reason, not a number, no headers at all."""
+    """Bytes that are no event: not UTF-8, cut off, nested beyond reason, not a number, no headers at all, one without a value."""
     _, told = _till(scene, 1)
     (fit, *_) = records(told[0])
     mark = told[0].id.encode()
@@ -79,6 +79,8 @@ def poison(scene: Scene) -> None:
     )
     bad = [replace(fit, value=body) for body in bodies]
     bad.append(replace(fit, value=fit.value + b" ", headers=[]))
+    nameless = [(name, None if name == "ce_id" else raw) for name, raw in fit.headers]
+    bad.append(replace(fit, value=fit.value + b"  ", headers=nameless))
     _spoil(scene, bad)
     scene.counts["poison"] += len(bad)
 
