@@ -6,7 +6,7 @@ replicas carries them several times faster than JSON over HTTP, with the same gu
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
@@ -34,7 +34,7 @@ class Record:
     topic: Topic
     key: bytes
     value: bytes
-    headers: Sequence[tuple[str, bytes | None]]
+    headers: list[tuple[str, bytes]]
     partition: int | None = None
 
 

@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import httpx2
 import orjson
@@ -79,7 +80,7 @@ def poison(scene: Scene) -> None:
     )
     bad = [replace(fit, value=body) for body in bodies]
     bad.append(replace(fit, value=fit.value + b" ", headers=[]))
-    nameless = [(name, None if name == "ce_id" else raw) for name, raw in fit.headers]
+    nameless: list[Any] = [(name, None if name == "ce_id" else raw) for name, raw in fit.headers]
     bad.append(replace(fit, value=fit.value + b"  ", headers=nameless))
     _spoil(scene, bad)
     scene.counts["poison"] += len(bad)
