@@ -4,6 +4,7 @@ from kit import held, names
 from kit.runtime import Runtime, run
 from services.policy import (
     api,
+    as_of_api,
     classes_api,
     cut_offs,
     decision_values_api,
@@ -30,6 +31,7 @@ async def main() -> None:
         runtime.every(settings.sweep_seconds, lambda: cut_offs.pass_by(runtime.database, runtime.relay), "cut_offs")
         app = runtime.api(description="Internal: reached through the gateway.")
         api.attach(app, runtime.database, runner)
+        as_of_api.attach(app, runtime.database)
         classes_api.attach(app, runtime.database)
         decision_values_api.attach(app, runtime.database)
         scenarios_api.attach(app, runtime.database)

@@ -46,6 +46,7 @@ REFUSES_BY_RULE = {
         )
     },
     "GET /v1/items/{sku}/{location}": "a recommendation_id is one of ours",
+    "GET /v1/items/{sku}/{location}/as-of": "a moment has passed, and something had happened by then",
     "POST /v1/approval-matrix/proposals": "a matrix must cover all values, by rules between its rows",
     "POST /v1/approval-matrix/proposals/{proposal_id}/approve": "nobody approves what was not proposed",
     "POST /v1/approval-matrix/proposals/{proposal_id}/end": "nothing is proposed",

@@ -42,7 +42,8 @@ def _uncursor(cursor: str | None) -> tuple[str, str] | None:
         ) from error
 
 
-def _plain_row(row: Any, *left_out: str) -> dict[str, Any]:
+def plain_row(row: Any, *left_out: str) -> dict[str, Any]:
+    """A row as it is told: numbers as people write them."""
     return {
         name: plain(value) if isinstance(value, Decimal) else value
         for name, value in row.items()
@@ -100,7 +101,7 @@ def queue_router(database: Database) -> APIRouter:
             if line is None:
                 raise problems.line_not_found(line_id)
             made = await decisions.of_line(tx, principal.tenant, line.line_id)
-        body = {"line": line_document(line), "decisions": [_plain_row(row) for row in made]}
+        body = {"line": line_document(line), "decisions": [plain_row(row) for row in made]}
         return Response(orjson.dumps(body), headers={"etag": etag(line.version)}, media_type="application/json")
 
     return routes
@@ -133,8 +134,8 @@ def orders_router(database: Database) -> APIRouter:
             )
             of_order: dict[str, list[Any]] = {}
             for row in await orders.lines_of(tx, principal.tenant, [row["order_id"] for row in rows]):
-                of_order.setdefault(row["order_id"], []).append(_plain_row(row, "tenant", "allows_order", "order_id"))
-        items = [_plain_row(row, "tenant") | {"lines": of_order[row["order_id"]]} for row in rows]
+                of_order.setdefault(row["order_id"], []).append(plain_row(row, "tenant", "allows_order", "order_id"))
+        items = [plain_row(row, "tenant") | {"lines": of_order[row["order_id"]]} for row in rows]
         following = _cursor(rows[-1]["released_at"].isoformat(), rows[-1]["order_id"]) if len(rows) == limit else None
         return Response(orjson.dumps({"items": items, "next_cursor": following}), media_type="application/json")
 

@@ -5,6 +5,7 @@ from fastapi import Depends, FastAPI
 from services.gateway.access import authorise
 from services.gateway.api import (
     accuracy,
+    as_of,
     audit,
     backtests,
     classes,
@@ -51,6 +52,7 @@ ROOMS = (
     comments,
     matrix,
     items,
+    as_of,
     order_papers,
     orders,
     reconciling,

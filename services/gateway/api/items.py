@@ -4,7 +4,7 @@ import asyncio
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from kit.clock import zone_of
 from kit.database import Transaction
@@ -12,7 +12,7 @@ from kit.http import Problem
 from services.gateway.api import models, present
 from services.gateway.api.demand_history import Told, told
 from services.gateway.api.planning import OWNERS_ANSWER
-from services.gateway.api.shared import Code, Cursor, Limit, Parts, Search, Who, behind, following, not_found
+from services.gateway.api.shared import Code, Cursor, Limit, Name, Parts, Search, Who, behind, following, not_found
 from services.gateway.context import Context
 from services.gateway.domain import fan as fans
 from services.gateway.domain.signals import in_days
@@ -26,7 +26,6 @@ PAST_DECISIONS = 5
 COMMENTS_SHOWN = 20
 # Two weeks show whether an order came in time and was enough; later days are another decision's.
 RESULT_DAYS = 14
-Name = Annotated[str, Path(min_length=1, max_length=64)]
 
 
 def _by_item(row: Row) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Annotated, Any
 
-from fastapi import Depends, Query
+from fastapi import Depends, Path, Query
 
 from kit.http import Problem
 from services.gateway.access import Caller, caller
@@ -19,6 +19,7 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="rows of one page")]
 Cursor = Annotated[str | None, Query(max_length=1000, description="next_cursor of the page before")]
 Search = Annotated[str | None, Query(max_length=100, description="part of a name or code")]
 Code = Annotated[str | None, Query(max_length=64)]
+Name = Annotated[str, Path(min_length=1, max_length=64)]
 
 
 def behind(query: str, cursor: str | None, kinds: tuple[type, ...]) -> Any:

@@ -102,6 +102,7 @@ ROUTES: Final[Mapping[tuple[str, str], Rule]] = {
     ("POST", "/v1/delegations"): _people(PLANNER, APPROVER),
     ("GET", "/v1/items"): _READ,
     ("GET", "/v1/items/{sku}/{location}"): _READ,
+    ("GET", "/v1/items/{sku}/{location}/as-of"): _READ,
     ("GET", "/v1/items/{sku}/{location}/movements"): _READ,
     ("POST", "/v1/whatif"): Rule(EVERYONE, "read"),
     ("GET", "/v1/forecasts"): _READ,

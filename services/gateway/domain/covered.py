@@ -52,6 +52,7 @@ _ONE_THING: Final = (
     ("POST", "/v1/recommendations/{recommendation_id}/undo"),
     ("POST", "/v1/decisions:bulk"),
     ("GET", "/v1/items/{sku}/{location}"),
+    ("GET", "/v1/items/{sku}/{location}/as-of"),
     ("GET", "/v1/items/{sku}/{location}/movements"),
     ("POST", "/v1/whatif"),
     ("GET", "/v1/forecasts/{sku}/{location}"),

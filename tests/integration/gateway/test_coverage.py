@@ -124,7 +124,8 @@ def filled(path: str, line: Any) -> str:
         "recommendation_id": line.recommendation_id, "sku": line.sku, "location": line.location,
         "order_id": f"PO-{line.sku}", "service": "policy",
     }  # fmt: skip
-    return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], "0"), path)
+    asked = f"{path}?at=2017-12-01T00:00:00Z" if path.endswith("/as-of") else path
+    return re.sub(r"\{(\w+)\}", lambda match: values.get(match[1], "0"), asked)
 
 
 @pytest.fixture(scope="module")

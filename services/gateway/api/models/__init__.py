@@ -3,6 +3,7 @@
 Money and quantities are decimal strings; chart series are numbers. Unknown is null.
 """
 
+from services.gateway.api.models.as_of import ItemAsOf
 from services.gateway.api.models.base import Coded, Counted, Listed, Page, View
 from services.gateway.api.models.held import (
     AliasView,
@@ -113,6 +114,7 @@ __all__ = [
     "ForecastRow",
     "ForecastView",
     "HistoryDay",
+    "ItemAsOf",
     "ItemFacts",
     "ItemPanel",
     "ItemRow",

@@ -3,6 +3,7 @@ import { get } from "../api.js";
 import { byId, h } from "../dom.js";
 import { count, money, quantity, words } from "../format.js";
 import { ask, evidence, facts, openExceptions, pastDecisions, pictures, steps } from "../item/sections.js";
+import { asOf } from "../item/as-of.js";
 import { comments } from "../item/comments.js";
 import { whatIf } from "../item/whatif.js";
 import { term } from "../glossary.js";
@@ -24,9 +25,13 @@ function orders(position, unit) {
   return h("div.part", {}, h("h3", {}, "On order"), h("ul.past", {}, ...list.map((order) => h("li", {}, h("span", {}, order.order_id), h("b", {}, `${quantity(order.quantity, unit)}, ${order.expected_on ?? "no date"}`)))));
 }
 
+let shown; // the item as last read
+let past; // made once: an answer somebody reads stays while the page is drawn anew
+
 async function draw() {
   try {
     const detail = await get(`/v1/items/${encodeURIComponent(sku)}/${encodeURIComponent(place)}`);
+    shown = detail;
     const { item, line } = detail;
     const isProposed = line && line.status !== "withheld";
     document.title = `${item.item_name ?? sku} · Countersign`;
@@ -37,7 +42,7 @@ async function draw() {
       action,
       h("div.item-grid", {},
         h("div.stack", {}, h("h2.sr", {}, "Stock, demand and reasoning"), facts(detail, line), h("section.card", { id: "pictures" })),
-        h("div.stack", {}, ...[steps(detail.steps, detail.position), whatIf(detail, line), openExceptions(detail.exceptions), orders(detail.position, item.unit), pastDecisions(detail.past_decisions, item.unit, item.time_zone), comments(detail.comments, line), evidence(detail.evidence, line)].filter(Boolean).map((part) => h("section.card", {}, part)), terms(item))));
+        h("div.stack", {}, ...[steps(detail.steps, detail.position), whatIf(detail, line), openExceptions(detail.exceptions), orders(detail.position, item.unit), pastDecisions(detail.past_decisions, item.unit, item.time_zone), past ??= asOf(() => shown), comments(detail.comments, line), evidence(detail.evidence, line)].filter(Boolean).map((part) => h("section.card", {}, part)), terms(item))));
     const frame = byId("pictures");
     const paint = () => frame.replaceChildren(pictures(detail, line, Math.max(300, frame.clientWidth - 32)));
     paint();
