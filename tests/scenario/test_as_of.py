@@ -77,8 +77,16 @@ def text(moment: datetime) -> str:
 @pytest.fixture(scope="module")
 def story(stage: Stage) -> Story:
     """A line approved by a person and ordered; half confirmed, then received; the shelf counted between."""
-    lines = stage.planner.get("/v1/recommendations", status="pending", limit=50)["items"]
-    told = Story(stage, next(one for one in lines if one["action"] == "buy"))
+    waiting: list[dict[str, Any]] = []
+
+    def is_planned() -> bool:  # a location's plan waits a little for forecasts that may still come
+        lines = stage.planner.get("/v1/recommendations", status="pending", limit=50)["items"]
+        waiting[:] = [one for one in lines if one["action"] == "buy"]
+        return bool(waiting)
+
+    assert wait_until(is_planned, seconds=60)
+    stage.settle()
+    told = Story(stage, waiting[0])
     told.mark("before")
     identity = str(told.line["recommendation_id"])
     with stage.access.person(stage.local.gateway_url, "approver") as approver:
