@@ -35,6 +35,10 @@ Verdict = Literal[
 ]
 
 
+# After these an order follows, unless the step is taken back before it goes out.
+APPROVALS: frozenset[Verdict] = frozenset(("approved_by_rule", "approved", "amended"))
+
+
 class DecisionMade(Message):
     """One step in the life of a recommendation. `version` counts 1, 2, 3 … per line without a gap, so that a missing
     decision is seen."""

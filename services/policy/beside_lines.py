@@ -11,7 +11,7 @@ from typing import Any
 from kernel.ids import derived_id
 from kit.database import Transaction
 from kit.events import outgoing
-from schemas.decisions import DecisionMade
+from schemas.decisions import APPROVALS, DecisionMade
 from schemas.recommendations import RecommendationWithheld
 from services.policy.domain.beside import beside
 from services.policy.domain.evidence import Evidence
@@ -27,7 +27,6 @@ from services.policy.store.beside import Kept, Key
 
 # A person who refused to change an order is not asked about it again for a week of business days.
 REJECTED_DAYS = 7
-APPROVALS = ("approved", "approved_by_rule")
 Proposed = tuple[Evidence, Recommendation]
 
 

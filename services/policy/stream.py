@@ -21,7 +21,7 @@ from schemas.catalogue import (
     SupplierDefined,
     SupplierItemDefined,
 )
-from schemas.decisions import DecisionMade, OrderCancelled, OrderReleased, OrderUpdated
+from schemas.decisions import APPROVALS, DecisionMade, OrderCancelled, OrderReleased, OrderUpdated
 from schemas.forecasts import ForecastIssued
 from schemas.recommendations import PolicyPublished
 from schemas.signals import SignalObserved
@@ -44,8 +44,6 @@ from services.policy.store import (
     supplier_codes,
     supply,
 )
-
-APPROVALS = ("approved", "approved_by_rule")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-ALLOWS = frozenset({"approved_by_rule", "approved", "amended"})
+from schemas.decisions import APPROVALS
+
 NO_VERDICT = "escalated"  # it counts as a step of the line, but decides nothing
 
 
@@ -45,7 +46,7 @@ def stood(versions: Sequence[Version], decided: Sequence[Decided], at: datetime)
     is_behind = (
         held is not None
         and made[-1] is held
-        and held.verdict in ALLOWS
+        and held.verdict in APPROVALS
         and held.decided_at <= newest.received_at
         and (held.released_at is None or held.released_at > at)
     )

@@ -182,6 +182,23 @@ async def test_an_approved_line_counts_as_on_order_at_once_and_is_not_proposed_a
     assert (run_after["proposed"], run_after["withheld"]) == (0, 1)
 
 
+async def test_an_amended_line_counts_with_what_was_decided_and_the_rest_is_not_proposed_again(seat: Seat) -> None:
+    await begin(seat, "A")
+    run = (await seat.call("POST", "/runs", {})).json()
+    await finished(seat, run["run_id"])
+    line = proposals(await seat.read("recommendations.v1", lambda f: bool(proposals(f)), "a recommendation"))[0]
+    less = str(Decimal(line["quantity"]) - 6)
+    await seat.send(decision(line, "amended", less))
+
+    async def committed() -> bool:
+        return bool((await seat.call("GET", "/positions/A/L1")).json()["on_order"] == less)
+
+    await until(committed, "the amended quantity is on order before its order is released")
+    again = (await seat.call("POST", "/runs", {})).json()
+    run_after = await finished(seat, again["run_id"])
+    assert (run_after["proposed"], run_after["withheld"]) == (0, 1)
+
+
 def old_order(order_id: str, sku: str, days_ago: int) -> OrderReleased:
     """An order that was promised within three days, so many days before the planning date."""
     ordered_on = DAY - timedelta(days=days_ago)
