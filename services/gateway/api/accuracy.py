@@ -79,5 +79,5 @@ async def promotions(who: Who, parts: Parts) -> Response:
 @router.post("/training/models/{model_id}/decision", summary="Decide which model speaks", responses=OWNERS_ANSWER)
 async def decide(model_id: str, body: ModelDecision, who: Who, parts: Parts) -> Response:
     """409 when the model does not wait for that decision. The next forecasts come from the promoted model."""
-    path = f"/models/{segment(model_id)}/decision"
+    path = f"/models/{segment(model_id, 'model')}/decision"
     return passed(await parts.owners.call("forecaster", "POST", path, who.principal, json=body.model_dump(mode="json")))

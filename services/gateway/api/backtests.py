@@ -55,11 +55,13 @@ async def ask(body: Backtest, who: Who, parts: Parts, idempotency_key: Idempoten
 async def one(backtest_id: str, who: Who, parts: Parts) -> Response:
     """State and progress; when it is done: measures by horizon, coverage with its binomial band, bias, value added over
     repeating last week, by location and category, and the history of the largest items to lay the forecasts over."""
-    return passed(await parts.owners.call("forecaster", "GET", f"/backtests/{segment(backtest_id)}", who.principal))
+    return passed(
+        await parts.owners.call("forecaster", "GET", f"/backtests/{segment(backtest_id, 'back-test')}", who.principal)
+    )
 
 
 @router.post("/backtests/{backtest_id}/cancel", summary="Cancel a back-test", responses=OWNERS_ANSWER)
 async def cancel(backtest_id: str, who: Who, parts: Parts) -> Response:
     """Stops within a second; 409 when it is over already."""
-    path = f"/backtests/{segment(backtest_id)}/cancel"
+    path = f"/backtests/{segment(backtest_id, 'back-test')}/cancel"
     return passed(await parts.owners.call("forecaster", "POST", path, who.principal))

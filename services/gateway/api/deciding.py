@@ -210,7 +210,12 @@ async def cancel(
     """Publishes a cancel order for the ERP; nothing is deleted."""
     headers = once(idempotency_key)
     answer = await parts.owners.call(
-        "approvals", "POST", f"/orders/{segment(order_id)}/cancel", who.principal, json=_sent(body), headers=headers
+        "approvals",
+        "POST",
+        f"/orders/{segment(order_id, 'order')}/cancel",
+        who.principal,
+        json=_sent(body),
+        headers=headers,
     )
     said: dict[str, Any] = answer.json()
     return {"order_id": said["order_id"], "status": said["status"]}
@@ -230,8 +235,21 @@ def _sent(body: BaseModel) -> Any:
     return body.model_dump(mode="json", exclude_none=True)
 
 
-def segment(name: str) -> str:
-    """An id as one path segment. Raises Problem 404 for what cannot be one."""
+# As the owner says it of an id that it does not know.
+NOT_THERE = {
+    "line": ("line_not_found", "No such line"),
+    "order": ("order_not_found", "No such order"),
+    "proposal": ("proposal_not_found", "No such proposal"),
+    "pin": ("unknown_pin", "There is no such pin"),
+    "override": ("unknown_override", "There is no such override"),
+    "back-test": ("unknown_backtest", "There is no such back-test"),
+    "model": ("unknown_model", "There is no such model"),
+}
+
+
+def segment(name: str, what: str = "line") -> str:
+    """The id of a thing (of `NOT_THERE`) as one path segment. Raises Problem 404 for what cannot be one."""
     if not name or len(name) > 64 or any(letter in "/?#%.\\" or not letter.isprintable() for letter in name):
-        raise Problem(404, "line_not_found", "No such line", f"There is no line or recommendation {name[:64]!r}.")
+        code, title = NOT_THERE[what]
+        raise Problem(404, code, title, f"There is no {what} {name[:64]!r}.")
     return name

@@ -83,7 +83,7 @@ async def propose(body: MatrixProposal, who: Who, parts: Parts, idempotency_key:
 )
 async def approve(proposal_id: str, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None) -> Response:
     """409 for one's own proposal, for one that is decided, and for one that an older version was the base of."""
-    return await _command(who, parts, f"/matrix/proposals/{segment(proposal_id)}/approve", idempotency_key)
+    return await _command(who, parts, f"/matrix/proposals/{segment(proposal_id, 'proposal')}/approve", idempotency_key)
 
 
 @router.post(
@@ -93,7 +93,7 @@ async def approve(proposal_id: str, who: Who, parts: Parts, idempotency_key: Ide
 )
 async def end(proposal_id: str, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None) -> Response:
     """It stays on record."""
-    return await _command(who, parts, f"/matrix/proposals/{segment(proposal_id)}/end", idempotency_key)
+    return await _command(who, parts, f"/matrix/proposals/{segment(proposal_id, 'proposal')}/end", idempotency_key)
 
 
 @router.post("/delegations", status_code=201, summary="Give one's own seat to another person", responses=OWNERS_ANSWER)

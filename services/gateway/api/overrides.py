@@ -78,11 +78,13 @@ async def add(body: Override, who: Who, parts: Parts, idempotency_key: Idempoten
 @router.get("/overrides/{override_id}", summary="One override", responses=OWNERS_ANSWER)
 async def one(override_id: str, who: Who, parts: Parts) -> Response:
     """With what it was worth so far."""
-    return passed(await parts.owners.call("forecaster", "GET", f"/overrides/{segment(override_id)}", who.principal))
+    return passed(
+        await parts.owners.call("forecaster", "GET", f"/overrides/{segment(override_id, 'override')}", who.principal)
+    )
 
 
 @router.post("/overrides/{override_id}/withdrawal", summary="Take an override back", responses=OWNERS_ANSWER)
 async def withdraw(override_id: str, who: Who, parts: Parts) -> Response:
     """The next forecasts are the model's own again; the override stays on record."""
-    path = f"/overrides/{segment(override_id)}/withdrawal"
+    path = f"/overrides/{segment(override_id, 'override')}/withdrawal"
     return passed(await parts.owners.call("forecaster", "POST", path, who.principal))

@@ -169,7 +169,7 @@ async def propose(body: ParameterProposal, who: Who, parts: Parts, idempotency_k
 )
 async def approve(proposal_id: str, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None) -> Response:
     """409 for one's own proposal, a decided one, and one reckoned from an older version. Everything is planned again."""
-    return await _command(who, parts, f"/policy/proposals/{segment(proposal_id)}/approve", idempotency_key)
+    return await _command(who, parts, f"/policy/proposals/{segment(proposal_id, 'proposal')}/approve", idempotency_key)
 
 
 @router.post(
@@ -177,7 +177,7 @@ async def approve(proposal_id: str, who: Who, parts: Parts, idempotency_key: Ide
 )
 async def end(proposal_id: str, who: Who, parts: Parts, idempotency_key: IdempotencyKey = None) -> Response:
     """It stays on record."""
-    return await _command(who, parts, f"/policy/proposals/{segment(proposal_id)}/end", idempotency_key)
+    return await _command(who, parts, f"/policy/proposals/{segment(proposal_id, 'proposal')}/end", idempotency_key)
 
 
 async def _command(who: Who, parts: Parts, path: str, key: str | None, body: BaseModel | None = None) -> Response:

@@ -54,5 +54,5 @@ async def add(body: Pin, who: Who, parts: Parts, idempotency_key: IdempotencyKey
 @router.post("/strategy-pins/{pin_id}/withdrawal", summary="Take a pin back", responses=OWNERS_ANSWER)
 async def withdraw(pin_id: str, who: Who, parts: Parts) -> Response:
     """The choice by back-test speaks again; the pin stays on record."""
-    path = f"/pins/{segment(pin_id)}/withdrawal"
+    path = f"/pins/{segment(pin_id, 'pin')}/withdrawal"
     return passed(await parts.owners.call("forecaster", "POST", path, who.principal))

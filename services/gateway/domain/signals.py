@@ -7,6 +7,7 @@ from typing import Any
 from kernel.closing import shuts_doors
 
 ONE_DAY = timedelta(days=1)
+INSTANT = timedelta.resolution
 
 
 def moments_of(first: date, last: date, zone: tzinfo) -> tuple[datetime, datetime]:
@@ -16,10 +17,10 @@ def moments_of(first: date, last: date, zone: tzinfo) -> tuple[datetime, datetim
 
 
 def days_of(starts_at: datetime, ends_at: datetime, zone: tzinfo) -> tuple[date, date]:
-    """First and last day of a signal at a place. One that ends at midnight says nothing of the day that begins then."""
-    first, end = starts_at.astimezone(zone), ends_at.astimezone(zone)
-    is_midnight = end.time() == time() and end.date() > first.date()
-    return first.date(), end.date() - (ONE_DAY if is_midnight else timedelta(0))
+    """First and last day of a signal at a place. One that ends when a day begins says nothing of that day, also where the
+    day begins at one o'clock, as in Cairo when the clocks are put forward."""
+    first, last = (moment.astimezone(zone).date() for moment in (starts_at, ends_at.astimezone(UTC) - INSTANT))
+    return first, max(first, last)
 
 
 def in_days(signal: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:

@@ -6,7 +6,10 @@ from urllib.parse import unquote
 
 import pytest
 
+from kit.http import Problem
 from kit.identity import Mint, Principal, ensure_keys
+from schemas.problems import load
+from services.gateway.api.deciding import NOT_THERE, segment
 from services.gateway.owners import Owners, path_of
 from tests.answering import answering
 
@@ -31,3 +34,18 @@ async def test_a_name_is_one_segment_of_the_path_that_is_asked(tmp_path: Path, n
             await gateway.close()
     (path,) = asked
     assert [unquote(one) for one in path.split("/")] == ["", "positions", name, "parameters"]
+
+
+@pytest.mark.parametrize("what", sorted(NOT_THERE))
+def test_what_can_be_no_id_is_refused_as_an_unknown_one_of_its_kind(what: str) -> None:
+    kinds = load()
+    for name in ("", "a/b", "x" * 65, "a\nb", "..%2f"):
+        with pytest.raises(Problem) as refused:
+            segment(name, what)
+        code = refused.value.code
+        assert (refused.value.status, refused.value.title, what in refused.value.detail) == (
+            404,
+            kinds[code].title,
+            True,
+        )
+    assert segment("3f6c-1", what) == "3f6c-1"

@@ -33,6 +33,12 @@ def test_the_day_on_which_clocks_change_has_its_own_length() -> None:
     assert (begins, over - begins) == (datetime(2026, 11, 1, 4, tzinfo=UTC), timedelta(hours=25))
 
 
+def test_a_day_that_begins_at_one_o_clock_belongs_to_no_signal_that_ends_then() -> None:
+    """Cairo, 30 April 2032, law 24 of 2023: clocks go from midnight of the last Friday of April to one o'clock."""
+    cairo, day = ZoneInfo("Africa/Cairo"), date(2032, 4, 29)
+    assert days_of(*moments_of(day, day, cairo), cairo) == (day, day)
+
+
 def test_a_signal_is_shown_on_the_days_of_its_place_and_not_of_utc() -> None:
     begins, over = datetime(2026, 6, 9, 12, tzinfo=UTC), datetime(2026, 6, 11, 12, tzinfo=UTC)
     assert days_of(begins, over, AUCKLAND) == (date(2026, 6, 10), date(2026, 6, 11))
